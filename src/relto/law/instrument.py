@@ -1,0 +1,191 @@
+"""The nouns of law: an instrument as its file states it, each rule with its ground. Values only.
+
+A rule is a struct with `ground`. What an instrument borrows (TISA takes its equivalence and its forms from
+two bilaterals) is stated by `reliance`, never copied.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from msgspec import Struct
+from whenever import Instant
+
+from relto.model import Form, Ground
+from relto.units import InstrumentId, LevelId, PartyCode, PurposeId, SchemeId, TopicId
+
+
+class Kind(StrEnum):
+    """Binding agreement, or arrangement that does not bind in law."""
+
+    AGREEMENT = "agreement"
+    ARRANGEMENT = "arrangement"
+
+
+class TopologyKind(StrEnum):
+    """How information may travel under the instrument."""
+
+    DIRECT = "direct"
+    INTERMEDIARY = "intermediary"
+    CIRCLE = "circle"
+
+
+class Sees(StrEnum):
+    """What an intermediary gets to see."""
+
+    CONTENT = "content"
+    LABELS = "labels"
+
+
+class Topology(Struct, frozen=True, kw_only=True):
+    """Direct; through one intermediary; or a closed circle whose members are not third parties."""
+
+    kind: TopologyKind
+    intermediary: PartyCode | None = None
+    sees: Sees = Sees.CONTENT
+    ground: Ground
+
+
+class InitiativeKind(StrEnum):
+    """Who starts a release, and whether each one is decided by itself."""
+
+    ON_REQUEST = "on-request"
+    CASE_BY_CASE = "case-by-case"
+    STANDING = "standing"
+
+
+class Initiative(Struct, frozen=True, kw_only=True):
+    """How a release comes about."""
+
+    kind: InitiativeKind
+    ground: Ground
+
+
+class TopicScope(Struct, frozen=True, kw_only=True):
+    """Subjects covered. Open: every topic but the excluded ones; closed: only the listed subtrees."""
+
+    is_open: bool
+    topics: tuple[TopicId, ...] = ()
+    excluded: tuple[TopicId, ...] = ()
+    ground: Ground
+
+
+class FormScope(Struct, frozen=True, kw_only=True):
+    """Forms covered; with `within`, only those that the leg's protecting instrument covers as well."""
+
+    forms: tuple[Form, ...]
+    is_within_protecting: bool = False
+    ground: Ground
+
+
+class EquivalenceRow(Struct, frozen=True, kw_only=True):
+    """Levels that correspond: per scheme one or more; the first is what a receiver marks unless it chooses.
+
+    Args:
+        id: The instrument's own name for the row (`SECRET`).
+        levels: Scheme to levels of that scheme.
+    """
+
+    id: str
+    levels: Mapping[SchemeId, tuple[LevelId, ...]]
+
+
+class Equivalence(Struct, frozen=True, kw_only=True):
+    """One version of the table between schemes. Rows stand from the lowest to the highest.
+
+    Args:
+        valid_from: From this instant; `None` from the beginning.
+        valid_until: Until this instant, half-open; `None` until replaced.
+    """
+
+    rows: tuple[EquivalenceRow, ...]
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
+    ground: Ground
+
+
+class LevelCap(Struct, frozen=True, kw_only=True):
+    """The highest row that may be released; per form where the instrument says so."""
+
+    row: str
+    form: Form | None = None
+    ground: Ground
+
+
+class ThirdPartyKind(StrEnum):
+    """What happens to material that the holder did not make."""
+
+    ORIGINATOR_CONSENT = "originator-consent"  # prior written approval, nothing else
+    CONSENT_PROCEDURE = "consent-procedure"  # the instrument itself provides for asking, case by case
+    CIRCLE_EXEMPT = "circle-exempt"  # members are not third parties; others need consent
+
+
+class ThirdPartyRule(Struct, frozen=True, kw_only=True):
+    """Release to a third party, and who counts as one."""
+
+    kind: ThirdPartyKind
+    covers_nationals: bool = False
+    covers_unclassified: bool = False
+    ground: Ground
+
+
+class PurposeRule(Struct, frozen=True, kw_only=True):
+    """What the information may be used for; a change always needs the originator's consent."""
+
+    is_open: bool
+    purposes: tuple[PurposeId, ...] = ()
+    ground: Ground
+
+
+class AssuranceRule(Struct, frozen=True, kw_only=True):
+    """The receiver's statement before a release."""
+
+    is_required: bool
+    ground: Ground
+
+
+class Duty(Struct, frozen=True, kw_only=True):
+    """A duty of the receiver, in data: kind and weight as in `relto.model.Obligation`."""
+
+    kind: str
+    weight: str
+    text: str
+    ground: Ground
+
+
+class Reliance(Struct, frozen=True, kw_only=True):
+    """A leg of this instrument is protected by another instrument; if that ends, the leg is gone.
+
+    Args:
+        parties: The two parties of the leg, sorted; empty means every pair.
+        instrument: The protecting instrument.
+    """
+
+    parties: tuple[PartyCode, ...]
+    instrument: InstrumentId
+    ground: Ground
+
+
+class Terms(Struct, frozen=True, kw_only=True):
+    """What an instrument says about a release: the part that a decision reads.
+
+    Life (entry into force, term, notice, acts, survival) is kept beside it in the law room.
+    A rule that is `None` is one the instrument does not have; a decision then says so and how it counts.
+    """
+
+    id: InstrumentId
+    title: str
+    short: str
+    kind: Kind
+    parties: tuple[PartyCode, ...]
+    topology: Topology
+    initiative: Initiative
+    topics: TopicScope
+    forms: FormScope
+    equivalence: tuple[Equivalence, ...] = ()
+    caps: tuple[LevelCap, ...] = ()
+    third_party: ThirdPartyRule
+    purposes: PurposeRule
+    assurance: AssuranceRule
+    duties: tuple[Duty, ...] = ()
+    reliance: tuple[Reliance, ...] = ()
+    force_ground: Ground  # entry into force and term: named by the rule `in-force`

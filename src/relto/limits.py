@@ -1,0 +1,41 @@
+"""Every bound that a peer or a file could otherwise push, each with its reason.
+
+Units are the last word of the name. A limit is checked before memory is taken.
+"""
+
+from typing import Final
+
+# A treaty of a hundred pages with its acts is well under 200 kB of TOML; ten times that is not a treaty.
+LAW_FILE_BYTES_MAX: Final = 2_000_000
+
+# Identifiers are typed by people and printed in tables.
+IDENTIFIER_CHARS_MAX: Final = 96
+
+# A free text in a request, a refusal or a reason: one page.
+TEXT_CHARS_MAX: Final = 4_000
+
+# Topics, parties, consents listed in one message.
+LIST_ITEMS_MAX: Final = 64
+
+# One journal entry: header and bodies. Packages travel beside the journal, never in it.
+HEADER_BYTES_MAX: Final = 8_192
+BODY_BYTES_MAX: Final = 262_144
+PARTS_MAX: Final = 8
+
+# One exchange on a link: enough to catch up quickly, small enough to buffer for every partner.
+BATCH_ENTRIES_MAX: Final = 1_024
+BATCH_BYTES_MAX: Final = 4_194_304
+
+# A sealed package; larger material is split by its originator.
+PACKAGE_BYTES_MAX: Final = 1_073_741_824
+PACKAGE_CHUNK_BYTES: Final = 1_048_576
+PACKAGE_INLINE_BYTES_MAX: Final = 65_536
+
+# A node card: identity, keys, one certificate.
+CARD_BYTES_MAX: Final = 65_536
+
+# A route longer than this has never been lawful and would explode the search.
+ROUTE_HOPS_MAX: Final = 4
+
+# Clocks of partners: beyond this the message is refused and an alarm raised (FL-13).
+CLOCK_SKEW_SECONDS_MAX: Final = 300
