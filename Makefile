@@ -1,0 +1,153 @@
+# The commands of this project (house style, section 12). `make help` lists them.
+#
+# A fresh machine needs Python 3.11 or newer with `venv`, make, and nothing else. Everything is installed into
+# $(VENV) from the locked, hashed files in requirements/.
+# A virtual environment that holds a file `.unmanaged` is used as it is: nothing is installed into it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BOOTSTRAP ?= python3
+VENV ?= .venv
+PY := $(VENV)/bin/python
+RELTO := PYTHONPATH=src $(PY) -m relto
+WORKERS ?= 2
+PYTEST := $(PY) -m pytest
+QUICK := not slow and not browser and not spark and not fuzz
+
+# An assertion is a promise; a run without them is not a run of this program.
+unexport PYTHONOPTIMIZE
+
+# ---------------------------------------------------------------- setting up
+# One stamp for each lock: its name carries the digest of what was installed.
+
+digest = $(shell cat requirements/$(1).txt pyproject.toml 2>/dev/null | sha256sum | cut -c1-16)
+stamp = $(VENV)/.stamp-$(1)-$(call digest,$(1))
+
+define install
+@if [ -e $(VENV)/.unmanaged ]; then echo "using $(VENV) as it is" >&2; else \
+	  $(BOOTSTRAP) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relto needs Python 3.11 or newer")'; \
+	  [ -x $(PY) ] || $(BOOTSTRAP) -m venv $(VENV); \
+	  echo "installing requirements/$(1).txt into $(VENV)" >&2; \
+	  $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$(1).txt; \
+	  $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	  rm -f $(VENV)/.stamp-$(1)-*; touch $@; fi
+endef
+
+$(call stamp,base):
+	$(call install,base)
+
+$(call stamp,test):
+	$(call install,test)
+
+$(call stamp,bench): $(call stamp,test)
+	$(call install,bench)
+
+$(call stamp,reach): $(call stamp,test)
+	$(call install,reach)
+
+$(call stamp,deep): $(call stamp,test)
+	$(call install,deep)
+
+$(call stamp,lock):
+	$(call install,lock)
+
+
+.PHONY: help setup setup-base setup-bench setup-reach setup-deep fmt lint types imports test check cover \
+        sim integration reach docs bench bench-decide bench-exchange lock changelog all demo clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/\1\t/' | expand -t 18
+
+setup: $(call stamp,test) ## virtual environment with the locked tools
+
+setup-base: $(call stamp,base) ## the same with the product alone
+
+setup-bench: $(call stamp,bench)
+setup-reach: $(call stamp,reach)
+setup-deep: $(call stamp,deep)
+
+# ---------------------------------------------------------------- everyday
+
+fmt: setup ## format and autofix
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+lint: setup ## ruff: rules and format
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: setup ## mypy, strict
+	$(PY) -m mypy
+
+imports: setup ## import-linter: who may import whom
+	PYTHONPATH=src $(VENV)/bin/lint-imports --no-cache --no-logo
+
+test: setup ## every test that is quick: unit, property, vectors, sim (short), integration, architecture, docs
+	$(PYTEST) -n $(WORKERS) -m "$(QUICK)" $(ARGS)
+
+check: lint types imports test ## all of the above; what you run before review, and what CI runs
+
+cover: setup ## the quick tests with branch coverage
+	$(PYTEST) -n $(WORKERS) -m "$(QUICK)" --cov --cov-report=term $(ARGS)
+
+# ---------------------------------------------------------------- the slow rooms
+
+# SEED replays one run, SEEDS says how many fresh ones, SCENARIO picks one story.
+sim: setup ## simulate: make sim [SEED=n] [SEEDS=n] [SCENARIO=name]
+	RELTO_SIM_SEED="$(SEED)" RELTO_SIM_SEEDS="$(SEEDS)" RELTO_SIM_SCENARIO="$(SCENARIO)" \
+	  $(PYTEST) -n $(WORKERS) tests/sim $(ARGS)
+
+integration: setup ## real disks, sockets on loopback, processes; the slow ones too
+	$(PYTEST) tests/integration -m "not browser and not spark" $(ARGS)
+
+reach: setup-reach ## the engines beyond this process (needs Java for Spark)
+	$(PYTEST) -m "spark" $(ARGS)
+
+# ---------------------------------------------------------------- pages
+
+docs: setup ## regenerate the reference and the ADR index; check the links
+	$(PY) tools/adr_index.py
+	PYTHONPATH=src $(PY) tools/errors_reference.py
+	$(PYTEST) tests/docs
+
+changelog: setup ## write the fragments of changes/ into CHANGELOG.md
+	$(PY) tools/changelog.py
+
+# ---------------------------------------------------------------- measuring
+
+bench: bench-decide bench-exchange ## measure beside the peers
+
+bench-decide: setup-bench
+	PYTHONPATH=src $(PY) -m bench.decide $(ARGS)
+
+bench-exchange: setup-bench
+	PYTHONPATH=src $(PY) -m bench.exchange $(ARGS)
+
+# ---------------------------------------------------------------- locks
+
+COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m piptools compile --quiet --generate-hashes --strip-extras \
+  --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options $(UPGRADE)
+
+lock: $(call stamp,lock) ## compile requirements/*.txt; UPGRADE=--upgrade takes newer versions
+	$(COMPILE) -o requirements/base.txt pyproject.toml requirements/build.in
+	$(COMPILE) -o requirements/test.txt -c requirements/base.txt --extra postgres --extra bulk --extra picture \
+	  --extra analysis pyproject.toml requirements/build.in requirements/test.in
+	$(COMPILE) -o requirements/bench.txt -c requirements/test.txt requirements/build.in requirements/bench.in
+	$(COMPILE) -o requirements/deep.txt -c requirements/test.txt requirements/build.in requirements/deep.in
+	$(COMPILE) -o requirements/reach.txt -c requirements/test.txt --extra reach pyproject.toml requirements/build.in
+	$(COMPILE) -o requirements/lock.txt requirements/build.in requirements/lock.in
+
+# ---------------------------------------------------------------- the whole
+
+all: check cover sim integration ## everything, with coverage
+
+demo: setup-base ## three nodes on this machine, one pact, one crisis
+	$(RELTO) demo $(ARGS)
+
+clean: ## remove what tools wrote; the virtual environment stays
+	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  .import_linter_cache mutants .relto-demo
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
