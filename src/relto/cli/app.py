@@ -1,0 +1,57 @@
+"""The `relto` command: every sub-command is wired here, and nowhere else.
+
+The commands translate arguments, call a room, and show the answer; no rule of the house lives here.
+"""
+
+import sys
+import traceback
+
+import typer
+
+from relto.cli.output import Exit, exit_of, safe, show_error
+from relto.errors import ReltoError
+
+app = typer.Typer(
+    name="relto",
+    help="Share sensitive information exactly as the agreements in force allow, with evidence.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Keep `relto` a command with sub-commands, however many are wired."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        arguments: Without the program's name; `None` takes the process's own.
+
+    Returns:
+        0 yes, 1 no, 2 usage, 3 peer, 4 world, 70 bug (house style 11).
+    """
+    words = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        result = typer.main.get_command(app).main(words, prog_name="relto", standalone_mode=False)
+        return int(result or 0)
+    except typer.Exit as leaving:
+        return int(leaving.exit_code)
+    except typer.TyperException as wrong:
+        typer.echo(f"usage: {safe(wrong.format_message())}", err=True)
+        typer.echo("next: add --help to see what the command takes", err=True)
+        return int(Exit.USAGE)
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("stopped", err=True)
+        return 130
+    except ReltoError as error:
+        show_error(error, as_json="--json" in words)
+        return int(exit_of(error))
+    except Exception as bug:  # the last-resort handler: a bug ends the process, loudly (ASVS 16.5.4)
+        traceback.print_exc(file=sys.stderr)
+        typer.echo(f"bug: {safe(str(bug))}", err=True)
+        return int(Exit.BUG)

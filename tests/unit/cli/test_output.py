@@ -1,0 +1,57 @@
+"""Arguments and errors of commands: what is read, what is refused, and what a person is told."""
+
+import pytest
+from whenever import Instant
+
+from relto.cli import main
+from relto.cli.output import Exit, InputError, instant_of, party_of, safe, to_json
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2019-11-23T00:01:00+09:00",
+        "2019-11-23T00:01+09:00",
+        "2019-11-22T15:01Z",
+        "2019-11-23T00:01:00+09:00[Asia/Seoul]",
+    ],
+)
+def test_an_instant_is_read_with_any_offset(text: str) -> None:
+    assert instant_of(text) == Instant.from_utc(2019, 11, 22, 15, 1)
+
+
+@pytest.mark.parametrize("text", ["2019-11-23", "2019-11-23T00:01", "soon", "", "2019-02-30T00:00Z"])
+def test_a_moment_without_an_offset_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(InputError) as refused:
+        instant_of(text)
+    assert "2019-11-23T00:01+09:00" in refused.value.hint
+
+
+def test_an_unknown_party_is_refused_with_the_nearest_code() -> None:
+    with pytest.raises(InputError) as refused:
+        party_of("JPM", name="--from", known=["JPN", "KOR", "USA"])
+    assert "`JPN`" in refused.value.hint
+
+
+def test_fl_33_a_full_width_party_code_is_not_the_party() -> None:
+    with pytest.raises(InputError):
+        party_of("\uff2a\uff30\uff2e", name="--from", known=["JPN", "KOR", "USA"])
+
+
+@pytest.mark.parametrize("hostile", ["\x1b[2Jgone", "a\rb", "\u202eabc", "x\u200by"])
+def test_fl_43_control_and_direction_characters_are_shown_not_obeyed(hostile: str) -> None:
+    shown = safe(hostile)
+    assert shown.isprintable()
+    assert "\\" in shown
+
+
+def test_instants_become_iso_text_in_json() -> None:
+    assert to_json({"at": Instant.from_utc(2019, 11, 22, 15, 1)}) == b'{"at":"2019-11-22T15:01:00Z"}'
+
+
+def test_an_unknown_command_is_a_usage_error_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["no-such-command"]) == Exit.USAGE
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "no-such-command" in printed.err
+    assert "next:" in printed.err
