@@ -5,7 +5,16 @@ from whenever import Instant
 
 from relto.model.label import Label
 from relto.model.party import Form, Precedence
-from relto.units import CaseId, Digest, HoldingId, InstrumentId, LevelId, PartyCode, PurposeId, TopicId
+from relto.units import (
+    CaseId,
+    Digest,
+    HoldingId,
+    InstrumentId,
+    LevelId,
+    PartyCode,
+    PurposeId,
+    TopicId,
+)
 
 
 class Assurance(Struct, frozen=True, kw_only=True):
@@ -54,6 +63,7 @@ class Holding(Struct, frozen=True, kw_only=True):
         title: One line for people; treated as content, never sent in clear.
         originator: Who made it.
         label: The originator's label, kept for ever.
+        marked: The holder's own equivalent of a received item's label; `None` for its own item.
         topics: What it is about; never empty.
         form: Its form.
         provenance: The instrument under which the holder received it; `None` for its own.
@@ -67,6 +77,7 @@ class Holding(Struct, frozen=True, kw_only=True):
     title: str
     originator: PartyCode
     label: Label
+    marked: Label | None = None
     topics: tuple[TopicId, ...]
     form: Form
     provenance: InstrumentId | None = None
@@ -114,10 +125,12 @@ class Case(Struct, frozen=True, kw_only=True):
     Args:
         holder: Who would release.
         recipient: Who would receive on this hop.
-        onward: The final recipient, when this hop is the first leg through an intermediary; else `None`.
+        onward: The final recipient, when this hop is the first leg through an intermediary.
         originator: Who made the item.
         label: The originator's label.
-        topics: All must be covered; never empty.
+        marked: The holder's own equivalent of a received item's label, as it marked it; used where
+            an instrument's table does not know the originator's scheme. `None` for its own.
+        topics: All must be covered; an empty tuple is an unknown fact and denies.
         form: The item's form.
         provenance: The instrument under which the holder got it; `None` for its own.
         purpose: What the recipient wants it for; `None` when not stated.
@@ -133,6 +146,7 @@ class Case(Struct, frozen=True, kw_only=True):
     onward: PartyCode | None = None
     originator: PartyCode
     label: Label
+    marked: Label | None = None
     topics: tuple[TopicId, ...]
     form: Form = Form.DOCUMENT
     provenance: InstrumentId | None = None

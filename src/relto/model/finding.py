@@ -1,11 +1,11 @@
-"""What a decision says: outcome, findings, obligations. Shared because refusals carry them on the wire."""
+"""What a decision says: outcome, findings, obligations. Shared: refusals carry them on the wire."""
 
 from enum import StrEnum
 
 from msgspec import Struct
 from whenever import Instant
 
-from relto.units import InstrumentId, PartyCode
+from relto.units import InstrumentId, LevelId, PartyCode
 
 
 class Evidence(StrEnum):
@@ -73,7 +73,8 @@ class Finding(Struct, frozen=True, kw_only=True):
         verdict: What it says.
         ground: Where it stands.
         fact: The fact it looked at, in words.
-        remedy: What would change the verdict; empty on `pass` or when nothing would.
+        remedy: What would turn it into `pass`, as a phrase beginning `with`, `without` or `as`;
+            empty on `pass`, or when nothing known would.
     """
 
     rule: Rule
@@ -120,13 +121,39 @@ class Considered(Struct, frozen=True, kw_only=True):
         instrument: Which.
         outcome: What it alone would allow.
         findings: One for each rule, in rule order; the first `fail` is the reason to name first.
-        contested: The other party's reading would give another state here; in words, or empty.
+        contested: How the other party reads the state, where it reads another; in words, or empty.
     """
 
     instrument: InstrumentId
     outcome: Outcome
     findings: tuple[Finding, ...]
     contested: str = ""
+
+    @property
+    def reason(self) -> Finding | None:
+        """The finding to name first: the first `fail`, else the first `ask`; `None` on permit."""
+        for verdict in (Verdict.FAIL, Verdict.ASK):
+            for finding in self.findings:
+                if finding.verdict is verdict:
+                    return finding
+        return None
+
+    @property
+    def remedy(self) -> str:
+        """What would change the outcome, and into what: `with a request from KOR: permit`.
+
+        Empty when some finding in the way has no remedy. On deny the `ask` findings stay, so that a
+        remedied denial may still have to be referred.
+
+        Source: docs/spec/decide.md DEC-23.
+        """
+        fails = [found for found in self.findings if found.verdict is Verdict.FAIL]
+        asks = [found for found in self.findings if found.verdict is Verdict.ASK]
+        in_the_way = fails or asks
+        if not in_the_way or not all(found.remedy for found in in_the_way):
+            return ""
+        after = Outcome.REFER if fails and asks else Outcome.PERMIT
+        return f"{', '.join(found.remedy for found in in_the_way)}: {after.value}"
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -137,6 +164,8 @@ class Decision(Struct, frozen=True, kw_only=True):
         instrument: The one that gives the outcome; `None` when none links the two.
         considered: All instruments that link the two, best first.
         obligations: What comes with the release under `instrument`; empty on `deny`.
+        markings: Levels of the recipient's own scheme among which it marks the item; the first is
+            what it marks unless it chooses. Empty on `deny`.
         holds_until: The next instant at which this answer can change; `None` when none is known.
         assumed: Descriptions of the rules with evidence `assumed` that the answer rests on.
         at: The instant decided for.
@@ -147,6 +176,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     instrument: InstrumentId | None
     considered: tuple[Considered, ...]
     obligations: tuple[Obligation, ...] = ()
+    markings: tuple[LevelId, ...] = ()
     holds_until: Instant | None = None
     assumed: tuple[str, ...] = ()
     at: Instant
