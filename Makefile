@@ -113,8 +113,8 @@ docs: setup ## regenerate the reference and the ADR index; check the links
 	PYTHONPATH=src $(PY) tools/errors_reference.py
 	$(PYTEST) tests/docs
 
-changelog: setup ## write the fragments of changes/ into CHANGELOG.md
-	$(PY) tools/changelog.py
+changelog: setup ## print the unreleased changes; with VERSION= and DATE=, release them
+	$(PY) tools/changelog.py $(VERSION) $(DATE)
 
 # ---------------------------------------------------------------- measuring
 

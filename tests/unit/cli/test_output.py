@@ -20,7 +20,9 @@ def test_an_instant_is_read_with_any_offset(text: str) -> None:
     assert instant_of(text) == Instant.from_utc(2019, 11, 22, 15, 1)
 
 
-@pytest.mark.parametrize("text", ["2019-11-23", "2019-11-23T00:01", "soon", "", "2019-02-30T00:00Z"])
+@pytest.mark.parametrize(
+    "text", ["2019-11-23", "2019-11-23T00:01", "soon", "", "2019-02-30T00:00Z"]
+)
 def test_a_moment_without_an_offset_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(InputError) as refused:
         instant_of(text)
@@ -46,7 +48,9 @@ def test_fl_43_control_and_direction_characters_are_shown_not_obeyed(hostile: st
 
 
 def test_instants_become_iso_text_in_json() -> None:
-    assert to_json({"at": Instant.from_utc(2019, 11, 22, 15, 1)}) == b'{"at":"2019-11-22T15:01:00Z"}'
+    assert (
+        to_json({"at": Instant.from_utc(2019, 11, 22, 15, 1)}) == b'{"at":"2019-11-22T15:01:00Z"}'
+    )
 
 
 def test_an_unknown_command_is_a_usage_error_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
