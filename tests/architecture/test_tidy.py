@@ -51,6 +51,17 @@ def test_the_walk_finds_the_house() -> None:
     assert not {"model", "law", "decide", "node", "seal"} & shells()
 
 
+def test_every_folder_of_code_is_a_package() -> None:
+    """The import contracts do not see a folder without a door plate."""
+    bare = {
+        module.path.parent.relative_to(ROOT).as_posix()
+        for module in modules()
+        if not (module.path.parent / "__init__.py").exists()
+        and module.path.parent.name != "versions"  # the migration tool loads these by path
+    }
+    assert bare == set()
+
+
 def test_no_room_uses_a_private_name_of_another() -> None:
     found = [
         _at(module, line, name)

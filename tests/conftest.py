@@ -1,0 +1,28 @@
+"""How every test runs: how hard Hypothesis tries, and the PostgreSQL that comes as a wheel."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A time limit for each example would fail on a busy machine and say nothing about the code.
+settings.register_profile(
+    "quick", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("deep", parent=settings.get_profile("quick"), max_examples=2000)
+settings.load_profile(os.environ.get("RELTO_HYPOTHESIS", "quick"))
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running PostgreSQL of this test session alone, as an SQLAlchemy URL over a Unix socket."""
+    import pgserver
+
+    folder: Path = tmp_path_factory.mktemp("pg")
+    server = pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    finally:
+        server.cleanup()
