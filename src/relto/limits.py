@@ -31,6 +31,19 @@ PACKAGE_BYTES_MAX: Final = 1_073_741_824
 PACKAGE_CHUNK_BYTES: Final = 1_048_576
 PACKAGE_INLINE_BYTES_MAX: Final = 65_536
 
+# A signed note: origin, size, root and at most sixteen signatures, some of them post-quantum.
+NOTE_BYTES_MAX: Final = 16_384
+NOTE_SIGNATURES_MAX: Final = 16
+
+# A proof in a tree with less than 2**53 leaves, and one more.
+PROOF_HASHES_MAX: Final = 64
+
+# One frame on a link: a full batch, base64 included, an acknowledgement, and inline packages beside it.
+FRAME_BYTES_MAX: Final = 16_777_216
+
+# Every so many entries the author signs the tree head with ML-DSA-65 too: 15 microseconds for each entry.
+DURABLE_CHECKPOINT_ENTRIES: Final = 64
+
 # A node card: identity, keys, one certificate.
 CARD_BYTES_MAX: Final = 65_536
 
