@@ -1,0 +1,143 @@
+"""TLS contexts for links: 1.3 only, certificates pinned by the partners' cards, no authority trusted.
+
+Two checks stand behind each other. OpenSSL asks for a certificate and completes the handshake only
+with one of the pinned, self-signed certificates: they are its trust anchors, so it also checks their
+dates and their use. The application then compares the certificate itself, byte for byte, with the
+pins: during the handshake, before a byte of ours is sent, and again at each request. Only the
+second check says who a partner is, so a pin that was withdrawn is refused although OpenSSL still
+knows it, and a certificate *issued by* a pinned one is a stranger.
+
+Source: docs/spec/link.md LK-1 to LK-6; reliability FL-22.
+"""
+
+import ssl
+from pathlib import Path
+from typing import Self
+
+from relto.units import PartyCode
+
+
+class Pins:
+    """The certificates that partners' cards pin, by partner; a partner has two while it rotates.
+
+    One instance is shared by the listening context, the calling contexts and the request handler,
+    so that a change takes effect at once everywhere (LK-5).
+    """
+
+    def __init__(self) -> None:
+        """Begin without partners: nobody is let in."""
+        self._party_of: dict[bytes, PartyCode] = {}
+
+    def replace(self, party: PartyCode, certificates: tuple[bytes, ...]) -> None:
+        """Pin exactly these certificates for a partner.
+
+        Args:
+            party: The partner.
+            certificates: In DER; empty withdraws the partner.
+
+        Raises:
+            ValueError: A certificate is another partner's already; one key never speaks for two.
+        """
+        for certificate in certificates:
+            if self._party_of.get(certificate, party) != party:
+                raise ValueError(f"certificate of {party} is pinned for another party")
+        kept = {der: who for der, who in self._party_of.items() if who != party}
+        self._party_of = kept | dict.fromkeys(certificates, party)
+
+    def party_of(self, certificate: bytes | None) -> PartyCode | None:
+        """Name the partner whose card pins this certificate; `None` for a stranger.
+
+        Args:
+            certificate: In DER; `None` when the other side showed none.
+        """
+        return None if certificate is None else self._party_of.get(certificate)
+
+    def of(self, party: PartyCode) -> tuple[bytes, ...]:
+        """List a partner's pinned certificates, in DER."""
+        return tuple(der for der, who in self._party_of.items() if who == party)
+
+    def all(self) -> tuple[bytes, ...]:
+        """List every pinned certificate, in DER."""
+        return tuple(self._party_of)
+
+
+class _PinnedObject(ssl.SSLObject):
+    """A TLS connection whose handshake fails unless the other side's certificate is pinned."""
+
+    def do_handshake(self) -> None:
+        """Complete the handshake, then compare the certificate with the pins (LK-3)."""
+        super().do_handshake()
+        context = self.context
+        assert isinstance(context, PinnedContext)
+        party = context.pins.party_of(self.getpeercert(binary_form=True))
+        if party is None or context.expected not in (None, party):
+            raise ssl.SSLCertVerificationError("certificate is not pinned")
+
+
+class PinnedContext(ssl.SSLContext):
+    """A TLS context that lets in pinned certificates and nothing else.
+
+    Make one with `listening` or `calling`; the bare constructor sets no rules.
+    """
+
+    sslobject_class = _PinnedObject
+    pins: Pins
+    expected: PartyCode | None
+
+    @classmethod
+    def listening(cls, certificate: Path, key: Path, *, pins: Pins) -> Self:
+        """Build the context of the link port: any pinned partner may call.
+
+        Args:
+            certificate: This node's certificate, PEM.
+            key: Its private key, PEM.
+            pins: The partners; shared, so that later changes count.
+
+        Source: docs/spec/link.md LK-1, LK-2.
+        """
+        context = cls(ssl.PROTOCOL_TLS_SERVER)
+        # Without tickets no session outlives the pin that it was opened under.
+        context.num_tickets = 0
+        return context._ruled(certificate, key, pins=pins, expected=None)
+
+    @classmethod
+    def calling(cls, certificate: Path, key: Path, *, pins: Pins, partner: PartyCode) -> Self:
+        """Build the context for calls to one partner: nobody else may answer.
+
+        The host's name plays no part: the card names the key, not a name in someone's directory.
+
+        Args:
+            certificate: This node's certificate, PEM.
+            key: Its private key, PEM.
+            pins: The partners.
+            partner: The only one that may answer.
+
+        Source: docs/spec/link.md LK-1, LK-4.
+        """
+        context = cls(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        return context._ruled(certificate, key, pins=pins, expected=partner)
+
+    def _ruled(
+        self, certificate: Path, key: Path, *, pins: Pins, expected: PartyCode | None
+    ) -> Self:
+        self.minimum_version = ssl.TLSVersion.TLSv1_3
+        self.maximum_version = ssl.TLSVersion.TLSv1_3
+        self.verify_mode = ssl.CERT_REQUIRED
+        # Each pin is trusted as itself, so that two certificates with one name, as in a rotation,
+        # are not taken for each other.
+        self.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        self.load_cert_chain(certificate, key)
+        self.pins = pins
+        self.expected = expected
+        self.trust_pins()
+        return self
+
+    def trust_pins(self) -> None:
+        """Let OpenSSL complete handshakes with certificates pinned since; call after `Pins.replace`.
+
+        Anchors are only ever added to a context; who may speak is decided by the pins (LK-5).
+        """
+        wanted = self.pins.all() if self.expected is None else self.pins.of(self.expected)
+        if wanted:
+            self.load_verify_locations(cadata=b"".join(wanted))
