@@ -52,3 +52,27 @@ ROUTE_HOPS_MAX: Final = 4
 
 # Clocks of partners: beyond this the message is refused and an alarm raised (FL-13).
 CLOCK_SKEW_SECONDS_MAX: Final = 300
+
+# The link port. Partners are few and known, so these are generous for them and tight for strangers.
+# Handshakes in flight: an honest one takes milliseconds, so the oldest is dropped for a new one (FL-44).
+LINK_HANDSHAKES_MAX: Final = 64
+# Open connections of all partners, and of one: one slow partner never takes another's place (FL-12).
+LINK_CONNECTIONS_MAX: Final = 512
+LINK_PARTNER_CONNECTIONS_MAX: Final = 16
+LINK_PARTNER_REQUESTS_MAX: Final = 8
+
+# Each phase of a request has its own time; a stalled partner loses the connection, nobody else does.
+LINK_HANDSHAKE_SECONDS_MAX: Final = 5
+LINK_IDLE_SECONDS_MAX: Final = 30  # until the next request's head is complete
+LINK_BODY_SECONDS_MAX: Final = 20
+LINK_ANSWER_SECONDS_MAX: Final = 30
+LINK_CONNECT_SECONDS_MAX: Final = 5
+
+# Request lines and headers of this protocol are a few hundred bytes.
+LINK_HEADER_BYTES_MAX: Final = 2_048
+LINK_HEADERS_MAX: Final = 32
+
+# Packages travel in pieces of this size, each a request of its own, so that any break can be resumed; and
+# one partner's packages arrive at no more than this rate, so that they cannot fill a disk in a minute.
+LINK_PIECE_BYTES_MAX: Final = 1_048_576
+LINK_PARTNER_BYTES_PER_SECOND_MAX: Final = 67_108_864

@@ -1,0 +1,38 @@
+"""The link between two nodes: HTTPS with certificates pinned by cards, both ends.
+
+Spec: `docs/spec/link.md`. `tls` says who is let in, `listener` how many, `server` what a partner may
+ask, `client` how we ask, `address` where. The node behind the port is a `Desk`; this room knows no rule
+of the exchange and keeps nothing.
+"""
+
+from relto.adapters.https_link.address import Endpoint, JudgingResolver, endpoint_of
+from relto.adapters.https_link.client import PartnerCaller, Piece
+from relto.adapters.https_link.desk import Desk
+from relto.adapters.https_link.errors import (
+    AnswerError,
+    EndpointError,
+    LinkDownError,
+    PortError,
+    RefusedError,
+)
+from relto.adapters.https_link.server import LinkPort, Progress, Refusal
+from relto.adapters.https_link.tls import PinnedContext, Pins
+
+__all__ = [
+    "AnswerError",
+    "Desk",
+    "Endpoint",
+    "EndpointError",
+    "JudgingResolver",
+    "LinkDownError",
+    "LinkPort",
+    "PartnerCaller",
+    "Piece",
+    "PinnedContext",
+    "Pins",
+    "PortError",
+    "Progress",
+    "Refusal",
+    "RefusedError",
+    "endpoint_of",
+]

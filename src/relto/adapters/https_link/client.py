@@ -1,0 +1,289 @@
+"""Calling partners: one session each, so that a slow one holds up nobody else.
+
+Calls go to the endpoints of a pinned card and nowhere else: no redirect is followed, no proxy is used, no
+cookie is kept, no environment variable is read (FL-31). Every phase has its time.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+import msgspec
+
+from relto.adapters.https_link.address import Endpoint, JudgingResolver
+from relto.adapters.https_link.errors import AnswerError, LinkDownError, RefusedError
+from relto.adapters.https_link.server import (
+    FRAME_TYPE,
+    MAJOR,
+    PACKAGE_TYPE,
+    Progress,
+    Refusal,
+)
+from relto.adapters.https_link.tls import PinnedContext, Pins
+from relto.errors import PeerError
+from relto.limits import (
+    CARD_BYTES_MAX,
+    FRAME_BYTES_MAX,
+    LINK_ANSWER_SECONDS_MAX,
+    LINK_BODY_SECONDS_MAX,
+    LINK_CONNECT_SECONDS_MAX,
+    LINK_HEADER_BYTES_MAX,
+    LINK_HEADERS_MAX,
+    LINK_IDLE_SECONDS_MAX,
+    LINK_PIECE_BYTES_MAX,
+)
+from relto.units import Digest, PartyCode
+
+_SMALL_BYTES_MAX: Final = 4_096
+_RANGE: Final = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
+_CODE: Final = re.compile(r"[a-z0-9_.]{1,96}")
+_CALLS_MAX: Final = 4
+# Connections are let go before the partner does, so that a call does not begin on a closing one.
+_KEEP_SECONDS: Final = LINK_IDLE_SECONDS_MAX - 10
+_TIMES: Final = aiohttp.ClientTimeout(
+    total=LINK_CONNECT_SECONDS_MAX + LINK_BODY_SECONDS_MAX + LINK_ANSWER_SECONDS_MAX,
+    connect=None,
+    sock_connect=LINK_CONNECT_SECONDS_MAX,
+    sock_read=LINK_ANSWER_SECONDS_MAX,
+)
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of a package.
+
+    Args:
+        content: Its bytes.
+        total: The size of the whole package.
+    """
+
+    content: bytes
+    total: int
+
+
+class PartnerCaller:
+    """Calls one partner.
+
+    Args:
+        partner: Who must answer.
+        endpoints: From its card, best first.
+        certificate: This node's certificate, PEM.
+        key: Its private key, PEM.
+        pins: The partners' certificates.
+
+    Source: docs/spec/link.md LK-4, LK-7, LK-8.
+    """
+
+    def __init__(
+        self,
+        partner: PartyCode,
+        endpoints: Sequence[Endpoint],
+        *,
+        certificate: Path,
+        key: Path,
+        pins: Pins,
+    ) -> None:
+        """Prepare the session; nothing is called yet. Needs a running loop."""
+        self.partner = partner
+        self._endpoints = tuple(endpoints)
+        # Where the last call got through is where the next begins.
+        self._preferred = 0
+        context = PinnedContext.calling(certificate, key, pins=pins, partner=partner)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=context,
+                limit=_CALLS_MAX,
+                resolver=JudgingResolver(),
+                use_dns_cache=False,
+                keepalive_timeout=_KEEP_SECONDS,
+            ),
+            timeout=_TIMES,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            max_line_size=LINK_HEADER_BYTES_MAX,
+            max_field_size=LINK_HEADER_BYTES_MAX,
+            max_headers=LINK_HEADERS_MAX,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
+        )
+
+    async def __aenter__(self) -> Self:
+        """Give the caller itself."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Hang up."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._session.close()
+
+    async def exchange(self, frame: bytes) -> bytes:
+        """Hand over a frame and return the partner's frame.
+
+        Repeating a call is harmless: the partner knows what it holds.
+
+        Args:
+            frame: At most `FRAME_BYTES_MAX` bytes.
+
+        Raises:
+            LinkDownError: No endpoint answered as the partner in time.
+            RefusedError: The partner refused.
+            AnswerError: The answer is none.
+        """
+        status, _, body = await self._call(
+            "POST", "exchange", body=frame, headers={"Content-Type": FRAME_TYPE},
+            bytes_max=FRAME_BYTES_MAX,
+        )
+        if status != 200:
+            raise self._refused(status, body)
+        return body
+
+    async def card(self) -> bytes:
+        """Ask for the partner's card; it is compared with the pinned one before it is used.
+
+        Raises:
+            LinkDownError: As for `exchange`.
+            RefusedError: As for `exchange`.
+            AnswerError: As for `exchange`.
+        """
+        status, _, body = await self._call("GET", "card", bytes_max=CARD_BYTES_MAX)
+        if status != 200:
+            raise self._refused(status, body)
+        return body
+
+    async def fetch(self, digest: Digest, *, offset: int) -> Piece:
+        """Fetch the next piece of a package that the partner released to us.
+
+        Args:
+            digest: Its content address.
+            offset: How much is here already.
+
+        Raises:
+            LinkDownError: As for `exchange`.
+            RefusedError: As for `exchange`.
+            AnswerError: The piece is empty, or not the one asked for.
+        """
+        status, headers, body = await self._call(
+            "GET", f"packages/{digest}", headers={"Range": f"bytes={offset}-"},
+            bytes_max=LINK_PIECE_BYTES_MAX,
+        )
+        if status != 206:
+            raise self._refused(status, body)
+        found = _RANGE.fullmatch(headers.get("Content-Range", ""))
+        if (
+            found is None
+            or int(found[1]) != offset
+            or int(found[2]) - offset + 1 != len(body)
+            or not body
+            or offset + len(body) > int(found[3])
+        ):
+            raise AnswerError("partner sent a piece that was not asked for")
+        return Piece(content=body, total=int(found[3]))
+
+    async def received(self, digest: Digest, *, total: int) -> int:
+        """Ask how much of a package the partner has.
+
+        Raises:
+            LinkDownError: As for `exchange`.
+            RefusedError: As for `exchange`; also when it does not expect the package.
+            AnswerError: As for `exchange`.
+        """
+        return await self._put(digest, piece=b"", content_range=f"bytes */{total}")
+
+    async def hand_over(self, digest: Digest, *, offset: int, piece: bytes, total: int) -> int:
+        """Hand over the next piece of a package; gives how much the partner has then.
+
+        Args:
+            digest: Its content address.
+            offset: Where the piece begins; what the partner has already.
+            piece: 1 to `LINK_PIECE_BYTES_MAX` bytes.
+            total: The size of the whole.
+
+        Raises:
+            LinkDownError: As for `exchange`.
+            RefusedError: As for `exchange`.
+            AnswerError: As for `exchange`.
+        """
+        content_range = f"bytes {offset}-{offset + len(piece) - 1}/{total}"
+        return await self._put(digest, piece=piece, content_range=content_range)
+
+    async def _put(self, digest: Digest, *, piece: bytes, content_range: str) -> int:
+        status, _, body = await self._call(
+            "PUT", f"packages/{digest}", body=piece,
+            headers={"Content-Range": content_range, "Content-Type": PACKAGE_TYPE},
+            bytes_max=_SMALL_BYTES_MAX,
+        )
+        try:
+            if status in (200, 409):
+                return msgspec.json.decode(body, type=Progress).received
+        except msgspec.MsgspecError as error:
+            if status == 200:
+                raise AnswerError("partner's answer has the wrong form") from error
+        raise self._refused(status, body)
+
+    async def _call(
+        self,
+        method: str,
+        place: str,
+        *,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        bytes_max: int,
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Try each endpoint, beginning with the one that last answered; twice where a kept connection died."""
+        last: Exception | None = None
+        for step in range(len(self._endpoints)):
+            index = (self._preferred + step) % len(self._endpoints)
+            url = f"{self._endpoints[index].url}/relto/{MAJOR}/{place}"
+            for _ in range(2):
+                try:
+                    answer = await self._once(method, url, body, headers, bytes_max)
+                except aiohttp.ServerDisconnectedError as error:
+                    last = error
+                    continue
+                except (aiohttp.ClientError, asyncio.IncompleteReadError, OSError) as error:
+                    last = error
+                    break
+                self._preferred = index
+                return answer
+        why = type(last).__name__ if last else "no endpoint"
+        raise LinkDownError(f"{self.partner} cannot be reached: {why}") from last
+
+    async def _once(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: dict[str, str] | None,
+        bytes_max: int,
+    ) -> tuple[int, dict[str, str], bytes]:
+        async with self._session.request(
+            method, url, data=body, headers=headers, allow_redirects=False
+        ) as answer:
+            length = answer.content_length
+            limit = bytes_max if answer.status < 300 else _SMALL_BYTES_MAX
+            if length is None or length > limit or "Content-Encoding" in answer.headers:
+                answer.close()
+                raise AnswerError("partner's answer is too large or of undeclared length")
+            content = await answer.content.readexactly(length) if length else b""
+            return answer.status, dict(answer.headers), content
+
+    def _refused(self, status: int, body: bytes) -> PeerError:
+        """Read a refusal; only its code is believed, and only if it looks like one."""
+        try:
+            remote = msgspec.json.decode(body, type=Refusal).code
+        except msgspec.MsgspecError:
+            remote = ""
+        if not _CODE.fullmatch(remote):
+            return AnswerError(f"{self.partner} answered with status {status} and no reason")
+        return RefusedError(f"{self.partner} refused: {remote}", remote=remote, status=status)
