@@ -302,7 +302,8 @@ class NodeCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
         serial: Counts up with each change; a lower one than the one pinned is refused.
         issued_at: When it was made.
         keys: Its public keys.
-        certificate: SHA-256 of its TLS certificate (DER); pinned, no authority is asked.
+        certificate: Its TLS certificate, DER; pinned, no authority is asked. Whole, because a port
+            can only ask for certificates that it has named to the TLS library beforehand.
         endpoints: `https://host:port` where it listens, best first; empty when it only dials.
         is_exercise: The node runs on an exercise clock; never talks to one that does not.
     """
@@ -312,7 +313,7 @@ class NodeCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     serial: WireNumber
     issued_at: Instant
     keys: PartyKeys
-    certificate: WireDigest
+    certificate: Annotated[bytes, Meta(max_length=4_096)]
     endpoints: Annotated[
         tuple[Annotated[str, Meta(pattern=r"^https://[A-Za-z0-9.\[\]:-]+\Z", max_length=256)], ...],
         Meta(max_length=8),

@@ -1,7 +1,7 @@
 """Certificates and contexts for tests of the link."""
 
 import asyncio
-import datetime
+import datetime as dt
 from pathlib import Path
 from typing import Self
 
@@ -15,8 +15,8 @@ from relto.adapters.https_link import LinkPort, PartnerCaller, PinnedContext, Pi
 from relto.errors import ReltoError
 from relto.units import Digest, PartyCode
 
-NOW = datetime.datetime.now(datetime.UTC)
-DAY = datetime.timedelta(days=1)
+NOW = dt.datetime.now(dt.UTC)
+DAY = dt.timedelta(days=1)
 
 
 class Identity:
@@ -50,8 +50,8 @@ class Smith:
         *,
         issuer: Identity | None = None,
         ca: bool = False,
-        begins: datetime.datetime = NOW - DAY,
-        ends: datetime.datetime = NOW + 365 * DAY,
+        begins: dt.datetime = NOW - DAY,
+        ends: dt.datetime = NOW + 365 * DAY,
         uses: tuple[x509.ObjectIdentifier, ...] = (
             ExtendedKeyUsageOID.CLIENT_AUTH,
             ExtendedKeyUsageOID.SERVER_AUTH,
@@ -179,8 +179,10 @@ class Pair:
         answer = b""
         try:
             writer.write(request)
-            async with asyncio.timeout(1.5):
-                while piece := await reader.read(65_536):
+            while True:
+                async with asyncio.timeout(0.4):
+                    if not (piece := await reader.read(65_536)):
+                        break
                     answer += piece
         except (TimeoutError, ConnectionError):
             pass
@@ -191,6 +193,7 @@ class Pair:
     async def __aexit__(self, *_: object) -> None:
         await self.caller.close()
         await self.server.close()
+        await asyncio.sleep(0.05)  # transports that were aborted let go of their sockets
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from typing import Self
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -23,7 +24,7 @@ class Port:
         self.context = context
         self.through = 0
 
-    async def __aenter__(self) -> "Port":
+    async def __aenter__(self) -> Self:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.through += 1
             writer.write(await reader.readline())
@@ -96,9 +97,7 @@ REFUSED: dict[str, Callable[[Smith, Identity], ssl.SSLContext]] = {
     "issued by another authority": lambda smith, kor: stranger(
         smith.make("KOR", issuer=smith.make("authority", ca=True))
     ),
-    "issued by the pinned certificate": lambda smith, kor: stranger(
-        smith.make("KOR", issuer=kor)
-    ),
+    "issued by the pinned certificate": lambda smith, kor: stranger(smith.make("KOR", issuer=kor)),
     "TLS 1.2": lambda smith, kor: stranger(kor, ssl.TLSVersion.TLSv1_2),
 }
 

@@ -1,8 +1,8 @@
 """The link between two nodes: HTTPS with certificates pinned by cards, both ends.
 
-Spec: `docs/spec/link.md`. `tls` says who is let in, `listener` how many, `server` what a partner may
-ask, `client` how we ask, `address` where. The node behind the port is a `Desk`; this room knows no rule
-of the exchange and keeps nothing.
+Spec: `docs/spec/link.md`. `tls` says who is let in, `listener` how many, `server` what a partner
+may ask, `client` how we ask, `address` where. The node behind the port is a `Desk`; this room
+knows no rule of the exchange and keeps nothing.
 """
 
 from relto.adapters.https_link.address import Endpoint, JudgingResolver, endpoint_of

@@ -1,8 +1,8 @@
-"""Where a partner may be called: only at the endpoints of its pinned card, and never inward (FL-31).
+"""Where a partner may be called: at the endpoints of its pinned card, and never inward (FL-31).
 
-A name is resolved once for each connection, the addresses are judged, and exactly those are dialled,
-so a name that changes its mind in between gains nothing. The partner's certificate is pinned besides:
-whoever answers at the wrong address learns that somebody called, and no more.
+A name is resolved once for each connection, the addresses are judged, and exactly those are
+dialled, so a name that changes its mind in between gains nothing. The partner's certificate is
+pinned besides: whoever answers at the wrong address learns that somebody called, and no more.
 """
 
 import re
@@ -79,7 +79,9 @@ def _is_callable(address: IPv4Address | IPv6Address) -> bool:
     link-local (cloud metadata lives there), multicast, unspecified and mapped addresses never are.
     """
     if isinstance(address, IPv6Address) and (
-        address.ipv4_mapped is not None or address.sixtofour is not None or address.teredo is not None
+        address.ipv4_mapped is not None
+        or address.sixtofour is not None
+        or address.teredo is not None
     ):
         return False
     return not (

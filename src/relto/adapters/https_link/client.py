@@ -1,10 +1,11 @@
 """Calling partners: one session each, so that a slow one holds up nobody else.
 
-Calls go to the endpoints of a pinned card and nowhere else: no redirect is followed, no proxy is used, no
-cookie is kept, no environment variable is read (FL-31). Every phase has its time.
+Calls go to the endpoints of a pinned card and nowhere else: no redirect is followed, no proxy is
+used, no cookie is kept, no environment variable is read (FL-31). Every phase has its time.
 """
 
 import asyncio
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +43,7 @@ _SMALL_BYTES_MAX: Final = 4_096
 _RANGE: Final = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 _CODE: Final = re.compile(r"[a-z0-9_.]{1,96}")
 _CALLS_MAX: Final = 4
+_STEP_BYTES: Final = 262_144
 # Connections are let go before the partner does, so that a call does not begin on a closing one.
 _KEEP_SECONDS: Final = LINK_IDLE_SECONDS_MAX - 10
 _TIMES: Final = aiohttp.ClientTimeout(
@@ -141,7 +143,10 @@ class PartnerCaller:
             AnswerError: The answer is none.
         """
         status, _, body = await self._call(
-            "POST", "exchange", body=frame, headers={"Content-Type": FRAME_TYPE},
+            "POST",
+            "exchange",
+            body=frame,
+            headers={"Content-Type": FRAME_TYPE},
             bytes_max=FRAME_BYTES_MAX,
         )
         if status != 200:
@@ -174,7 +179,9 @@ class PartnerCaller:
             AnswerError: The piece is empty, or not the one asked for.
         """
         status, headers, body = await self._call(
-            "GET", f"packages/{digest}", headers={"Range": f"bytes={offset}-"},
+            "GET",
+            f"packages/{digest}",
+            headers={"Range": f"bytes={offset}-"},
             bytes_max=LINK_PIECE_BYTES_MAX,
         )
         if status != 206:
@@ -219,7 +226,9 @@ class PartnerCaller:
 
     async def _put(self, digest: Digest, *, piece: bytes, content_range: str) -> int:
         status, _, body = await self._call(
-            "PUT", f"packages/{digest}", body=piece,
+            "PUT",
+            f"packages/{digest}",
+            body=piece,
             headers={"Content-Range": content_range, "Content-Type": PACKAGE_TYPE},
             bytes_max=_SMALL_BYTES_MAX,
         )
@@ -240,7 +249,7 @@ class PartnerCaller:
         headers: dict[str, str] | None = None,
         bytes_max: int,
     ) -> tuple[int, dict[str, str], bytes]:
-        """Try each endpoint, beginning with the one that last answered; twice where a kept connection died."""
+        """Try each endpoint, the one that last answered first; twice if a kept connection died."""
         last: Exception | None = None
         for step in range(len(self._endpoints)):
             index = (self._preferred + step) % len(self._endpoints)
@@ -267,8 +276,10 @@ class PartnerCaller:
         headers: dict[str, str] | None,
         bytes_max: int,
     ) -> tuple[int, dict[str, str], bytes]:
+        # A large body is written in steps, so that other partners' calls go on meanwhile.
+        data = io.BytesIO(body) if body and len(body) > _STEP_BYTES else body
         async with self._session.request(
-            method, url, data=body, headers=headers, allow_redirects=False
+            method, url, data=data, headers=headers, allow_redirects=False
         ) as answer:
             length = answer.content_length
             limit = bytes_max if answer.status < 300 else _SMALL_BYTES_MAX

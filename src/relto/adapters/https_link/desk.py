@@ -1,4 +1,4 @@
-"""What the link port needs from the node behind it; the node's service is one, tests make others."""
+"""What the link port needs from the node behind it; a node's service is one, tests make others."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from relto.units import Digest, PartyCode
 
 
 class Desk(Protocol):
-    """The node behind the link port; every method is called with a partner that the pins have named.
+    """The node behind the link port; each method is called with a partner that the pins named.
 
     A method may raise any `ReltoError`; the caller then gets its code and nothing else.
     """
@@ -20,7 +20,7 @@ class Desk(Protocol):
         ...
 
     async def offered_bytes(self, partner: PartyCode, digest: Digest) -> int | None:
-        """Give the size of a package released to this partner; `None` when none of that digest was."""
+        """Give the size of a package released to this partner; `None` when there is none."""
         ...
 
     async def read_package(
@@ -30,7 +30,7 @@ class Desk(Protocol):
         ...
 
     async def wanted_bytes(self, partner: PartyCode, digest: Digest) -> int | None:
-        """Give the size of a package this partner has announced and still owes; `None` otherwise."""
+        """Give the size of a package that this partner announced and still owes, or `None`."""
         ...
 
     async def received_bytes(self, partner: PartyCode, digest: Digest) -> int:

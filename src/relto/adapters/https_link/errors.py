@@ -6,7 +6,7 @@ from relto.errors import LocalError, PeerError, WorldError
 
 
 class EndpointError(LocalError):
-    """An endpoint on a card cannot be called: not `https://host:port`, or an address no partner has."""
+    """An endpoint cannot be called: not `https://host:port`, or an address no partner has."""
 
     code = "local.endpoint"
     hint_default = "an endpoint is written https://host:port and comes from the partner's card"

@@ -1,8 +1,9 @@
 """Accepting connections: bounded in number, in time, and per partner (FL-12, FL-44).
 
-A connection passes two gates. Before the handshake is done it is a stranger's: there are only so many,
-each has only so long, and when there are too many the oldest goes, because an honest handshake takes
-milliseconds. After it, it belongs to a partner, and each partner has its own allowance.
+A connection passes two gates. Before the handshake is done it is a stranger's: there are only so
+many, each has only so long, and when there are too many the oldest goes, because an honest
+handshake takes milliseconds. After it, it belongs to a partner, and each partner has its own
+allowance.
 """
 
 import asyncio
@@ -18,7 +19,8 @@ from relto.limits import (
     LINK_HANDSHAKES_MAX,
 )
 
-# When the process is out of file descriptors, waiting is all that helps; connections time out meanwhile.
+# When the process is out of file descriptors, waiting is all that helps; connections time out
+# meanwhile.
 _EXHAUSTED_PAUSE_SECONDS: Final = 0.5
 _SHUTDOWN_SECONDS: Final = 2
 _BACKLOG: Final = 128

@@ -1,7 +1,8 @@
 """The link port: a partner's requests, bounded in size, time and number, refused with a code.
 
-Who calls is settled before a request is read: the certificate of the handshake names the partner, and it
-is compared with the pins again at every request (LK-5). What a partner sends is never echoed (LK-12).
+Who calls is settled before a request is read: the certificate of the handshake names the partner,
+and it is compared with the pins again at every request (LK-5). What a partner sends is never
+echoed (LK-12).
 """
 
 import asyncio
@@ -44,6 +45,7 @@ _PIECE: Final = re.compile(
 )
 # A refused body may still be on its way; so long we swallow it, so that the answer can be read.
 _LINGER_SECONDS: Final = 1
+_STEP_BYTES: Final = 262_144
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,16 +76,23 @@ class _Refused(Exception):  # noqa: N818 -- control flow inside this file
         self.status, self.code, self.message, self.retry = status, code, message, retry
 
 
+def _reply(body: bytes, content_type: str, *, status: int = 200) -> web.Response:
+    """An answer that names no software and no version."""
+    return web.Response(
+        status=status, body=body, content_type=content_type, headers={"Server": "relto"}
+    )
+
+
 def _answer(exc: _Refused) -> web.Response:
     body = msgspec.json.encode(Refusal(code=exc.code, message=exc.message))
-    answer = web.Response(status=exc.status, body=body, content_type="application/json")
+    answer = _reply(body, "application/json", status=exc.status)
     if exc.retry:
         answer.headers["Retry-After"] = str(exc.retry)
     return answer
 
 
 def _of_error(error: ReltoError) -> _Refused:
-    """Give an error of the node to its partner: the code, and words that carry nothing of the case."""
+    """Give an error of the node to its partner: the code, and words that say nothing else."""
     match error:
         case PeerError():
             return _Refused(422, error.code, "refused by the node; the code says why")
@@ -93,17 +102,38 @@ def _of_error(error: ReltoError) -> _Refused:
             return _Refused(409, error.code, "the node does not take this")
 
 
+async def _deliver(request: web.BaseRequest, answer: web.Response) -> web.StreamResponse:
+    """Write an answer; a large one in steps, each waiting until the partner has read on."""
+    body = answer.body
+    if not isinstance(body, bytes) or len(body) <= _STEP_BYTES:
+        await answer.prepare(request)
+        await answer.write_eof()
+        return answer
+    stream = web.StreamResponse(status=answer.status, headers=answer.headers)
+    stream.content_length = len(body)
+    await stream.prepare(request)
+    view = memoryview(body)
+    for offset in range(0, len(body), _STEP_BYTES):
+        await stream.write(view[offset : offset + _STEP_BYTES])
+    await stream.write_eof()
+    return stream
+
+
 class _Connection(RequestHandler):
     """One connection of a partner; knows whose it is before a request is read."""
 
     __slots__ = ("certificate", "partner", "port")
 
+    certificate: bytes | None
+    partner: PartyCode | None
+    port: "LinkPort"
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Name the partner by its certificate, or hang up."""
         port = self.port
         tls = transport.get_extra_info("ssl_object")
-        self.certificate: bytes | None = tls.getpeercert(binary_form=True) if tls else None
-        self.partner: PartyCode | None = port.pins.party_of(self.certificate)
+        self.certificate = tls.getpeercert(binary_form=True) if tls else None
+        self.partner = port.pins.party_of(self.certificate)
         super().connection_made(transport)
         if self.partner is None or not port.admit(self, self.partner):
             self.force_close()
@@ -273,8 +303,7 @@ class LinkPort:
         # The answer, too, has its time: a partner that does not read loses the connection.
         try:
             async with asyncio.timeout(LINK_ANSWER_SECONDS_MAX):
-                await answer.prepare(request)
-                await answer.write_eof()
+                return await _deliver(request, answer)
         except TimeoutError:
             self.report(partner or "-", "answer not read in time")
             connection.force_close()
@@ -294,7 +323,7 @@ class LinkPort:
             case "POST", "exchange":
                 return await self._exchange(request, partner)
             case "GET", "card":
-                return web.Response(body=await self._desk.card(), content_type=CARD_TYPE)
+                return _reply(await self._desk.card(), CARD_TYPE)
             case "GET", place if place.startswith("packages/"):
                 return await self._send(request, partner, Digest(found[3]))
             case "PUT", place if place.startswith("packages/"):
@@ -306,9 +335,7 @@ class LinkPort:
         if request.content_type != FRAME_TYPE:
             raise _Refused(415, "peer.type", f"content is not {FRAME_TYPE}")
         frame = await self._body(request, bytes_max=FRAME_BYTES_MAX)
-        return web.Response(
-            body=await self._desk.exchange(partner, frame), content_type=FRAME_TYPE
-        )
+        return _reply(await self._desk.exchange(partner, frame), FRAME_TYPE)
 
     async def _body(self, request: web.BaseRequest, *, bytes_max: int) -> bytes:
         """Read a body whose length was declared; never more than the limit, never for long."""
@@ -339,7 +366,7 @@ class LinkPort:
         offset = int(wanted[1])
         size = min(LINK_PIECE_BYTES_MAX, total - offset)
         piece = await self._desk.read_package(partner, digest, offset=offset, size=size)
-        answer = web.Response(status=206, body=piece, content_type=PACKAGE_TYPE)
+        answer = _reply(piece, PACKAGE_TYPE, status=206)
         answer.headers["Content-Range"] = f"bytes {offset}-{offset + len(piece) - 1}/{total}"
         return answer
 
@@ -363,7 +390,7 @@ class LinkPort:
         return _progress(received, total, is_asked=True)
 
     async def _keep_pace(self, partner: PartyCode, count: int) -> None:
-        """Hold a partner to its rate: each piece moves the instant from which the next may be kept."""
+        """Hold a partner to its rate: each piece moves the instant at which the next may come."""
         clock = asyncio.get_running_loop().time()
         free_at = max(self._pace.get(partner, clock), clock)
         self._pace[partner] = free_at + count / LINK_PARTNER_BYTES_PER_SECOND_MAX
@@ -374,8 +401,6 @@ class LinkPort:
 def _progress(received: int, total: int, *, is_asked: bool) -> web.Response:
     """Say how much is here; a piece that does not fit on is no fault, only news (409)."""
     status = 200 if is_asked or received == total else 409
-    return web.Response(
-        status=status,
-        body=msgspec.json.encode(Progress(received=received)),
-        content_type="application/json",
+    return _reply(
+        msgspec.json.encode(Progress(received=received)), "application/json", status=status
     )

@@ -1,11 +1,11 @@
-"""TLS contexts for links: 1.3 only, certificates pinned by the partners' cards, no authority trusted.
+"""TLS contexts for links: 1.3 only, certificates pinned by partners' cards, no authority trusted.
 
 Two checks stand behind each other. OpenSSL asks for a certificate and completes the handshake only
-with one of the pinned, self-signed certificates: they are its trust anchors, so it also checks their
-dates and their use. The application then compares the certificate itself, byte for byte, with the
-pins: during the handshake, before a byte of ours is sent, and again at each request. Only the
-second check says who a partner is, so a pin that was withdrawn is refused although OpenSSL still
-knows it, and a certificate *issued by* a pinned one is a stranger.
+with one of the pinned, self-signed certificates: they are its trust anchors, so it also checks
+their dates and their use. The application then compares the certificate itself, byte for byte,
+with the pins: during the handshake, before a byte of ours is sent, and again at each request. Only
+the second check says who a partner is, so a pin that was withdrawn is refused although OpenSSL
+still knows it, and a certificate *issued by* a pinned one is a stranger.
 
 Source: docs/spec/link.md LK-1 to LK-6; reliability FL-22.
 """
@@ -134,7 +134,7 @@ class PinnedContext(ssl.SSLContext):
         return self
 
     def trust_pins(self) -> None:
-        """Let OpenSSL complete handshakes with certificates pinned since; call after `Pins.replace`.
+        """Let OpenSSL complete handshakes with new pins; call after `Pins.replace`.
 
         Anchors are only ever added to a context; who may speak is decided by the pins (LK-5).
         """
