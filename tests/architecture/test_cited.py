@@ -12,7 +12,49 @@ FAULTS_COUNT = 48
 
 # Rows of the fault list that no test cites yet, and what is missing. The list may only shrink:
 # when a test comes, strike its row here in the same change.
-NOT_YET: dict[int, str] = dict.fromkeys(range(1, FAULTS_COUNT + 1), "its room is not built yet")
+NOT_YET: dict[int, str] = {
+    1: "its room is not built yet",
+    2: "its room is not built yet",
+    3: "its room is not built yet",
+    4: "its room is not built yet",
+    5: "its room is not built yet",
+    6: "its room is not built yet",
+    7: "its room is not built yet",
+    8: "its room is not built yet",
+    9: "its room is not built yet",
+    10: "its room is not built yet",
+    11: "its room is not built yet",
+    13: "its room is not built yet",
+    14: "its room is not built yet",
+    15: "its room is not built yet",
+    16: "its room is not built yet",
+    17: "its room is not built yet",
+    18: "its room is not built yet",
+    19: "its room is not built yet",
+    20: "its room is not built yet",
+    21: "its room is not built yet",
+    23: "its room is not built yet",
+    24: "its room is not built yet",
+    25: "its room is not built yet",
+    26: "its room is not built yet",
+    27: "its room is not built yet",
+    28: "its room is not built yet",
+    29: "its room is not built yet",
+    30: "its room is not built yet",
+    33: "its room is not built yet",
+    34: "its room is not built yet",
+    35: "its room is not built yet",
+    36: "its room is not built yet",
+    37: "its room is not built yet",
+    38: "its room is not built yet",
+    39: "its room is not built yet",
+    40: "its room is not built yet",
+    41: "its room is not built yet",
+    42: "its room is not built yet",
+    46: "its room is not built yet",
+    47: "its room is not built yet",
+    48: "its room is not built yet",
+}
 
 
 def _tests() -> str:

@@ -170,7 +170,7 @@ def test_an_error_of_the_node_reaches_the_partner_as_its_code_alone(pair: Pair, 
 def test_fl_12_a_stalled_partner_loses_its_connection_and_nobody_else_waits(
     pair: Pair, smith: Smith, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """LK-10: a head and a body that trickle; the other partner is served meanwhile."""
+    """FL-12, LK-10: a head and a body that trickle; the other partner is served meanwhile."""
     monkeypatch.setattr(server, "LINK_IDLE_SECONDS_MAX", 0.4)
     monkeypatch.setattr(server, "LINK_BODY_SECONDS_MAX", 0.4)
 
@@ -266,7 +266,7 @@ def test_one_partner_has_so_many_requests_and_connections_and_no_more(pair: Pair
 
 
 def test_fl_44_a_thousand_idle_strangers_are_bounded_and_partners_still_served(pair: Pair) -> None:
-    """LK-10: strangers never finish a handshake, so the oldest of them makes room."""
+    """FL-44, LK-10: strangers never finish a handshake, so the oldest of them makes room."""
 
     async def run() -> None:
         async with pair:

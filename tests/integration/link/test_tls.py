@@ -81,6 +81,7 @@ def pinned(**identities: Identity) -> Pins:
 
 
 def test_two_pinned_nodes_talk_without_any_authority(smith: Smith) -> None:
+    """LK-1, LK-2."""
     jpn, kor = smith.make("JPN"), smith.make("KOR")
 
     async def run() -> None:
