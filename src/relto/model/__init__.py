@@ -21,7 +21,7 @@ from relto.model.entry import (
     PackageContext,
     PartCommitment,
     PartyKeys,
-    Refused,
+    Rejection,
     SignedCard,
     WireEntry,
 )
@@ -75,7 +75,7 @@ __all__ = [
     "PartCommitment",
     "PartyKeys",
     "Precedence",
-    "Refused",
+    "Rejection",
     "Request",
     "Rule",
     "SignedCard",

@@ -242,7 +242,7 @@ class InlinePackage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     content: Annotated[bytes, Meta(max_length=PACKAGE_INLINE_BYTES_MAX)]
 
 
-class Refused(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Rejection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Why the partner would not take what it was sent; never an echo of it.
 
     Args:
@@ -267,7 +267,7 @@ class Frame(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
         acknowledgement: The sender's cosigned note on the target's log; empty when it holds nothing
             yet.
         packages: Small packages that the entries name.
-        refused: Set when the sender would not take what it was sent.
+        rejection: Set when the sender would not take what it was sent.
     """
 
     version: WireNumber
@@ -276,7 +276,7 @@ class Frame(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     batch: Batch | None = None
     acknowledgement: Annotated[bytes, Meta(max_length=NOTE_BYTES_MAX)] = b""
     packages: Annotated[tuple[InlinePackage, ...], Meta(max_length=LIST_ITEMS_MAX)] = ()
-    refused: Refused | None = None
+    rejection: Rejection | None = None
 
 
 class PartyKeys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

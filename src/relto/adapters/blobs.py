@@ -1,0 +1,145 @@
+"""Packages as files, named by their content; what is here complete has the digest of its name.
+
+    blobs/ab/abcd…ef          complete, never changed
+    blobs/part/abcd…ef        under way, resumed by range
+
+A package is complete only after its bytes have reached the disk, their digest has been checked, and
+the rename into place has reached the disk too. Names come from digests we have checked, never from
+a partner's text (FL-30).
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from relto.ports.store import (
+    BlobGapError,
+    BlobMismatchError,
+    BlobMissingError,
+    StoreFailedError,
+    StoreFullError,
+)
+from relto.seal import running_digest
+from relto.units import DIGEST_PATTERN, Digest
+
+_STEP_BYTES: Final = 1_048_576
+_NO_ROOM: Final = 28  # ENOSPC
+
+
+class FileBlobs:
+    """Packages in a directory; see `relto.ports.store.BlobStore`."""
+
+    def __init__(self, directory: Path) -> None:
+        """Use a directory, making it where it is missing; nobody else may look into it."""
+        self._directory = directory
+        self._parts = directory / "part"
+        self._parts.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def held(self, digest: Digest) -> int:
+        """See `BlobStore.held`."""
+        try:
+            return self._part(digest).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def is_complete(self, digest: Digest) -> bool:
+        """See `BlobStore.is_complete`."""
+        return self._whole(digest).is_file()
+
+    def write(self, digest: Digest, *, offset: int, data: bytes) -> int:
+        """See `BlobStore.write`."""
+        whole = self._whole(digest)
+        if whole.is_file():
+            return whole.stat().st_size
+        held = self.held(digest)
+        if offset > held:
+            raise BlobGapError(f"range begins at {offset}, {held} bytes are here")
+        fresh = data[held - offset :]
+        if fresh:
+            try:
+                self._append(digest, fresh)
+            except OSError as error:
+                raise _translate(error) from error
+        return held + len(fresh)
+
+    def finish(self, digest: Digest, *, size_bytes: int) -> None:
+        """See `BlobStore.finish`."""
+        whole, part = self._whole(digest), self._part(digest)
+        if whole.is_file():
+            return
+        # INVARIANT: flush, check, rename, flush the directory; in this order, or a crash leaves a
+        # wrong file.
+        try:
+            self._check(part, digest, size_bytes=size_bytes)
+            whole.parent.mkdir(mode=0o700, exist_ok=True)
+            part.replace(whole)
+            _sync_directory(whole.parent)
+            _sync_directory(self._directory)
+        except FileNotFoundError as error:
+            raise BlobMismatchError("0 bytes are not the package that was named") from error
+        except OSError as error:
+            raise _translate(error) from error
+
+    def read(self, digest: Digest, *, offset: int, count: int) -> bytes:
+        """See `BlobStore.read`."""
+        try:
+            with self._whole(digest).open("rb") as file:
+                file.seek(offset)
+                return file.read(count)
+        except FileNotFoundError as error:
+            raise BlobMissingError(f"package `{digest}` is not here") from error
+
+    def destroy(self, digest: Digest) -> bool:
+        """See `BlobStore.destroy`; the key is destroyed with the entry, which is what counts."""
+        is_found = False
+        for path in (self._whole(digest), self._part(digest)):
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                continue
+            _sync_directory(path.parent)
+            is_found = True
+        return is_found
+
+    def _append(self, digest: Digest, data: bytes) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        handle = os.open(self._part(digest), flags, 0o600)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(handle, view) :]
+        finally:
+            os.close(handle)
+
+    def _check(self, part: Path, digest: Digest, *, size_bytes: int) -> None:
+        running, total = running_digest(), 0
+        with part.open("rb") as file:
+            while step := file.read(_STEP_BYTES):
+                running.update(step)
+                total += len(step)
+            os.fsync(file.fileno())
+        if total != size_bytes or running.hexdigest() != digest:
+            part.unlink()
+            raise BlobMismatchError(f"{total} bytes are not the package that was named")
+
+    def _whole(self, digest: Digest) -> Path:
+        assert DIGEST_PATTERN.fullmatch(digest)
+        return self._directory / digest[:2] / digest
+
+    def _part(self, digest: Digest) -> Path:
+        assert DIGEST_PATTERN.fullmatch(digest)
+        return self._parts / digest
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _translate(error: OSError) -> StoreFullError | StoreFailedError:
+    if error.errno == _NO_ROOM:
+        return StoreFullError("no room on the disk for a package")
+    return StoreFailedError(f"the disk failed: {error.strerror}")

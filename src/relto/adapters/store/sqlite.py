@@ -1,0 +1,241 @@
+"""The default store: one SQLite file, one process.
+
+WAL with `synchronous=FULL`, so that a transaction that has ended is on the disk. A lock on a file
+beside it keeps a second process out; a fence inside it stops a writer that believes it still has
+the lock (FL-18). Readers may look on.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Self
+
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from relto.adapters.store.tables import METADATA, SCHEMA_VERSION, Statements
+from relto.adapters.store.transaction import SqlTransaction
+from relto.ports.store import (
+    StoreCorruptError,
+    StoreError,
+    StoreFailedError,
+    StoreFencedError,
+    StoreFullError,
+    StoreLockedError,
+    StoreVersionError,
+)
+
+_DIALECT: Final = SQLiteDialect(paramstyle="qmark")
+_BUSY_MS: Final = 5_000
+
+
+class SqliteStore:
+    """A store in one SQLite file; see `relto.ports.store.Store`."""
+
+    def __init__(self, path: Path, *, is_readonly: bool = False) -> None:
+        """Open the store, or begin one.
+
+        Args:
+            path: The file; its directory must exist.
+            is_readonly: Look on beside a running node: no lock, no writing.
+
+        Raises:
+            StoreLockedError: Another process has it open.
+            StoreVersionError: It was written by another version.
+            StoreCorruptError: It is not a store.
+        """
+        self._path = path
+        self._is_readonly = is_readonly
+        self._process = os.getpid()
+        self._failure: str | None = None
+        self._lock: int | None = None if is_readonly else _lock(path)
+        try:
+            with _translated():
+                self._connection = self._connect()
+            self._cursor = self._connection.cursor()
+            self._statements = Statements(_DIALECT)
+            self._fence = self._begin_store()
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def look(cls, path: Path) -> Self:
+        """Open an existing store for reading, beside whoever writes."""
+        return cls(path, is_readonly=True)
+
+    @property
+    def fence(self) -> int:
+        """See `Store.fence`."""
+        return self._fence
+
+    @contextmanager
+    def transaction(self) -> Iterator[SqlTransaction]:
+        """See `Store.transaction`."""
+        if os.getpid() != self._process:
+            raise StoreLockedError("the store was opened by another process than this one")
+        if self._failure is not None:
+            raise StoreFailedError(f"the store has failed before: {self._failure}")
+        transaction = SqlTransaction(self._cursor, self._statements, is_readonly=self._is_readonly)
+        try:
+            with self._watched():
+                self._cursor.execute("BEGIN" if self._is_readonly else "BEGIN IMMEDIATE")
+                self._check_fence()
+                yield transaction
+                self._cursor.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        if transaction.has_destroyed:
+            # What was destroyed must not live on in the write-ahead log.
+            with self._watched():
+                self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        connection = self.__dict__.pop("_connection", None)
+        if connection is not None:
+            connection.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def backup(self, target: Path) -> None:
+        """Copy the store, consistent and whole, while it is in use.
+
+        Args:
+            target: A file that does not exist yet.
+        """
+        if target.exists():
+            raise StoreError(f"`{target.name}` exists already")
+        with _translated(), sqlite3.connect(target) as copy:
+            self._connection.backup(copy)
+        copy.close()
+        _sync(target)
+
+    def check(self) -> None:
+        """Have SQLite check its own pages and indexes.
+
+        Raises:
+            StoreCorruptError: It found something wrong.
+        """
+        with _translated():
+            (answer,) = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
+        if answer != "ok":
+            raise StoreCorruptError("the store's pages do not hold together")
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._is_readonly:
+            return sqlite3.connect(
+                f"file:{self._path}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_MS / 1e3
+            )
+        connection = sqlite3.connect(
+            self._path, isolation_level=None, timeout=_BUSY_MS / 1e3, check_same_thread=False
+        )
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            "cell_size_check=ON",
+            "trusted_schema=OFF",
+        ):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        return connection
+
+    def _begin_store(self) -> int:
+        """Create the tables in an empty file, and take the next fence."""
+        with _translated():
+            tables = self._cursor.execute("SELECT name FROM sqlite_master").fetchall()
+            if self._is_readonly:
+                self._check_version()
+                return int(self._cursor.execute(self._statements.fence.text).fetchone()[0])
+            self._cursor.execute("BEGIN IMMEDIATE")
+            if not tables:
+                for table in METADATA.sorted_tables:
+                    self._cursor.execute(str(CreateTable(table).compile(dialect=_DIALECT)))
+                    for index in table.indexes:
+                        self._cursor.execute(str(CreateIndex(index).compile(dialect=_DIALECT)))
+                self._cursor.execute(
+                    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
+                )
+                self._cursor.execute("INSERT INTO alembic_version VALUES (?)", (SCHEMA_VERSION,))
+                self._cursor.execute("INSERT INTO store (id, fence) VALUES (1, 0)")
+            self._check_version()
+            self._cursor.execute("UPDATE store SET fence = fence + 1")
+            (fence,) = self._cursor.execute(self._statements.fence.text).fetchone()
+            self._cursor.execute("COMMIT")
+        return int(fence)
+
+    def _check_version(self) -> None:
+        row = self._cursor.execute("SELECT version_num FROM alembic_version").fetchone()
+        if row is None or row[0] != SCHEMA_VERSION:
+            got = "none" if row is None else str(row[0])
+            raise StoreVersionError(f"store of version `{got}`, expected `{SCHEMA_VERSION}`")
+
+    def _check_fence(self) -> None:
+        (fence,) = self._cursor.execute(self._statements.fence.text).fetchone()
+        if fence != self._fence and not self._is_readonly:
+            raise StoreFencedError(f"fence {self._fence} is behind {fence}")
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Translate the driver's errors; once the disk has failed, take nothing more (FL-15)."""
+        try:
+            with _translated():
+                yield
+        except StoreFailedError as error:
+            self._failure = error.message
+            raise
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            try:
+                self._cursor.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                self._failure = self._failure or str(error)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translate(error) from error
+
+
+def _translate(error: sqlite3.Error) -> StoreError:
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    match code:
+        case sqlite3.SQLITE_FULL:
+            return StoreFullError("no room on the disk for the journal")
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StoreLockedError("another process holds the store")
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_ERROR:
+            return StoreCorruptError(f"not a sound store: {error}")
+        case _:
+            return StoreFailedError(f"the disk failed: {error}")
+
+
+def _lock(path: Path) -> int:
+    """Take the lock beside the file; the system frees it when the process ends, in any way."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    handle = os.open(path.with_name(path.name + ".lock"), flags, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise StoreLockedError(f"`{path.name}` is in use by another process") from error
+    return handle
+
+
+def _sync(path: Path) -> None:
+    for name, flags in ((path, os.O_RDONLY), (path.parent, os.O_RDONLY | os.O_DIRECTORY)):
+        handle = os.open(name, flags)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

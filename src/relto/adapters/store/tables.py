@@ -1,0 +1,204 @@
+"""The tables of a store, the same on SQLite and PostgreSQL, and their statements, compiled once.
+
+SQLAlchemy describes the tables and writes the statements for each database; on the hot path they go
+straight to the driver's cursor, because building them anew for each call costs more than the write
+itself (ADR-0013).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    func,
+    select,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
+
+SCHEMA_VERSION: Final = "0001"
+METADATA: Final = MetaData()
+
+# SQLite numbers its rows only for a column it calls INTEGER.
+_Key = BigInteger().with_variant(Integer, "sqlite")
+
+STORE: Final = Table(
+    "store",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("fence", BigInteger, nullable=False),
+)
+LOG: Final = Table(
+    "log",
+    METADATA,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("origin", String, nullable=False, unique=True),
+    Column("state", LargeBinary, nullable=False),
+    Column("checksum", LargeBinary, nullable=False),
+)
+ENTRY: Final = Table(
+    "entry",
+    METADATA,
+    Column("position", _Key, primary_key=True, autoincrement=False),
+    Column("log_id", _Key, ForeignKey("log.id"), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("case_id", String),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("header", LargeBinary, nullable=False),
+    Column("bodies", LargeBinary, nullable=False),
+    UniqueConstraint("log_id", "number"),
+    Index("entry_case", "case_id"),
+)
+SNAPSHOT: Final = Table(
+    "snapshot",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("checksum", LargeBinary, nullable=False),
+)
+BLOB: Final = Table(
+    "blob",
+    METADATA,
+    Column("digest", String, primary_key=True),
+    Column("state", String, nullable=False, index=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("checksum", LargeBinary, nullable=False),
+)
+KEPT: Final = Table(
+    "kept",
+    METADATA,
+    Column("id", _Key, primary_key=True, autoincrement=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("checksum", LargeBinary, nullable=False),
+)
+VALUE: Final = Table(
+    "value",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("checksum", LargeBinary, nullable=False),
+)
+
+
+class Statement:
+    """One statement as text for a driver, and the order in which it wants its values."""
+
+    def __init__(self, query: ClauseElement, dialect: Dialect) -> None:
+        """Compile once."""
+        compiled = query.compile(dialect=dialect)
+        assert isinstance(compiled, SQLCompiler)
+        self.text = str(compiled)
+        self._order: Sequence[str] = tuple(compiled.positiontup or ())
+        # Values that the dialect itself adds, such as SQLite's missing offset.
+        self._fixed = {name: it for name, it in compiled.params.items() if it is not None}
+
+    def values(self, given: Mapping[str, object]) -> tuple[object, ...]:
+        """Put values into the driver's order."""
+        whole = {**self._fixed, **given} if self._fixed else given
+        return tuple(whole[name] for name in self._order)
+
+
+class Statements:
+    """All statements of the store, compiled for one database."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """Compile them."""
+
+        def compiled(query: ClauseElement) -> Statement:
+            return Statement(query, dialect)
+
+        origin: BindParameter[str] = bindparam("p_origin")
+        entry = select(
+            ENTRY.c.position,
+            LOG.c.origin,
+            ENTRY.c.number,
+            ENTRY.c.case_id,
+            ENTRY.c.leaf,
+            ENTRY.c.header,
+            ENTRY.c.bodies,
+        ).join(LOG)
+        in_range = (
+            LOG.c.origin == origin,
+            ENTRY.c.number >= bindparam("p_first"),
+            ENTRY.c.number < bindparam("p_end"),
+        )
+        self.fence = compiled(select(STORE.c.fence))
+        self.final_position = compiled(select(func.max(ENTRY.c.position)))
+        self.log = compiled(
+            select(LOG.c.id, LOG.c.origin, LOG.c.state, LOG.c.checksum).where(
+                LOG.c.origin == origin
+            )
+        )
+        self.logs = compiled(
+            select(LOG.c.id, LOG.c.origin, LOG.c.state, LOG.c.checksum).order_by(LOG.c.origin)
+        )
+        self.add_log = compiled(LOG.insert().values(_params("origin", "state", "checksum")))
+        self.put_log = compiled(
+            LOG.update().where(LOG.c.origin == origin).values(_params("state", "checksum"))
+        )
+        self.add_entry = compiled(
+            ENTRY.insert().values(
+                _params("position", "log_id", "number", "case_id", "leaf", "header", "bodies")
+            )
+        )
+        self.entries = compiled(entry.where(*in_range).order_by(ENTRY.c.number))
+        self.leaves = compiled(
+            select(ENTRY.c.leaf).join(LOG).where(*in_range).order_by(ENTRY.c.number)
+        )
+        self.case = compiled(
+            entry.where(ENTRY.c.case_id == bindparam("p_case")).order_by(ENTRY.c.position)
+        )
+        self.since = compiled(
+            entry.where(ENTRY.c.position > bindparam("p_position"))
+            .order_by(ENTRY.c.position)
+            .limit(bindparam("p_limit"))
+        )
+        self.put_bodies = compiled(
+            ENTRY.update()
+            .where(ENTRY.c.position == bindparam("p_position"))
+            .values(_params("bodies"))
+        )
+        self.drop_snapshot = compiled(
+            SNAPSHOT.delete().where(SNAPSHOT.c.name == bindparam("p_name"))
+        )
+        self.add_snapshot = compiled(
+            SNAPSHOT.insert().values(_params("name", "position", "content", "checksum"))
+        )
+        self.snapshot = compiled(
+            select(SNAPSHOT.c.position, SNAPSHOT.c.content, SNAPSHOT.c.checksum).where(
+                SNAPSHOT.c.name == bindparam("p_name")
+            )
+        )
+        self.drop_blob = compiled(BLOB.delete().where(BLOB.c.digest == bindparam("p_digest")))
+        self.add_blob = compiled(
+            BLOB.insert().values(_params("digest", "state", "content", "checksum"))
+        )
+        blob = select(BLOB.c.digest, BLOB.c.state, BLOB.c.content, BLOB.c.checksum)
+        self.blob = compiled(blob.where(BLOB.c.digest == bindparam("p_digest")))
+        self.blobs = compiled(
+            blob.where(BLOB.c.state == bindparam("p_state")).order_by(BLOB.c.digest)
+        )
+        self.add_kept = compiled(KEPT.insert().values(_params("content", "checksum")))
+        self.kept = compiled(select(KEPT.c.content, KEPT.c.checksum).order_by(KEPT.c.id))
+        self.drop_value = compiled(VALUE.delete().where(VALUE.c.name == bindparam("p_name")))
+        self.add_value = compiled(VALUE.insert().values(_params("name", "content", "checksum")))
+        self.value = compiled(
+            select(VALUE.c.content, VALUE.c.checksum).where(VALUE.c.name == bindparam("p_name"))
+        )
+
+
+def _params(*names: str) -> dict[str, object]:
+    return {name: bindparam(f"p_{name}") for name in names}

@@ -1,0 +1,330 @@
+"""One transaction over a driver's cursor: what SQLite and PostgreSQL have in common.
+
+Every row is checked when it is read. An entry's header is hashed to its leaf and each body to its
+commitment, so an entry needs no checksum of its own; every other row carries one over its key and
+its content.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, Protocol, TypeVar
+
+import msgspec
+
+from relto.adapters.store.tables import Statement, Statements
+from relto.codec import Codec, decode_entry
+from relto.errors import PeerError
+from relto.journal import LOG_STATE, LogState
+from relto.model import Body, Entry, LogId, WireEntry
+from relto.ports.store import (
+    Blob,
+    BlobState,
+    Kept,
+    Placed,
+    ReadOnlyError,
+    Snapshot,
+    StoreCorruptError,
+)
+from relto.seal import digest_bytes, leaf_hash
+from relto.units import CaseId, Digest
+
+T = TypeVar("T")
+
+_BODIES: Final = msgspec.msgpack.Decoder(tuple[Body | None, ...])
+_BLOB: Final = Codec(Blob, name="blob row", limit=4_096)
+_KEPT: Final = Codec(Kept, name="kept row", limit=64_000_000)
+
+
+class Cursor(Protocol):
+    """What both drivers' cursors offer."""
+
+    def execute(self, query: str, values: Sequence[object] = ..., /) -> object:
+        """Run one statement."""
+
+    def executemany(self, query: str, values: Sequence[Sequence[object]], /) -> object:
+        """Run one statement for many rows."""
+
+    def fetchone(self) -> tuple[object, ...] | None:
+        """Give the next row."""
+
+    def fetchall(self) -> list[tuple[object, ...]]:
+        """Give all rows."""
+
+
+class SqlTransaction:
+    """A transaction that has begun; the store that opened it ends it."""
+
+    def __init__(self, cursor: Cursor, statements: Statements, *, is_readonly: bool) -> None:
+        """Take over a cursor inside a transaction."""
+        self._cursor = cursor
+        self._statements = statements
+        self._is_readonly = is_readonly
+        self._log_ids: dict[str, int] = {}
+        self._attempts = 0
+        self.has_destroyed = False
+
+    # ------------------------------------------------------------ logs and entries
+
+    def log(self, log: LogId) -> LogState | None:
+        """See `Transaction.log`."""
+        row = self._one(self._statements.log, p_origin=log.origin)
+        return None if row is None else self._log_state(row)
+
+    def logs(self) -> tuple[LogState, ...]:
+        """See `Transaction.logs`."""
+        rows = self._all(self._statements.logs)
+        return tuple(sorted(map(self._log_state, rows), key=lambda state: state.log))
+
+    def append(self, entries: Sequence[Entry], state: LogState) -> int:
+        """See `Transaction.append`."""
+        self.put_log(state)
+        position = self._reserve() if entries else self.position()
+        log_id = self._log_ids[state.log.origin]
+        rows: list[tuple[object, ...]] = []
+        for place, entry in enumerate(entries):
+            assert entry.header.log == state.log
+            assert entry.header.number == state.size - len(entries) + place + 1
+            rows.append(
+                self._statements.add_entry.values(
+                    {
+                        "p_position": position + place + 1,
+                        "p_log_id": log_id,
+                        "p_number": entry.header.number,
+                        "p_case_id": entry.header.case,
+                        "p_leaf": leaf_hash(entry.raw),
+                        "p_header": entry.raw,
+                        "p_bodies": msgspec.msgpack.encode(entry.bodies),
+                    }
+                )
+            )
+        if rows:
+            self._cursor.executemany(self._statements.add_entry.text, rows)
+        return position + len(entries)
+
+    def put_log(self, state: LogState) -> None:
+        """See `Transaction.put_log`."""
+        origin = state.log.origin
+        content = LOG_STATE.encode(state)
+        values = {"p_state": content, "p_checksum": _checksum(origin, content), "p_origin": origin}
+        if origin not in self._log_ids and self._one(self._statements.log, p_origin=origin) is None:
+            self._run(self._statements.add_log, **values)
+        else:
+            self._run(self._statements.put_log, **values)
+        if origin not in self._log_ids:
+            row = self._one(self._statements.log, p_origin=origin)
+            assert row is not None
+            self._log_ids[origin] = _integer(row[0])
+
+    def entries(self, log: LogId, *, first: int, end: int) -> tuple[Entry, ...]:
+        """See `Transaction.entries`."""
+        rows = self._all(self._statements.entries, p_origin=log.origin, p_first=first, p_end=end)
+        return tuple(_placed(row).entry for row in rows)
+
+    def leaves(self, log: LogId, *, first: int, end: int) -> tuple[bytes, ...]:
+        """See `Transaction.leaves`; a wrong leaf shows in the root it leads to."""
+        rows = self._all(
+            self._statements.leaves, p_origin=log.origin, p_first=first + 1, p_end=end + 1
+        )
+        return tuple(_bytes(leaf) for (leaf,) in rows)
+
+    def case(self, case: CaseId) -> tuple[Placed, ...]:
+        """See `Transaction.case`."""
+        return tuple(map(_placed, self._all(self._statements.case, p_case=case)))
+
+    def since(self, position: int, *, limit: int) -> tuple[Placed, ...]:
+        """See `Transaction.since`."""
+        rows = self._all(self._statements.since, p_position=position, p_limit=limit)
+        return tuple(map(_placed, rows))
+
+    def position(self) -> int:
+        """See `Transaction.position`."""
+        row = self._one(self._statements.final_position)
+        return 0 if row is None or row[0] is None else _integer(row[0])
+
+    def destroy(self, log: LogId, *, number: int, part: str) -> bool:
+        """See `Transaction.destroy`."""
+        rows = self._all(
+            self._statements.entries, p_origin=log.origin, p_first=number, p_end=number + 1
+        )
+        if not rows:
+            return False
+        placed = _placed(rows[0])
+        left = tuple(
+            None if commitment.name == part else body
+            for commitment, body in zip(placed.entry.header.parts, placed.entry.bodies, strict=True)
+        )
+        if left == placed.entry.bodies:
+            return False
+        self._run(
+            self._statements.put_bodies,
+            p_bodies=msgspec.msgpack.encode(left),
+            p_position=placed.position,
+        )
+        self.has_destroyed = True
+        return True
+
+    # ------------------------------------------------------------ what lies beside
+
+    def put_snapshot(self, name: str, snapshot: Snapshot) -> None:
+        """See `Transaction.put_snapshot`."""
+        key = f"{name}/{snapshot.position}"
+        self._run(self._statements.drop_snapshot, p_name=name)
+        self._run(
+            self._statements.add_snapshot,
+            p_name=name,
+            p_position=snapshot.position,
+            p_content=snapshot.content,
+            p_checksum=_checksum(key, snapshot.content),
+        )
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        """See `Transaction.snapshot`."""
+        row = self._one(self._statements.snapshot, p_name=name)
+        if row is None:
+            return None
+        position = _integer(row[0])
+        content = _checked(f"{name}/{position}", row[1], row[2])
+        return Snapshot(position=position, content=content)
+
+    def put_blob(self, blob: Blob) -> None:
+        """See `Transaction.put_blob`."""
+        content = _BLOB.encode(blob)
+        self._run(self._statements.drop_blob, p_digest=blob.digest)
+        self._run(
+            self._statements.add_blob,
+            p_digest=blob.digest,
+            p_state=blob.state.value,
+            p_content=content,
+            p_checksum=_checksum(f"{blob.digest}/{blob.state.value}", content),
+        )
+
+    def blob(self, digest: Digest) -> Blob | None:
+        """See `Transaction.blob`."""
+        row = self._one(self._statements.blob, p_digest=digest)
+        return None if row is None else _blob(row)
+
+    def blobs(self, state: BlobState) -> tuple[Blob, ...]:
+        """See `Transaction.blobs`."""
+        return tuple(map(_blob, self._all(self._statements.blobs, p_state=state.value)))
+
+    def keep(self, kept: Kept) -> None:
+        """See `Transaction.keep`."""
+        content = _KEPT.encode(kept)
+        self._run(
+            self._statements.add_kept, p_content=content, p_checksum=_checksum("kept", content)
+        )
+
+    def kept(self) -> tuple[Kept, ...]:
+        """See `Transaction.kept`."""
+        return tuple(
+            _read(_KEPT, _checked("kept", *row)) for row in self._all(self._statements.kept)
+        )
+
+    def put_value(self, name: str, content: bytes) -> None:
+        """See `Transaction.put_value`."""
+        self._run(self._statements.drop_value, p_name=name)
+        self._run(
+            self._statements.add_value,
+            p_name=name,
+            p_content=content,
+            p_checksum=_checksum(name, content),
+        )
+
+    def value(self, name: str) -> bytes | None:
+        """See `Transaction.value`."""
+        row = self._one(self._statements.value, p_name=name)
+        return None if row is None else _checked(name, *row)
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """See `Transaction.attempt`."""
+        self._attempts += 1
+        name = f"attempt_{self._attempts}"
+        known = dict(self._log_ids)
+        self._cursor.execute(f"SAVEPOINT {name}")
+        try:
+            yield
+        except BaseException:
+            self._log_ids = known
+            self._cursor.execute(f"ROLLBACK TO SAVEPOINT {name}")
+            self._cursor.execute(f"RELEASE SAVEPOINT {name}")
+            raise
+        self._cursor.execute(f"RELEASE SAVEPOINT {name}")
+
+    # ------------------------------------------------------------ helpers
+
+    def _reserve(self) -> int:
+        """Give the final position, with the right to write the ones after it."""
+        return self.position()
+
+    def _run(self, statement: Statement, **values: object) -> None:
+        if self._is_readonly:
+            raise ReadOnlyError("the store is open for reading only")
+        self._cursor.execute(statement.text, statement.values(values))
+
+    def _one(self, statement: Statement, **values: object) -> tuple[object, ...] | None:
+        self._cursor.execute(statement.text, statement.values(values))
+        return self._cursor.fetchone()
+
+    def _all(self, statement: Statement, **values: object) -> list[tuple[object, ...]]:
+        self._cursor.execute(statement.text, statement.values(values))
+        return self._cursor.fetchall()
+
+    def _log_state(self, row: tuple[object, ...]) -> LogState:
+        log_id, origin, content, checksum = row
+        assert isinstance(origin, str)
+        state = _read(LOG_STATE, _checked(origin, content, checksum))
+        if state.log.origin != origin:
+            raise StoreCorruptError(f"log row of `{origin}` holds another log")
+        self._log_ids[origin] = _integer(log_id)
+        return state
+
+
+def _placed(row: tuple[object, ...]) -> Placed:
+    position, origin, number, case, leaf, header, bodies = row
+    raw = _bytes(header)
+    where = f"entry {number} of `{origin}`"
+    if leaf_hash(raw) != _bytes(leaf):
+        raise StoreCorruptError(f"{where} is not what was written: header")
+    try:
+        decoded = _BODIES.decode(_bytes(bodies))
+        entry = decode_entry(WireEntry(header=raw, bodies=decoded))
+    except (msgspec.MsgspecError, PeerError) as error:
+        raise StoreCorruptError(f"{where} is not what was written: bodies") from error
+    told = (entry.header.log.origin, entry.header.number, entry.header.case)
+    if told != (origin, number, case):
+        raise StoreCorruptError(f"{where} stands in another entry's place")
+    return Placed(position=_integer(position), entry=entry)
+
+
+def _blob(row: tuple[object, ...]) -> Blob:
+    digest, state, content, checksum = row
+    return _read(_BLOB, _checked(f"{digest}/{state}", content, checksum))
+
+
+def _checksum(key: str, content: bytes) -> bytes:
+    return digest_bytes(key.encode() + b"\x00" + content)
+
+
+def _checked(key: str, content: object, checksum: object) -> bytes:
+    data = _bytes(content)
+    if _checksum(key, data) != _bytes(checksum):
+        raise StoreCorruptError(f"row `{key}` is not what was written")
+    return data
+
+
+def _read(codec: Codec[T], content: bytes) -> T:
+    try:
+        return codec.decode(content)
+    except PeerError as error:
+        raise StoreCorruptError(f"{codec.name} is not what was written") from error
+
+
+def _bytes(value: object) -> bytes:
+    assert isinstance(value, bytes | memoryview)
+    return bytes(value)
+
+
+def _integer(value: object) -> int:
+    assert isinstance(value, int)
+    return value

@@ -1,0 +1,297 @@
+"""What a store must offer: one transaction at a time, durable when it ends, and never two writers.
+
+The store keeps what the core gives it and gives it back, or raises. It decides nothing. Within
+`with store.transaction() as tx:` everything is written or nothing is; when the block has ended
+without an error it has reached the disk. Every row read is checked against a checksum first: a
+wrong row is never an answer (FL-16).
+
+One contract test suite runs over every implementation: `tests/integration/test_store_contract.py`.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+from msgspec import Struct
+from whenever import Instant
+
+from relto.errors import LocalError, WorldError
+from relto.journal import LogState
+from relto.model import Entry, LogId
+from relto.units import CaseId, Digest
+
+
+class StoreError(WorldError):
+    """The store cannot do what it must; nothing of the transaction has happened."""
+
+    code = "world.store"
+
+
+class StoreLockedError(StoreError):
+    """Another process has this store open (FL-18)."""
+
+    code = "world.store_locked"
+    hint_default = "stop the other node, or use its control socket"
+
+
+class StoreFencedError(StoreError):
+    """Another writer has taken over since this one opened the store (FL-18)."""
+
+    code = "world.store_fenced"
+    hint_default = "this process must end; the other one goes on"
+
+
+class StoreCorruptError(StoreError):
+    """A row is not what was written (FL-16)."""
+
+    code = "world.store_corrupt"
+    hint_default = "stop the node, keep the files, restore a backup and reconcile with the partners"
+
+
+class StoreFullError(StoreError):
+    """The disk is full; nothing was written, and the store goes on when there is room (FL-14)."""
+
+    code = "world.store_full"
+    hint_default = "free some space; nothing is lost and nothing needs repair"
+    retryable: ClassVar[bool] = True
+
+
+class StoreFailedError(StoreError):
+    """The disk has failed; nothing is believed until a restart has checked the store (FL-15)."""
+
+    code = "world.store_failed"
+    hint_default = "restart the node; it verifies the store before it goes on"
+
+
+class StoreVersionError(StoreError):
+    """The store was written by another version of relto."""
+
+    code = "world.store_version"
+    hint_default = "run `relto store upgrade`"
+
+
+class ReadOnlyError(LocalError):
+    """Something was to be written through a store opened for reading."""
+
+    code = "local.read_only"
+
+
+class Placed(Struct, frozen=True, kw_only=True):
+    """An entry and its place in the order in which this node stored all its logs.
+
+    Args:
+        position: From 1, without gaps, over all logs together; the order in which a node folds.
+        entry: The entry.
+    """
+
+    position: int
+    entry: Entry
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """A cache of what folding the entries has given; losing it costs time only.
+
+    Args:
+        position: The final entry that is in it.
+        content: The state, as its owner encodes it.
+    """
+
+    position: int
+    content: bytes
+
+
+class BlobState(StrEnum):
+    """How much of a package is here."""
+
+    EXPECTED = "expected"
+    COMPLETE = "complete"
+    DESTROYED = "destroyed"
+
+
+class Blob(Struct, frozen=True, kw_only=True):
+    """What the journal knows about a package that lies beside it.
+
+    Args:
+        digest: Its content address: SHA-256 of its sealed bytes.
+        size_bytes: Its length.
+        state: How much of it is here.
+        case: The case it came with; `None` for one's own holdings.
+    """
+
+    digest: Digest
+    size_bytes: int
+    state: BlobState
+    case: CaseId | None = None
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """Something kept as evidence: a fork, a conflicting entry, a refused frame.
+
+    Args:
+        kind: What it is, dotted.
+        at: When it was kept.
+        content: The bytes as they came.
+    """
+
+    kind: str
+    at: Instant
+    content: bytes
+
+
+class Transaction(Protocol):
+    """Reads and writes that happen together or not at all."""
+
+    def log(self, log: LogId) -> LogState | None:
+        """Give a log's state; `None` when the log has never been written."""
+
+    def logs(self) -> tuple[LogState, ...]:
+        """Give all logs, by source and target."""
+
+    def append(self, entries: Sequence[Entry], state: LogState) -> int:
+        """Store entries that follow those held of their log, and the log's state with them.
+
+        Args:
+            entries: Consecutive, beginning after the final one held; may be empty.
+            state: The log's state after the final entry.
+
+        Returns:
+            The position of the final entry; the store's final position when there are none.
+        """
+
+    def put_log(self, state: LogState) -> None:
+        """Store a log's state without new entries: a note or an acknowledgement."""
+
+    def entries(self, log: LogId, *, first: int, end: int) -> tuple[Entry, ...]:
+        """Give the entries with numbers in `[first, end)`; fewer when the log ends before."""
+
+    def leaves(self, log: LogId, *, first: int, end: int) -> tuple[bytes, ...]:
+        """Give the leaf hashes with indices in `[first, end)`, for proofs."""
+
+    def case(self, case: CaseId) -> tuple[Placed, ...]:
+        """Give all entries of a case, over all logs, by position."""
+
+    def since(self, position: int, *, limit: int) -> tuple[Placed, ...]:
+        """Give the entries after a position, by position, at most `limit`."""
+
+    def position(self) -> int:
+        """Give the position of the final entry; 0 when there is none."""
+
+    def destroy(self, log: LogId, *, number: int, part: str) -> bool:
+        """Destroy a part's body and salt; the header and its proofs stay.
+
+        Returns:
+            Whether there was something to destroy.
+        """
+
+    def put_snapshot(self, name: str, snapshot: Snapshot) -> None:
+        """Replace a named snapshot."""
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        """Give a named snapshot; `None` when there is none."""
+
+    def put_blob(self, blob: Blob) -> None:
+        """Register a package, or change what is known about it."""
+
+    def blob(self, digest: Digest) -> Blob | None:
+        """Give what is known about a package; `None` when nothing is."""
+
+    def blobs(self, state: BlobState) -> tuple[Blob, ...]:
+        """Give the packages in a state, by digest."""
+
+    def keep(self, kept: Kept) -> None:
+        """Keep something as evidence; it is never changed or removed."""
+
+    def kept(self) -> tuple[Kept, ...]:
+        """Give all that was kept, oldest first."""
+
+    def put_value(self, name: str, content: bytes) -> None:
+        """Replace a small named value: the node's card, its settings."""
+
+    def value(self, name: str) -> bytes | None:
+        """Give a named value; `None` when it was never put."""
+
+    def attempt(self) -> AbstractContextManager[None]:
+        """Open a part that can fail alone: an error undoes it and goes on outward."""
+
+
+class Store(Protocol):
+    """A node's memory. One writer; readers may look on where the implementation says so."""
+
+    @property
+    def fence(self) -> int:
+        """The token of this writer; each later writer has a greater one."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Open a transaction; it is durable when the block ends, and undone when the block raises.
+
+        Raises:
+            StoreFencedError: Another writer has taken over.
+            StoreFullError: No room; nothing has happened.
+            StoreFailedError: The disk has failed, now or before.
+        """
+
+    def close(self) -> None:
+        """Give up the lock. Closing twice is fine."""
+
+
+class BlobStore(Protocol):
+    """Packages by content address. What is here complete has the digest of its name; always."""
+
+    def held(self, digest: Digest) -> int:
+        """Tell how many bytes are here of a package that is not complete yet; 0 when none."""
+
+    def is_complete(self, digest: Digest) -> bool:
+        """Tell whether the whole package is here."""
+
+    def write(self, digest: Digest, *, offset: int, data: bytes) -> int:
+        """Add bytes at the end of what is here.
+
+        Args:
+            digest: The package.
+            offset: Where `data` begins; a range that is here already is passed over.
+            data: The next bytes.
+
+        Returns:
+            How many bytes are here now.
+
+        Raises:
+            BlobGapError: `offset` lies beyond what is here.
+        """
+
+    def finish(self, digest: Digest, *, size_bytes: int) -> None:
+        """Check what is here against its name and size, and make it durable.
+
+        Raises:
+            BlobMismatchError: It is not that package; what was here is thrown away.
+        """
+
+    def read(self, digest: Digest, *, offset: int, count: int) -> bytes:
+        """Read a range of a complete package; shorter at its end.
+
+        Raises:
+            BlobMissingError: It is not here.
+        """
+
+    def destroy(self, digest: Digest) -> bool:
+        """Remove a package, complete or not; tells whether there was one."""
+
+
+class BlobGapError(LocalError):
+    """A range of a package does not follow what is here."""
+
+    code = "local.blob_gap"
+
+
+class BlobMismatchError(WorldError):
+    """What arrived is not the package that was named."""
+
+    code = "world.blob_mismatch"
+    hint_default = "it is fetched again from the partner"
+    retryable: ClassVar[bool] = True
+
+
+class BlobMissingError(LocalError):
+    """A package is not here."""
+
+    code = "local.blob_missing"

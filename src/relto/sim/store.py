@@ -1,0 +1,327 @@
+"""A store in memory, with a disk that can fail: the twin of the stores in `relto.adapters.store`.
+
+What has been committed survives a crash, what has not is gone. A hook is called at every named
+point and may raise to fail there; `StoreFullError` leaves the store usable, as a full disk does.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from relto.journal import LogState
+from relto.model import Entry, LogId
+from relto.ports.store import (
+    Blob,
+    BlobGapError,
+    BlobMismatchError,
+    BlobMissingError,
+    BlobState,
+    Kept,
+    Placed,
+    Snapshot,
+    StoreFailedError,
+    StoreFencedError,
+    StoreLockedError,
+)
+from relto.seal import digest as _digest
+from relto.seal import leaf_hash
+from relto.units import CaseId, Digest
+
+FAULT_POINTS: Final = ("store.begin", "store.append", "store.commit", "store.committed")
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Hook = Callable[[str], None]
+
+
+def _nothing(point: str) -> None:
+    """Let every point pass."""
+
+
+class Disk:
+    """What survives a crash: the committed rows of one store. Open it with `MemoryStore`."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.fence = 0
+        self.owner: MemoryStore | None = None
+        self.states: dict[LogId, LogState] = {}
+        self.logs: dict[LogId, list[Entry]] = {}
+        self.order: list[tuple[LogId, int]] = []
+        self.cases: dict[CaseId, list[int]] = {}
+        self.snapshots: dict[str, Snapshot] = {}
+        self.blobs: dict[Digest, Blob] = {}
+        self.kept: list[Kept] = []
+        self.values: dict[str, bytes] = {}
+
+    def copy(self) -> "Disk":
+        """Give a backup: an independent disk with the same rows."""
+        other = Disk()
+        other.fence = self.fence
+        other.states = dict(self.states)
+        other.logs = {log: list(entries) for log, entries in self.logs.items()}
+        other.order = list(self.order)
+        other.cases = {case: list(places) for case, places in self.cases.items()}
+        other.snapshots = dict(self.snapshots)
+        other.blobs = dict(self.blobs)
+        other.kept = list(self.kept)
+        other.values = dict(self.values)
+        return other
+
+
+class MemoryTransaction:
+    """A transaction that writes at once and remembers how to undo."""
+
+    def __init__(self, disk: Disk, hook: Hook) -> None:
+        """Begin on a disk."""
+        self._disk = disk
+        self._hook = hook
+        self._undo: list[Callable[[], object]] = []
+
+    def log(self, log: LogId) -> LogState | None:
+        """See `Transaction.log`."""
+        return self._disk.states.get(log)
+
+    def logs(self) -> tuple[LogState, ...]:
+        """See `Transaction.logs`."""
+        return tuple(self._disk.states[log] for log in sorted(self._disk.states))
+
+    def append(self, entries: Sequence[Entry], state: LogState) -> int:
+        """See `Transaction.append`."""
+        self.put_log(state)
+        held = self._disk.logs.setdefault(state.log, [])
+        assert len(held) + len(entries) == state.size
+        for entry in entries:
+            self._hook("store.append")
+            assert entry.header.number == len(held) + 1
+            held.append(entry)
+            self._disk.order.append((state.log, len(held)))
+            self._undo.append(held.pop)
+            self._undo.append(self._disk.order.pop)
+            if entry.header.case is not None:
+                places = self._disk.cases.setdefault(entry.header.case, [])
+                places.append(len(self._disk.order))
+                self._undo.append(places.pop)
+        return len(self._disk.order)
+
+    def put_log(self, state: LogState) -> None:
+        """See `Transaction.put_log`."""
+        self._put(self._disk.states, state.log, state)
+
+    def entries(self, log: LogId, *, first: int, end: int) -> tuple[Entry, ...]:
+        """See `Transaction.entries`."""
+        return tuple(self._disk.logs.get(log, [])[max(first, 1) - 1 : max(end, 1) - 1])
+
+    def leaves(self, log: LogId, *, first: int, end: int) -> tuple[bytes, ...]:
+        """See `Transaction.leaves`."""
+        return tuple(leaf_hash(entry.raw) for entry in self._disk.logs.get(log, [])[first:end])
+
+    def case(self, case: CaseId) -> tuple[Placed, ...]:
+        """See `Transaction.case`."""
+        return tuple(self._placed(position) for position in self._disk.cases.get(case, []))
+
+    def since(self, position: int, *, limit: int) -> tuple[Placed, ...]:
+        """See `Transaction.since`."""
+        end = min(position + limit, len(self._disk.order))
+        return tuple(self._placed(place) for place in range(position + 1, end + 1))
+
+    def position(self) -> int:
+        """See `Transaction.position`."""
+        return len(self._disk.order)
+
+    def destroy(self, log: LogId, *, number: int, part: str) -> bool:
+        """See `Transaction.destroy`."""
+        held = self._disk.logs.get(log, [])
+        if not 0 < number <= len(held):
+            return False
+        entry = held[number - 1]
+        bodies = tuple(
+            None if commitment.name == part else body
+            for commitment, body in zip(entry.header.parts, entry.bodies, strict=True)
+        )
+        if bodies == entry.bodies:
+            return False
+        held[number - 1] = Entry(raw=entry.raw, header=entry.header, bodies=bodies)
+        self._undo.append(lambda: held.__setitem__(number - 1, entry))
+        return True
+
+    def put_snapshot(self, name: str, snapshot: Snapshot) -> None:
+        """See `Transaction.put_snapshot`."""
+        self._put(self._disk.snapshots, name, snapshot)
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        """See `Transaction.snapshot`."""
+        return self._disk.snapshots.get(name)
+
+    def put_blob(self, blob: Blob) -> None:
+        """See `Transaction.put_blob`."""
+        self._put(self._disk.blobs, blob.digest, blob)
+
+    def blob(self, digest: Digest) -> Blob | None:
+        """See `Transaction.blob`."""
+        return self._disk.blobs.get(digest)
+
+    def blobs(self, state: BlobState) -> tuple[Blob, ...]:
+        """See `Transaction.blobs`."""
+        return tuple(
+            self._disk.blobs[name]
+            for name in sorted(self._disk.blobs)
+            if self._disk.blobs[name].state is state
+        )
+
+    def keep(self, kept: Kept) -> None:
+        """See `Transaction.keep`."""
+        self._disk.kept.append(kept)
+        self._undo.append(self._disk.kept.pop)
+
+    def kept(self) -> tuple[Kept, ...]:
+        """See `Transaction.kept`."""
+        return tuple(self._disk.kept)
+
+    def put_value(self, name: str, content: bytes) -> None:
+        """See `Transaction.put_value`."""
+        self._put(self._disk.values, name, content)
+
+    def value(self, name: str) -> bytes | None:
+        """See `Transaction.value`."""
+        return self._disk.values.get(name)
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """See `Transaction.attempt`."""
+        outer, self._undo = self._undo, []
+        try:
+            yield
+        except BaseException:
+            self.undo()
+            raise
+        finally:
+            self._undo = outer + self._undo
+
+    def undo(self) -> None:
+        """Take everything back, newest first."""
+        while self._undo:
+            self._undo.pop()()
+
+    def _put(self, rows: dict[K, V], key: K, value: V) -> None:
+        if key in rows:
+            before = rows[key]
+            self._undo.append(lambda: rows.__setitem__(key, before))
+        else:
+            self._undo.append(lambda: rows.__delitem__(key))
+        rows[key] = value
+
+    def _placed(self, position: int) -> Placed:
+        log, number = self._disk.order[position - 1]
+        return Placed(position=position, entry=self._disk.logs[log][number - 1])
+
+
+class MemoryStore:
+    """A store over a `Disk`; see `relto.ports.store.Store`."""
+
+    def __init__(self, disk: Disk | None = None, *, hook: Hook = _nothing) -> None:
+        """Open a disk; a new one when none is given.
+
+        Args:
+            disk: What survived.
+            hook: Called at each of `FAULT_POINTS`; raises to fail there.
+
+        Raises:
+            StoreLockedError: Another store has it open and was not closed or crashed.
+        """
+        self.disk = Disk() if disk is None else disk
+        if self.disk.owner is not None:
+            raise StoreLockedError("the disk is in use by another process")
+        self.disk.owner = self
+        self.disk.fence += 1
+        self._fence = self.disk.fence
+        self._hook = hook
+        self._failure: str | None = None
+
+    @property
+    def fence(self) -> int:
+        """See `Store.fence`."""
+        return self._fence
+
+    @contextmanager
+    def transaction(self) -> Iterator[MemoryTransaction]:
+        """See `Store.transaction`."""
+        if self._failure is not None:
+            raise StoreFailedError(f"the store has failed before: {self._failure}")
+        if self.disk.fence != self._fence:
+            raise StoreFencedError(f"fence {self._fence} is behind {self.disk.fence}")
+        transaction = MemoryTransaction(self.disk, self._hook)
+        try:
+            self._hook("store.begin")
+            yield transaction
+            self._hook("store.commit")
+        except BaseException as error:
+            transaction.undo()
+            if isinstance(error, StoreFailedError):
+                self._failure = error.message
+            raise
+        self._hook("store.committed")
+
+    def steal(self) -> Disk:
+        """Let another process take the disk while this one still runs, as a broken lock would."""
+        self.disk.owner = None
+        return self.disk
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        if self.disk.owner is self:
+            self.disk.owner = None
+
+    def crash(self) -> Disk:
+        """End without warning and give back what survives; a transaction under way is undone."""
+        self.close()
+        self._failure = "the process has ended"
+        return self.disk
+
+
+class MemoryBlobs:
+    """Packages in memory; the twin of `relto.adapters.blobs.FileBlobs`. Parts survive a crash."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._whole: dict[Digest, bytes] = {}
+        self._parts: dict[Digest, bytes] = {}
+
+    def held(self, digest: Digest) -> int:
+        """See `BlobStore.held`."""
+        return len(self._parts.get(digest, b""))
+
+    def is_complete(self, digest: Digest) -> bool:
+        """See `BlobStore.is_complete`."""
+        return digest in self._whole
+
+    def write(self, digest: Digest, *, offset: int, data: bytes) -> int:
+        """See `BlobStore.write`."""
+        if digest in self._whole:
+            return len(self._whole[digest])
+        part = self._parts.get(digest, b"")
+        if offset > len(part):
+            raise BlobGapError(f"range begins at {offset}, {len(part)} bytes are here")
+        self._parts[digest] = part + data[len(part) - offset :]
+        return len(self._parts[digest])
+
+    def finish(self, digest: Digest, *, size_bytes: int) -> None:
+        """See `BlobStore.finish`."""
+        if digest in self._whole:
+            return
+        part = self._parts.pop(digest, b"")
+        if len(part) != size_bytes or _digest(part) != digest:
+            raise BlobMismatchError(f"{len(part)} bytes are not the package that was named")
+        self._whole[digest] = part
+
+    def read(self, digest: Digest, *, offset: int, count: int) -> bytes:
+        """See `BlobStore.read`."""
+        if digest not in self._whole:
+            raise BlobMissingError(f"package `{digest}` is not here")
+        return self._whole[digest][offset : offset + count]
+
+    def destroy(self, digest: Digest) -> bool:
+        """See `BlobStore.destroy`."""
+        whole, part = self._whole.pop(digest, None), self._parts.pop(digest, None)
+        return whole is not None or part is not None

@@ -1,0 +1,241 @@
+"""One contract, every store: what `relto.ports.store` promises holds for each implementation."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from relto.adapters.store import SqliteStore
+from relto.journal import Draft, append, empty_log
+from relto.model import Entry
+from relto.ports.store import (
+    Blob,
+    BlobState,
+    Kept,
+    Snapshot,
+    Store,
+    StoreFencedError,
+    StoreLockedError,
+    Transaction,
+)
+from relto.seal import digest, leaf_hash
+from relto.sim.store import Disk, MemoryStore
+from tests.support_journal import AT, JPN_JPN, JPN_KOR, KOR_JPN, Log, SeededEntropy
+
+Open = Callable[[], Store]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Open the same store again and again."""
+    opened: list[Store] = []
+    disk = Disk()
+
+    def open_() -> Store:
+        match request.param:
+            case "memory":
+                store: Store = MemoryStore(disk)
+            case "sqlite":
+                store = SqliteStore(tmp_path / "journal.sqlite")
+        opened.append(store)
+        return store
+
+    yield open_
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(reopen: Open) -> Store:
+    return reopen()
+
+
+def say(tx: Transaction, log=JPN_KOR, *, count: int = 1, case: str | None = "c-1") -> list[Entry]:
+    state = tx.log(log) or empty_log(log, is_exercise=False)
+    made = []
+    for number in range(count):
+        draft = Draft(
+            kind="release", case=case, parts=(("message", b"m%d" % number), ("title", b"t"))
+        )
+        state, entry = append(state, draft, now=AT, entropy=SeededEntropy(state.size))
+        made.append(entry)
+    tx.append(made, state)
+    return made
+
+
+def test_a_new_store_is_empty(store):
+    with store.transaction() as tx:
+        assert tx.log(JPN_KOR) is None
+        assert tx.logs() == ()
+        assert tx.position() == 0
+        assert tx.since(0, limit=10) == ()
+        assert tx.entries(JPN_KOR, first=1, end=10) == ()
+        assert tx.kept() == ()
+        assert tx.blobs(BlobState.EXPECTED) == ()
+        assert tx.value("card") is None
+        assert tx.snapshot("node") is None
+
+
+def test_entries_come_back_as_they_went_in_also_after_reopening(store, reopen):
+    with store.transaction() as tx:
+        made = say(tx, count=5)
+        state = tx.log(JPN_KOR)
+    store.close()
+    with reopen().transaction() as tx:
+        assert tx.entries(JPN_KOR, first=1, end=6) == tuple(made)
+        assert tx.entries(JPN_KOR, first=2, end=4) == tuple(made[1:3])
+        assert tx.entries(JPN_KOR, first=4, end=99) == tuple(made[3:])
+        assert tx.log(JPN_KOR) == state
+        assert tx.leaves(JPN_KOR, first=1, end=3) == tuple(leaf_hash(e.raw) for e in made[1:3])
+
+
+def test_positions_run_over_all_logs_without_gaps(store):
+    with store.transaction() as tx:
+        say(tx, JPN_KOR, count=2)
+        say(tx, JPN_JPN, count=1)
+    with store.transaction() as tx:
+        say(tx, KOR_JPN, count=2)
+        say(tx, JPN_KOR, count=1)
+        assert tx.position() == 6
+    with store.transaction() as tx:
+        placed = tx.since(0, limit=100)
+        assert [it.position for it in placed] == [1, 2, 3, 4, 5, 6]
+        logs = [it.entry.header.log for it in placed]
+        assert logs == [JPN_KOR, JPN_KOR, JPN_JPN, KOR_JPN, KOR_JPN, JPN_KOR]
+        assert [it.position for it in tx.since(4, limit=1)] == [5]
+        assert [state.log for state in tx.logs()] == [JPN_JPN, JPN_KOR, KOR_JPN]
+
+
+def test_a_case_gathers_entries_of_all_logs_in_order(store):
+    with store.transaction() as tx:
+        say(tx, JPN_KOR, case="c-1")
+        say(tx, JPN_JPN, case="c-2")
+        say(tx, KOR_JPN, case="c-1")
+        say(tx, KOR_JPN, case=None)
+    with store.transaction() as tx:
+        assert [it.position for it in tx.case("c-1")] == [1, 3]
+        assert tx.case("c-9") == ()
+
+
+def test_what_raises_has_not_happened(store):
+    with store.transaction() as tx:
+        say(tx)
+        before = tx.log(JPN_KOR)
+    with pytest.raises(ZeroDivisionError), store.transaction() as tx:
+        say(tx, count=3)
+        say(tx, KOR_JPN)
+        tx.put_value("card", b"x")
+        tx.put_snapshot("node", Snapshot(position=2, content=b"y"))
+        tx.keep(Kept(kind="fork", at=AT, content=b"z"))
+        tx.put_blob(Blob(digest=digest(b""), size_bytes=0, state=BlobState.EXPECTED))
+        tx.destroy(JPN_KOR, number=1, part="title")
+        raise ZeroDivisionError
+    with store.transaction() as tx:
+        assert tx.log(JPN_KOR) == before
+        assert tx.log(KOR_JPN) is None
+        assert tx.position() == 1
+        assert tx.case("c-1")[0].entry.content("title") == b"t"
+        assert len(tx.case("c-1")) == 1
+        assert tx.value("card") is None
+        assert tx.snapshot("node") is None
+        assert tx.kept() == ()
+        assert tx.blobs(BlobState.EXPECTED) == ()
+
+
+def test_an_attempt_fails_alone(store):
+    with store.transaction() as tx:
+        say(tx)
+        with pytest.raises(ZeroDivisionError), tx.attempt():
+            say(tx, KOR_JPN, count=2)
+            with tx.attempt():
+                say(tx, JPN_JPN)
+            raise ZeroDivisionError
+        assert tx.log(KOR_JPN) is None
+        with tx.attempt():
+            say(tx, KOR_JPN)
+    with store.transaction() as tx:
+        assert [it.entry.header.log for it in tx.since(0, limit=9)] == [JPN_KOR, KOR_JPN]
+
+
+def test_a_destroyed_body_is_gone_and_the_rest_still_verifies(store):
+    """JN-6: the header, its proofs and the other parts stay."""
+    with store.transaction() as tx:
+        (entry,) = say(tx)
+    with store.transaction() as tx:
+        assert tx.destroy(JPN_KOR, number=1, part="title")
+        assert not tx.destroy(JPN_KOR, number=1, part="title")
+        assert not tx.destroy(JPN_KOR, number=1, part="no-such-part")
+        assert not tx.destroy(JPN_KOR, number=2, part="title")
+    with store.transaction() as tx:
+        (left,) = tx.entries(JPN_KOR, first=1, end=2)
+        assert left.raw == entry.raw
+        assert left.content("message") == b"m0"
+        assert left.content("title") is None
+
+
+def test_a_note_or_acknowledgement_is_stored_without_entries(store):
+    with store.transaction() as tx:
+        say(tx)
+        state = tx.log(JPN_KOR)
+        assert state is not None
+        from msgspec.structs import replace
+
+        noted = replace(state, note=b"note", acknowledged=1, acknowledgement=b"ack")
+        tx.put_log(noted)
+    with store.transaction() as tx:
+        assert tx.log(JPN_KOR) == noted
+        assert tx.append((), noted) == 1
+
+
+def test_small_things_are_replaced_and_evidence_is_not(store):
+    with store.transaction() as tx:
+        for place in (b"1", b"2"):
+            tx.put_value("card", place)
+            tx.put_snapshot("node", Snapshot(position=3, content=place))
+            tx.keep(Kept(kind="fork", at=AT, content=place))
+    with store.transaction() as tx:
+        assert tx.value("card") == b"2"
+        assert tx.snapshot("node") == Snapshot(position=3, content=b"2")
+        assert [it.content for it in tx.kept()] == [b"1", b"2"]
+
+
+def test_blobs_are_found_by_digest_and_by_state(store):
+    one = Blob(digest=digest(b"1"), size_bytes=1, state=BlobState.EXPECTED, case="c-1")
+    two = Blob(digest=digest(b"2"), size_bytes=1, state=BlobState.EXPECTED)
+    done = Blob(digest=digest(b"1"), size_bytes=1, state=BlobState.COMPLETE, case="c-1")
+    with store.transaction() as tx:
+        tx.put_blob(one)
+        tx.put_blob(two)
+    with store.transaction() as tx:
+        assert {it.digest for it in tx.blobs(BlobState.EXPECTED)} == {one.digest, two.digest}
+        tx.put_blob(done)
+        assert tx.blobs(BlobState.EXPECTED) == (two,)
+        assert tx.blob(one.digest) == done
+        assert tx.blob(digest(b"3")) is None
+
+
+def test_fl_18_a_second_instance_on_one_store_is_refused(store, reopen):
+    with pytest.raises(StoreLockedError):
+        reopen()
+    store.close()
+    reopen()
+
+
+def test_each_writer_has_a_greater_fence(store, reopen):
+    first = store.fence
+    store.close()
+    store.close()
+    assert reopen().fence > first
+
+
+def test_fl_18_a_writer_that_was_overtaken_is_fenced(tmp_path):
+    store = MemoryStore()
+    MemoryStore(store.steal())
+    with pytest.raises(StoreFencedError), store.transaction():
+        pass
+
+
+def test_the_same_log_object_reads_as_a_store_does():
+    log = Log()
+    log.say(b"a")
+    assert log.read(1, 2) == log.held
