@@ -1,7 +1,7 @@
-"""The nouns of law: an instrument as its file states it, each rule with its ground. Values only.
+"""The nouns of law: an instrument as its file states it, each rule with its ground.
 
-A rule is a struct with `ground`. What an instrument borrows (TISA takes its equivalence and its forms from
-two bilaterals) is stated by `reliance`, never copied.
+A rule is a struct with `ground`. What an instrument borrows (TISA takes its equivalence and its
+forms from two bilaterals) is stated by `reliance`, never copied.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ from enum import StrEnum
 from msgspec import Struct
 from whenever import Instant
 
-from relto.model import Form, Ground
-from relto.units import InstrumentId, LevelId, PartyCode, PurposeId, SchemeId, TopicId
+from relto.model import Form, Ground, ObligationKind, Weight
+from relto.units import ActId, InstrumentId, LevelId, PartyCode, PurposeId, SchemeId, TopicId
 
 
 class Kind(StrEnum):
@@ -36,7 +36,7 @@ class Sees(StrEnum):
     LABELS = "labels"
 
 
-class Topology(Struct, frozen=True, kw_only=True):
+class Topology(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Direct; through one intermediary; or a closed circle whose members are not third parties."""
 
     kind: TopologyKind
@@ -53,15 +53,15 @@ class InitiativeKind(StrEnum):
     STANDING = "standing"
 
 
-class Initiative(Struct, frozen=True, kw_only=True):
+class Initiative(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a release comes about."""
 
     kind: InitiativeKind
     ground: Ground
 
 
-class TopicScope(Struct, frozen=True, kw_only=True):
-    """Subjects covered. Open: every topic but the excluded ones; closed: only the listed subtrees."""
+class TopicScope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Subjects covered. Open: all but the excluded ones; closed: only the listed subtrees."""
 
     is_open: bool
     topics: tuple[TopicId, ...] = ()
@@ -69,16 +69,16 @@ class TopicScope(Struct, frozen=True, kw_only=True):
     ground: Ground
 
 
-class FormScope(Struct, frozen=True, kw_only=True):
-    """Forms covered; with `within`, only those that the leg's protecting instrument covers as well."""
+class FormScope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Forms covered; perhaps only those that the leg's protecting instrument covers too."""
 
     forms: tuple[Form, ...]
     is_within_protecting: bool = False
     ground: Ground
 
 
-class EquivalenceRow(Struct, frozen=True, kw_only=True):
-    """Levels that correspond: per scheme one or more; the first is what a receiver marks unless it chooses.
+class EquivalenceRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Levels that correspond: per scheme one or more; a receiver marks the first unless it chooses.
 
     Args:
         id: The instrument's own name for the row (`SECRET`).
@@ -89,21 +89,27 @@ class EquivalenceRow(Struct, frozen=True, kw_only=True):
     levels: Mapping[SchemeId, tuple[LevelId, ...]]
 
 
-class Equivalence(Struct, frozen=True, kw_only=True):
+class Equivalence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One version of the table between schemes. Rows stand from the lowest to the highest.
 
     Args:
+        id: The version's own name (`2016`), so that a person can say which table was used.
+        rows: Rows from the lowest to the highest.
         valid_from: From this instant; `None` from the beginning.
         valid_until: Until this instant, half-open; `None` until replaced.
+        by_act: The amendment that brings this version into effect; it replaces the version before
+            it at that instant. Then both instants are computed and must not be written in the file.
     """
 
+    id: str
     rows: tuple[EquivalenceRow, ...]
     valid_from: Instant | None = None
     valid_until: Instant | None = None
+    by_act: ActId | None = None
     ground: Ground
 
 
-class LevelCap(Struct, frozen=True, kw_only=True):
+class LevelCap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The highest row that may be released; per form where the instrument says so."""
 
     row: str
@@ -115,11 +121,13 @@ class ThirdPartyKind(StrEnum):
     """What happens to material that the holder did not make."""
 
     ORIGINATOR_CONSENT = "originator-consent"  # prior written approval, nothing else
-    CONSENT_PROCEDURE = "consent-procedure"  # the instrument itself provides for asking, case by case
+    CONSENT_PROCEDURE = (
+        "consent-procedure"  # the instrument itself provides for asking, case by case
+    )
     CIRCLE_EXEMPT = "circle-exempt"  # members are not third parties; others need consent
 
 
-class ThirdPartyRule(Struct, frozen=True, kw_only=True):
+class ThirdPartyRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Release to a third party, and who counts as one."""
 
     kind: ThirdPartyKind
@@ -128,7 +136,7 @@ class ThirdPartyRule(Struct, frozen=True, kw_only=True):
     ground: Ground
 
 
-class PurposeRule(Struct, frozen=True, kw_only=True):
+class PurposeRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the information may be used for; a change always needs the originator's consent."""
 
     is_open: bool
@@ -136,23 +144,23 @@ class PurposeRule(Struct, frozen=True, kw_only=True):
     ground: Ground
 
 
-class AssuranceRule(Struct, frozen=True, kw_only=True):
+class AssuranceRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The receiver's statement before a release."""
 
     is_required: bool
     ground: Ground
 
 
-class Duty(Struct, frozen=True, kw_only=True):
+class Duty(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A duty of the receiver, in data: kind and weight as in `relto.model.Obligation`."""
 
-    kind: str
-    weight: str
+    kind: ObligationKind
+    weight: Weight
     text: str
     ground: Ground
 
 
-class Reliance(Struct, frozen=True, kw_only=True):
+class Reliance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A leg of this instrument is protected by another instrument; if that ends, the leg is gone.
 
     Args:
@@ -165,11 +173,12 @@ class Reliance(Struct, frozen=True, kw_only=True):
     ground: Ground
 
 
-class Terms(Struct, frozen=True, kw_only=True):
+class Terms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an instrument says about a release: the part that a decision reads.
 
     Life (entry into force, term, notice, acts, survival) is kept beside it in the law room.
-    A rule that is `None` is one the instrument does not have; a decision then says so and how it counts.
+    A rule that is `None` is one the instrument does not have; a decision then says so and how it
+    counts.
     """
 
     id: InstrumentId

@@ -1,0 +1,1 @@
+"""Data shipped with relto: instruments, acts, schemes, parties, trees, scenarios. No code."""
