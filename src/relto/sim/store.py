@@ -2,6 +2,7 @@
 
 What has been committed survives a crash, what has not is gone. A hook is called at every named
 point and may raise to fail there; `StoreFullError` leaves the store usable, as a full disk does.
+Rows can be damaged while nobody looks; reading one then raises, as a checksum does (FL-16).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from relto.ports.store import (
     Kept,
     Placed,
     Snapshot,
+    StoreCorruptError,
     StoreFailedError,
     StoreFencedError,
     StoreLockedError,
@@ -54,6 +56,12 @@ class Disk:
         self.blobs: dict[Digest, Blob] = {}
         self.kept: list[Kept] = []
         self.values: dict[str, bytes] = {}
+        self.damaged: set[tuple[LogId, int]] = set()
+
+    def damage(self, log: LogId, number: int) -> None:
+        """Let an entry's row be torn, misdirected or flipped: reading it raises from now on."""
+        assert 0 < number <= len(self.logs[log])
+        self.damaged.add((log, number))
 
     def copy(self) -> "Disk":
         """Give a backup: an independent disk with the same rows."""
@@ -111,11 +119,16 @@ class MemoryTransaction:
 
     def entries(self, log: LogId, *, first: int, end: int) -> tuple[Entry, ...]:
         """See `Transaction.entries`."""
-        return tuple(self._disk.logs.get(log, [])[max(first, 1) - 1 : max(end, 1) - 1])
+        found = tuple(self._disk.logs.get(log, [])[max(first, 1) - 1 : max(end, 1) - 1])
+        for entry in found:
+            self._check(log, entry.header.number)
+        return found
 
     def leaves(self, log: LogId, *, first: int, end: int) -> tuple[bytes, ...]:
         """See `Transaction.leaves`."""
-        return tuple(leaf_hash(entry.raw) for entry in self._disk.logs.get(log, [])[first:end])
+        return tuple(
+            leaf_hash(entry.raw) for entry in self.entries(log, first=first + 1, end=end + 1)
+        )
 
     def case(self, case: CaseId) -> tuple[Placed, ...]:
         """See `Transaction.case`."""
@@ -212,8 +225,13 @@ class MemoryTransaction:
             self._undo.append(lambda: rows.__delitem__(key))
         rows[key] = value
 
+    def _check(self, log: LogId, number: int) -> None:
+        if (log, number) in self._disk.damaged:
+            raise StoreCorruptError(f"entry {number} of `{log.origin}` is not what was written")
+
     def _placed(self, position: int) -> Placed:
         log, number = self._disk.order[position - 1]
+        self._check(log, number)
         return Placed(position=position, entry=self._disk.logs[log][number - 1])
 
 
@@ -261,7 +279,12 @@ class MemoryStore:
             if isinstance(error, StoreFailedError):
                 self._failure = error.message
             raise
-        self._hook("store.committed")
+        try:
+            self._hook("store.committed")
+        except StoreFailedError as error:
+            # The rows were written and the disk failed: nobody can tell, so nothing is believed.
+            self._failure = error.message
+            raise
 
     def steal(self) -> Disk:
         """Let another process take the disk while this one still runs, as a broken lock would."""
