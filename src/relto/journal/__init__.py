@@ -7,6 +7,17 @@ acknowledged (stored by the partner), and at any later time with some bodies des
 forks stops; the evidence stays.
 """
 
+from relto.journal.card import (
+    FingerprintError,
+    ProtocolError,
+    SuccessionError,
+    VerifiedCard,
+    read_fingerprint,
+    show_fingerprint,
+    sign_card,
+    verify_card,
+    verify_successor,
+)
 from relto.journal.checkpoint import (
     NotDurableError,
     WrongLogError,
@@ -76,6 +87,7 @@ __all__ = [
     "ClockError",
     "Draft",
     "EntryTooLargeError",
+    "FingerprintError",
     "ForkError",
     "FutureError",
     "GapError",
@@ -85,10 +97,13 @@ __all__ = [
     "LogState",
     "NotDurableError",
     "ProofError",
+    "ProtocolError",
     "Read",
     "RewoundError",
+    "SuccessionError",
     "UnknownKeyError",
     "VerifiedBatch",
+    "VerifiedCard",
     "WrongLogError",
     "acknowledge",
     "append",
@@ -110,13 +125,18 @@ __all__ = [
     "key_id",
     "make_batch",
     "peek_checkpoint",
+    "read_fingerprint",
     "revoke",
     "rotate",
+    "show_fingerprint",
+    "sign_card",
     "sign_checkpoint",
     "sign_head",
     "subtree_root",
     "verify_acknowledgement",
     "verify_batch",
+    "verify_card",
     "verify_checkpoint",
     "verify_cosignature",
+    "verify_successor",
 ]
