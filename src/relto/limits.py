@@ -76,3 +76,13 @@ LINK_HEADERS_MAX: Final = 32
 # one partner's packages arrive at no more than this rate, so that they cannot fill a disk in a minute.
 LINK_PIECE_BYTES_MAX: Final = 1_048_576
 LINK_PARTNER_BYTES_PER_SECOND_MAX: Final = 67_108_864
+
+# Plans for pairs of parties kept by one planner: every ordered pair of 250 parties. Beyond: begin anew.
+PLANS_MAX: Final = 65_536
+
+# Facts remembered in one table of one plan; a label, a set of topics or a purpose each take one place.
+PLAN_FACTS_MAX: Final = 4_096
+
+# Whole answers remembered by one planner: the same kind of item for the same pair, asked again.
+PLAN_ANSWERS_MAX: Final = 65_536
+

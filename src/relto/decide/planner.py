@@ -1,0 +1,306 @@
+"""Decides from plans: the same answers as the reference, in microseconds.
+
+A decision looks up one cell for each rule and intersects their masks; the reasons are the bits that
+each rule removed. `outcome` stops there, `weigh` names the instrument, the obligations and the
+bits, `decide` puts every finding into words.
+
+Source: docs/spec/decide.md DEC-26 to DEC-29.
+"""
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import NamedTuple
+
+from msgspec import Struct
+from whenever import Instant
+
+from relto.decide import rules
+from relto.decide.plan import FAIL_WEIGHT, Cell, Plan, Segment, keep
+from relto.decide.view import LawView
+from relto.limits import PLAN_ANSWERS_MAX, PLANS_MAX
+from relto.model import (
+    RULE_ORDER,
+    Case,
+    Considered,
+    Decision,
+    Evidence,
+    Finding,
+    Obligation,
+    Outcome,
+    Rule,
+)
+from relto.units import InstrumentId, LevelId, PartyCode
+
+_FINDINGS_OF = attrgetter("findings")
+
+
+class Removed(NamedTuple):
+    """What one rule took away: bit `i` stands for the i-th instrument of the weighing."""
+
+    rule: Rule
+    failed: int
+    asked: int
+
+
+class Weighing(Struct, frozen=True, kw_only=True):
+    """A decision with its reasons as bits: cheap to make, exact, and not yet in words.
+
+    Args:
+        outcome: As in `Decision`.
+        instrument: As in `Decision`.
+        obligations: As in `Decision`.
+        markings: As in `Decision`.
+        holds_until: As in `Decision`.
+        instruments: All considered, by id; bit `i` of a mask is the i-th.
+        cells: One for each rule, in rule order.
+    """
+
+    outcome: Outcome
+    instrument: InstrumentId | None
+    obligations: tuple[Obligation, ...]
+    markings: tuple[LevelId, ...]
+    holds_until: Instant | None
+    instruments: tuple[InstrumentId, ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def removed(self) -> tuple[Removed, ...]:
+        """For each rule in order, the instruments it denies and those it refers."""
+        full = (1 << len(self.instruments)) - 1
+        return tuple(
+            Removed(rule, full & ~cell.stands, cell.stands & ~cell.passes)
+            for rule, cell in zip(RULE_ORDER, self.cells, strict=True)
+        )
+
+
+class _Answer(Struct, frozen=True):
+    """What a decision says apart from its instant and its end."""
+
+    outcome: Outcome
+    instrument: InstrumentId | None
+    considered: tuple[Considered, ...]
+    obligations: tuple[Obligation, ...]
+    markings: tuple[LevelId, ...]
+    assumed: tuple[str, ...]
+
+
+class Planner:
+    """Decides from plans; answers exactly as `relto.decide.decide`.
+
+    Holds one law. Not to be shared between threads.
+
+    Args:
+        law: The law; must not change while the planner lives.
+
+    Source: docs/spec/decide.md DEC-26 to DEC-29.
+    """
+
+    def __init__(self, law: LawView) -> None:
+        """Begin with no plan; each is built on its first use."""
+        self.law = law
+        self._plans: dict[tuple[PartyCode, PartyCode], Plan] = {}
+        self._answers: dict[tuple[Cell, ...], _Answer] = {}
+
+    def decide(self, case: Case, *, at: Instant) -> Decision:
+        """Decide one case, with every reason and obligation in words.
+
+        Args:
+            case: The facts.
+            at: The instant decided for.
+
+        Returns:
+            What the reference returns.
+
+        Source: docs/spec/decide.md DEC-26.
+        """
+        plan = self.plan(case.holder, case.recipient)
+        segment = plan.segment(at)
+        is_consented, until = _consents(plan, case, at, segment.holds_until)
+        cells = _cells(plan, segment, case, is_consented=is_consented)
+        key = (*cells, segment.force)
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = _answer(plan, segment, cells, case)
+            keep(self._answers, key, answer, most=PLAN_ANSWERS_MAX)
+        return Decision(
+            outcome=answer.outcome,
+            instrument=answer.instrument,
+            considered=answer.considered,
+            obligations=answer.obligations,
+            markings=answer.markings,
+            holds_until=until,
+            assumed=answer.assumed,
+            at=at,
+            reading=case.holder,
+        )
+
+    def weigh(self, case: Case, *, at: Instant) -> Weighing:
+        """Decide one case, with instrument, obligations, end, and the reasons as bits.
+
+        Args:
+            case: The facts.
+            at: The instant decided for.
+
+        Source: docs/spec/decide.md DEC-28.
+        """
+        plan = self.plan(case.holder, case.recipient)
+        segment = plan.segment(at)
+        is_consented, until = _consents(plan, case, at, segment.holds_until)
+        cells = _cells(plan, segment, case, is_consented=is_consented)
+        outcome, index = _best(plan, cells)
+        obligations: tuple[Obligation, ...] = ()
+        markings: tuple[LevelId, ...] = ()
+        if outcome is not Outcome.DENY:
+            markings = _markings(plan, segment, index, case)
+            obligations = plan.owed(segment, index, markings, case)
+        return Weighing(
+            outcome=outcome,
+            instrument=plan.names[index] if plan.names else None,
+            obligations=obligations,
+            markings=markings,
+            holds_until=until,
+            instruments=plan.names,
+            cells=cells,
+        )
+
+    def outcome(self, case: Case, *, at: Instant) -> Outcome:
+        """Decide one case without saying why.
+
+        Args:
+            case: The facts.
+            at: The instant decided for.
+
+        Source: docs/spec/decide.md DEC-27.
+        """
+        plan = self.plan(case.holder, case.recipient)
+        segment = plan.segment(at)
+        is_consented = bool(case.consents) and _consents(plan, case, at, None)[0]
+        return _outcome(_cells(plan, segment, case, is_consented=is_consented))
+
+    def plan(self, holder: PartyCode, recipient: PartyCode) -> Plan:
+        """The plan of a pair, built on its first use."""
+        pair = (holder, recipient)
+        plan = self._plans.get(pair)
+        if plan is None:
+            plan = Plan(self.law, holder=holder, recipient=recipient)
+            keep(self._plans, pair, plan, most=PLANS_MAX)
+        return plan
+
+
+def _cells(plan: Plan, segment: Segment, case: Case, *, is_consented: bool) -> tuple[Cell, ...]:
+    """One cell for each rule, in rule order."""
+    label, marked, originator = case.label, case.marked, case.originator
+    form = plan.forms.get(case.form) or plan.form(case.form)
+    topic = plan.topics.get(case.topics) or plan.topic(case.topics)
+    return (
+        segment.force,
+        segment.reliance,
+        plan.topology(case.onward, case.provenance),
+        topic,
+        form,
+        plan.level(segment, label=label, marked=marked, form=case.form),
+        plan.caveat(label, marked, case.onward),
+        plan.third_party(originator, is_consented=is_consented),
+        plan.purpose(case.purpose, case.received_for, originator, is_consented=is_consented),
+        plan.no_assurance
+        if case.assurance is None
+        else plan.assurance(segment, case.assurance, label=label, marked=marked),
+        plan.initiatives[case.requested],
+    )
+
+
+def _outcome(cells: tuple[Cell, ...]) -> Outcome:
+    """Intersect the masks."""
+    a, b, c, d, e, f, g, h, i, j, k = cells
+    if (
+        a.passes & b.passes & c.passes & d.passes & e.passes & f.passes
+        & g.passes & h.passes & i.passes & j.passes & k.passes
+    ):  # fmt: skip
+        return Outcome.PERMIT
+    if (
+        a.stands & b.stands & c.stands & d.stands & e.stands & f.stands
+        & g.stands & h.stands & i.stands & j.stands & k.stands
+    ):  # fmt: skip
+        return Outcome.REFER
+    return Outcome.DENY
+
+
+def _weights(plan: Plan, cells: tuple[Cell, ...]) -> tuple[int, ...]:
+    """For each instrument, its fails and asks as one number."""
+    a, b, c, d, e, f, g, h, i, j, k = cells
+    total = (
+        a.weight + b.weight + c.weight + d.weight + e.weight + f.weight
+        + g.weight + h.weight + i.weight + j.weight + k.weight
+    )  # fmt: skip
+    return plan.weights.unpack(total.to_bytes(plan.weights.size, "little"))
+
+
+def _best(plan: Plan, cells: tuple[Cell, ...]) -> tuple[Outcome, int]:
+    """The outcome and the instrument that gives it: fewest fails, then asks, then the first id."""
+    if not plan.legs:
+        return Outcome.DENY, 0
+    weights = _weights(plan, cells)
+    least = min(weights)
+    return _outcome_of(least), weights.index(least)
+
+
+def _answer(plan: Plan, segment: Segment, cells: tuple[Cell, ...], case: Case) -> _Answer:
+    """Put every finding into words, the instruments in order of merit."""
+    if not plan.legs:
+        return _Answer(Outcome.DENY, None, (), (), (), ())
+    columns = zip(*map(_FINDINGS_OF, cells), strict=True)
+    ranked = sorted(zip(_weights(plan, cells), range(len(plan.legs)), columns, strict=True))
+    considered = tuple(
+        Considered(
+            instrument=plan.names[index],
+            outcome=_outcome_of(weight),
+            findings=findings,
+            contested=segment.contested[index],
+        )
+        for weight, index, findings in ranked
+    )
+    best, index = considered[0], ranked[0][1]
+    if best.outcome is Outcome.DENY:
+        denying = [(one, one.reason) for one in considered]
+        return _Answer(Outcome.DENY, best.instrument, considered, (), (), _assumed(denying))
+    markings = _markings(plan, segment, index, case)
+    return _Answer(
+        best.outcome,
+        best.instrument,
+        considered,
+        plan.owed(segment, index, markings, case),
+        markings,
+        _assumed([(best, found) for found in best.findings]),
+    )
+
+
+def _outcome_of(weight: int) -> Outcome:
+    if weight == 0:
+        return Outcome.PERMIT
+    return Outcome.REFER if weight < FAIL_WEIGHT else Outcome.DENY
+
+
+def _markings(plan: Plan, segment: Segment, index: int, case: Case) -> tuple[LevelId, ...]:
+    return rules.markings_of(
+        plan.legs[index], segment.tables[index], label=case.label, marked=case.marked
+    )
+
+
+def _assumed(resting: Sequence[tuple[Considered, Finding | None]]) -> tuple[str, ...]:
+    return tuple(
+        f"{one.instrument}: {found.rule} ({found.ground.article})"
+        for one, found in resting
+        if found is not None and found.ground.evidence is Evidence.ASSUMED
+    )
+
+
+def _consents(
+    plan: Plan, case: Case, at: Instant, until: Instant | None
+) -> tuple[bool, Instant | None]:
+    """Whether a consent works at the instant, and until when that and the law stay as they are."""
+    if not case.consents or not plan.legs:
+        return False, until
+    matching = rules.consents_for(case)
+    bounds = [bound for one in matching for bound in (one.given_at, one.ends_at)]
+    later = [bound for bound in (*bounds, until) if bound is not None and bound > at]
+    return any(rules.runs_at(one, at) for one in matching), min(later, default=None)
