@@ -86,3 +86,5 @@ PLAN_FACTS_MAX: Final = 4_096
 # Whole answers remembered by one planner: the same kind of item for the same pair, asked again.
 PLAN_ANSWERS_MAX: Final = 65_536
 
+# A scenario names its content by file; the longest one written has a few hundred lines.
+SCENARIO_BYTES_MAX: Final = 262_144

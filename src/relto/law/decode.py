@@ -6,7 +6,7 @@ table does not hide the next.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from relto.limits import LAW_FILE_BYTES_MAX
 KeyPath: TypeAlias = tuple[str | int, ...]
 Locate: TypeAlias = Callable[[bytes, KeyPath], int]
 """Finds the line of a path of keys in TOML bytes, counted from 1; 0 when it cannot."""
+T = TypeVar("T", bound=msgspec.Struct)
 
 _WHERE: Final = re.compile(r" - at `\$(.*)`$")
 _STEP: Final = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]|\[\.\.\.\]")
@@ -36,8 +37,11 @@ _SCHEMA_HINT: Final = "`relto law schema` prints every table and key there is"
 class Finder:
     """Collects the problems of one file, each with its line."""
 
-    def __init__(self, file: str, data: bytes, locate: Locate | None) -> None:
-        """Remember where the problems are to be found."""
+    def __init__(
+        self, file: str, data: bytes, locate: Locate | None, *, hint: str = _SCHEMA_HINT
+    ) -> None:
+        """Remember where the problems are to be found, and what to do about a key that is wrong."""
+        self.hint = hint
         self._file = file
         self._data = data
         self._locate = locate
@@ -101,7 +105,7 @@ def decode_file(data: bytes, finder: Finder) -> LawFile | None:
         )
         return None
     # 2. TOML.
-    table = _parse(data, finder)
+    table = parse_toml(data, finder)
     if table is None:
         return None
     # 3. What it says it is.
@@ -118,22 +122,48 @@ def decode_file(data: bytes, finder: Finder) -> LawFile | None:
     finder.said_id = str(table.get("id", ""))
     folded = fold(table)
     assert isinstance(folded, dict)
+    return decode_tables(folded, kind, finder)
+
+
+def decode_tables(tables: Mapping[str, object], kind: type[T], finder: Finder) -> T | None:
+    """Decode the tables of a file strictly, so that one bad table does not hide the next.
+
+    Scenarios are read by the same rules.
+
+    Args:
+        tables: What the file holds, already TOML.
+        kind: The struct of the whole file.
+        finder: Takes the problems.
+
+    Returns:
+        The file, or `None` when there is any problem.
+
+    Source: docs/spec/law.md LAW-2, LAW-60.
+    """
     before = len(finder.problems)
-    for field in msgspec.structs.fields(kind):
-        if field.encode_name in folded:
-            _check(folded[field.encode_name], field.type, (field.encode_name,), finder)
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for name, field in fields.items():
+        if name in tables:
+            _check(tables[name], field.type, (name,), finder)
         elif field.required:
-            finder.add((), f"missing key `{field.encode_name}`", _SCHEMA_HINT)
-    names = {field.encode_name for field in msgspec.structs.fields(kind)}
-    for name in folded:
-        if name not in names:
-            finder.add((name,), f"unknown key `{name}`", _SCHEMA_HINT)
+            finder.add((), f"missing key `{name}`", finder.hint)
+    for name in tables:
+        if name not in fields:
+            finder.add((name,), f"unknown key `{name}`", finder.hint)
     if len(finder.problems) > before:
         return None
-    return convert(folded, kind)
+    return convert(tables, kind)
 
 
-def _parse(data: bytes, finder: Finder) -> dict[str, object] | None:
+def parse_toml(data: bytes, finder: Finder) -> dict[str, object] | None:
+    """Read TOML, or say where it is none.
+
+    Args:
+        data: The file; its size has been checked.
+        finder: Takes the problem.
+
+    Source: docs/spec/law.md LAW-60.
+    """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -193,16 +223,16 @@ def _note(message: str, path: KeyPath, finder: Finder) -> None:
     unknown = re.fullmatch(r"Object contains unknown field `(.*)`", reason)
     missing = re.fullmatch(r"Object missing required field `(.*)`", reason)
     if unknown:
-        finder.add((*path, unknown.group(1)), f"unknown key `{unknown.group(1)}`", _SCHEMA_HINT)
+        finder.add((*path, unknown.group(1)), f"unknown key `{unknown.group(1)}`", finder.hint)
     elif missing and missing.group(1) in ("ground", *GROUND_KEYS):
         keys = GROUND_KEYS if missing.group(1) == "ground" else (missing.group(1),)
         names = ", ".join(f"`{key}`" for key in keys)
         hint = "every rule says where it stands and how well that is known"
         finder.add(path, f"missing {names}", hint)
     elif missing:
-        finder.add(path, f"missing key `{missing.group(1)}`", _SCHEMA_HINT)
+        finder.add(path, f"missing key `{missing.group(1)}`", finder.hint)
     else:
-        finder.add(path, _plain(reason), _SCHEMA_HINT)
+        finder.add(path, _plain(reason), finder.hint)
 
 
 def _plain(reason: str) -> str:

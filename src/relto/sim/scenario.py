@@ -1,11 +1,15 @@
 """Scenarios: a crisis as a file. Parties, items, officers, requests, and what the law must answer.
 
-A scenario states two kinds of things and never mixes them up: facts with sources, and exercise values (levels,
-hours of requests, how long an officer takes). It begins with steps that every ending shares; each ending is then a
+A scenario states two kinds of things and never mixes them up: facts with sources, and exercise
+values (levels,
+hours of requests, how long an officer takes). It begins with steps that every ending shares; each
+ending is then a
 world of its own, because the clock of a node never goes back.
 
-Rules kept here: the file is decoded strictly, every problem is reported with file, line and key, and nothing is
-played of a scenario that names a topic, a level, a party, an instrument or an act that the law files do not know.
+Rules kept here: the file is decoded strictly, every problem is reported with file, line and key,
+and nothing is
+played of a scenario that names a topic, a level, a party, an instrument or an act that the law
+files do not know.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +20,8 @@ from msgspec import Struct
 from whenever import Instant
 
 from relto.errors import LocalError
-from relto.law import Finder, Library, Locate, Problem, decode_tables
+from relto.law import Library, Locate, Problem
+from relto.law.decode import Finder, decode_tables, parse_toml
 from relto.limits import SCENARIO_BYTES_MAX
 from relto.model import Form, Precedence, Rule
 from relto.units import (
@@ -105,7 +110,8 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A request that a step can make.
 
     Args:
-        assurance: The level, in the requester's scheme, to which its reader is cleared; `None` gives no assurance.
+        assurance: The level, in the requester's scheme, to which its reader is cleared; `None`
+            gives no assurance.
     """
 
     id: str
@@ -253,12 +259,18 @@ def decode_scenario(name: str, data: bytes, *, locate: Locate | None = None) -> 
 
     Source: docs/guides/write-a-scenario.md.
     """
-    finder = Finder(name, data, locate)
+    finder = Finder(name, data, locate, hint=_HINT)
     if len(data) > SCENARIO_BYTES_MAX:
         reason = f"file too large: {len(data)} bytes, limit {SCENARIO_BYTES_MAX}"
-        finder.add_at(0, "", reason, "a scenario names its content by file; keep it out of the text")
+        finder.add_at(
+            0, "", reason, "a scenario names its content by file; keep it out of the text"
+        )
         raise ScenarioError(tuple(finder.problems))
-    scenario = decode_tables(data, Scenario, finder, format=SCENARIO_FORMAT, hint=_HINT)
+    tables = parse_toml(data, finder)
+    if tables is not None and tables.get("format") != SCENARIO_FORMAT:
+        reason = f"unknown format `{tables.get('format', '')}`"
+        finder.add(("format",), reason, f'begin the file with `format = "{SCENARIO_FORMAT}"`')
+    scenario = decode_tables(tables, Scenario, finder) if tables is not None else None
     if scenario is not None:
         _check_shape(scenario, finder)
     if scenario is None or finder.problems:
@@ -286,7 +298,8 @@ def check_scenario(
         locate: Finds the line of a key.
 
     Raises:
-        ScenarioError: An unknown party, topic, level, purpose or instrument, or a file that is not there.
+        ScenarioError: An unknown party, topic, level, purpose or instrument, or a file that is not
+            there.
 
     Source: docs/guides/write-a-scenario.md.
     """
@@ -417,7 +430,7 @@ class _Words:
 
     def level(self, level: LevelId, party: PartyCode, path: tuple[str | int, ...]) -> None:
         record = self._library.parties.get(party)
-        if record is None:
+        if record is None or record.scheme is None:
             return
         levels = [known.id for known in self._library.schemes[record.scheme].levels]
         if level not in levels:
