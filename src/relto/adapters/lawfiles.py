@@ -4,11 +4,12 @@ A file is refused by its size before it is read. Positions come from a TOML gram
 errors, so that a library without any is not slowed down by them.
 """
 
+import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files as package_files
 from importlib.resources.abc import Traversable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import tree_sitter_toml
 from tree_sitter import Language, Node, Parser
@@ -183,6 +184,33 @@ def packaged_files() -> dict[str, bytes]:
             if item.name.endswith(".toml"):
                 found[f"{folder}/{item.name}"] = item.read_bytes()
     return found
+
+
+def overlay(files: Mapping[str, bytes], more: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Lay files over others: one of the same name, or of the same id, is replaced.
+
+    Args:
+        files: For example the packaged ones.
+        more: What a person is writing.
+
+    Source: docs/spec/law.md LAW-1.
+    """
+    ids = {_id_of(data) for data in more.values()} - {None}
+    names = {PurePath(name).name for name in more}
+    kept = {
+        name: data
+        for name, data in files.items()
+        if PurePath(name).name not in names and (not ids or _id_of(data) not in ids)
+    }
+    return kept | dict(more)
+
+
+def _id_of(data: bytes) -> tuple[str, str] | None:
+    try:
+        table = tomllib.loads(data.decode("utf-8")) if len(data) <= LAW_FILE_BYTES_MAX else {}
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return None
+    return (str(table.get("format")), str(table["id"])) if "id" in table else None
 
 
 def _name(item: Traversable) -> str:

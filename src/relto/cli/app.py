@@ -8,6 +8,7 @@ import traceback
 
 import typer
 
+from relto.cli.law import law_app
 from relto.cli.output import Exit, exit_of, safe, show_error
 from relto.errors import ReltoError
 
@@ -19,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(law_app)
 
 
 @app.callback()

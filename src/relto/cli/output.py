@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from whenever import Instant, OffsetDateTime, ZonedDateTime
+from whenever import Date, Instant, OffsetDateTime, Time, ZonedDateTime
 
 from relto.errors import LocalError, PeerError, ReltoError, WorldError
 from relto.units import PartyCode
@@ -92,7 +92,7 @@ def to_json(value: object) -> bytes:
 
 
 def _encode_other(value: object) -> object:
-    if isinstance(value, Instant):
+    if isinstance(value, Instant | Date | Time):
         return value.format_iso()
     raise NotImplementedError(f"no JSON form for {type(value).__name__}")
 

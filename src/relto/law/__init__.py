@@ -19,6 +19,20 @@ from relto.law.act import (
     LinkKind,
     Reading,
 )
+from relto.law.chronicle import (
+    Assumed,
+    Change,
+    Comparison,
+    Due,
+    DueKind,
+    Step,
+    Timeline,
+    assumed,
+    compare,
+    dues,
+    grounds,
+    timeline,
+)
 from relto.law.deadline import Deadline, Schedule
 from relto.law.decode import KeyPath, Locate
 from relto.law.errors import LawFileError, Problem, UnknownInstrumentError
@@ -70,10 +84,11 @@ from relto.law.instrument import (
     Topology,
     TopologyKind,
 )
-from relto.law.law import Difference, Law, compile_law
+from relto.law.law import Difference, Law, Owed, compile_law
 from relto.law.library import Library
 from relto.law.life import Life, Remark, weakest
 from relto.law.load import load_library
+from relto.law.schema import schema
 from relto.law.scheme import (
     Category,
     CategoryEffect,
@@ -91,11 +106,14 @@ __all__ = [
     "STATES_IN_FORCE",
     "Act",
     "ActKind",
+    "Assumed",
     "AssuranceRule",
     "AuthorityRule",
     "Category",
     "CategoryEffect",
+    "Change",
     "Channel",
+    "Comparison",
     "Condition",
     "ConditionStatus",
     "Counting",
@@ -103,6 +121,8 @@ __all__ = [
     "Deadline",
     "Difference",
     "Doctrine",
+    "Due",
+    "DueKind",
     "Duty",
     "EndAtOnce",
     "EndOfNeedRule",
@@ -133,6 +153,7 @@ __all__ = [
     "NoticeDate",
     "NoticeRule",
     "NoticeUnit",
+    "Owed",
     "PartyRecord",
     "Problem",
     "Provision",
@@ -149,6 +170,7 @@ __all__ = [
     "Sees",
     "Span",
     "State",
+    "Step",
     "Subject",
     "SurvivalKind",
     "SurvivalRule",
@@ -158,13 +180,20 @@ __all__ = [
     "Terms",
     "ThirdPartyKind",
     "ThirdPartyRule",
+    "Timeline",
     "Topic",
     "TopicScope",
     "TopicTree",
     "Topology",
     "TopologyKind",
     "UnknownInstrumentError",
+    "assumed",
+    "compare",
     "compile_law",
+    "dues",
+    "grounds",
     "load_library",
+    "schema",
+    "timeline",
     "weakest",
 ]

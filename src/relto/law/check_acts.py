@@ -17,10 +17,18 @@ from relto.law.draft import Draft
 from relto.law.files import ActsFile, ActTable, EventTable, ReadingTable
 from relto.units import DOTTED_PATTERN, ActId
 
-_HAS_TARGET: Final[Mapping[ActKind, frozenset[ActKind] | None]] = {
+_HAS_TARGET: Final[Mapping[ActKind, frozenset[ActKind]]] = {
     ActKind.NOTICE_SUSPENSION: frozenset({ActKind.NOTICE}),
     ActKind.RESUMPTION: frozenset({ActKind.NOTICE}),
-    ActKind.WITHDRAWAL: None,  # any act may be withdrawn
+    ActKind.WITHDRAWAL: frozenset(
+        {
+            ActKind.NOTICE,
+            ActKind.NOTICE_SUSPENSION,
+            ActKind.END,
+            ActKind.OPERATION_SUSPENSION,
+            ActKind.ANNOUNCEMENT,
+        }
+    ),
     ActKind.OPERATION_RESUMPTION: frozenset({ActKind.OPERATION_SUSPENSION}),
 }
 # These change the instrument for all and need all: "by mutual written consent".
@@ -211,7 +219,7 @@ def _check_targets(act: Placed, acts: Mapping[ActId, Placed]) -> None:
         target = acts.get(id)
         if target is None or target.table.instrument != act.table.instrument:
             act.add("of", f"a `{act.table.kind}` of nothing: no act `{id}`", "mend the id")
-        elif kinds is not None and target.table.kind not in kinds:
+        elif target.table.kind not in kinds:
             act.add("of", f"`{id}` is a `{target.table.kind}`, not what is meant", "mend the id")
         elif target.at >= act.at:
             act.add("of", f"`{id}` is not earlier than this act", "mend the dates")
@@ -261,6 +269,13 @@ def _check_notices(acts: Mapping[ActId, Placed]) -> None:
         if act.table.kind not in _HAS_TARGET:
             continue
         for id in act.table.of:
+            if id not in acts:
+                continue
+            if acts[id].table.kind is ActKind.NOTICE_SUSPENSION:
+                # Withdrawing a suspension wakes the notices that it put to sleep.
+                for notice in acts[id].table.of:
+                    if states.get(notice) is NoticeState.SUSPENDED:
+                        states[notice] = NoticeState.ACTIVE
             state = states.get(id)
             if state is None:
                 continue

@@ -7,7 +7,7 @@ back).
 
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, field
 from whenever import Time
 
 from relto.law.instrument import Terms
@@ -132,6 +132,11 @@ class NoticeRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ground: Ground
 
 
+def _midnight() -> Time:
+    # A factory, because the writer of the JSON Schema cannot show a `Time` as a default.
+    return Time(0, 0)
+
+
 class DayRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The zone whose calendar counts, and the hours that the text may leave open.
 
@@ -142,8 +147,8 @@ class DayRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     zone: str
-    term_ends_at: Time = Time(0, 0)
-    notice_day_ends_at: Time = Time(0, 0)
+    term_ends_at: Time = field(default_factory=_midnight)
+    notice_day_ends_at: Time = field(default_factory=_midnight)
     ground: Ground
 
 

@@ -108,6 +108,37 @@ class Equivalence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     by_act: ActId | None = None
     ground: Ground
 
+    def row_of(self, scheme: SchemeId, level: LevelId) -> EquivalenceRow | None:
+        """Return the row in which a level stands, or `None`: no row, no release.
+
+        Source: docs/spec/law.md LAW-70.
+        """
+        for row in self.rows:
+            if level in row.levels.get(scheme, ()):
+                return row
+        return None
+
+    def rank(self, row: str) -> int | None:
+        """Return the place of a row, the lowest as 0, or `None` for an unknown one.
+
+        Source: docs/spec/law.md LAW-71.
+        """
+        for index, candidate in enumerate(self.rows):
+            if candidate.id == row:
+                return index
+        return None
+
+    def allowed(self, *, source: SchemeId, level: LevelId, target: SchemeId) -> tuple[LevelId, ...]:
+        """Return the markings among which a receiver may choose; empty where there is none.
+
+        More than one means that the table is no function; the choice is the receiver's, never
+        the table's, and it must not be inverted to guess the originator's level.
+
+        Source: docs/spec/law.md LAW-70.
+        """
+        row = self.row_of(source, level)
+        return () if row is None else row.levels.get(target, ())
+
 
 class LevelCap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The highest row that may be released; per form where the instrument says so."""

@@ -10,12 +10,12 @@ from relto.law import deadline
 from relto.law.act import Act, ActKind, Reading
 from relto.law.deadline import Deadline
 from relto.law.errors import UnknownInstrumentError
-from relto.law.force import Instrument
-from relto.law.instrument import Equivalence, Terms
+from relto.law.force import Instrument, SurvivalRule, SuspendedNotice
+from relto.law.instrument import Duty, Equivalence, Terms
 from relto.law.library import Library
-from relto.law.life import Doctrines, Life, Remark, live, weakest
-from relto.law.span import Span
-from relto.model import Evidence
+from relto.law.life import Doctrines, Life, Remark
+from relto.law.machine import live
+from relto.law.span import Span, State
 from relto.units import Digest, InstrumentId, PartyCode
 
 Pair = tuple[PartyCode, PartyCode]
@@ -52,6 +52,20 @@ class Difference(Struct, frozen=True, kw_only=True):
         return "; ".join(others)
 
 
+class Owed(Struct, frozen=True, kw_only=True):
+    """What is owed for what was received under an instrument.
+
+    Args:
+        is_ended: The instrument has ended; what follows outlives it.
+        duties: What a receiver owes, as while it was in force.
+        survival: For how long that goes on after the end.
+    """
+
+    is_ended: bool
+    duties: tuple[Duty, ...]
+    survival: SurvivalRule
+
+
 class Law:
     """The law compiled: nothing in it changes, and an answer costs a binary search.
 
@@ -60,13 +74,23 @@ class Law:
         known: Up to when acts were taken as known; `None` takes all.
     """
 
-    __slots__ = ("_default", "_differences", "_lives", "_pairs", "_terms", "known", "library")
+    __slots__ = (
+        "_acts",
+        "_default",
+        "_differences",
+        "_lives",
+        "_pairs",
+        "_terms",
+        "known",
+        "library",
+    )
 
     def __init__(
         self,
         library: Library,
         *,
         known: Instant | None,
+        acts: Mapping[InstrumentId, tuple[Act, ...]],
         terms: Mapping[InstrumentId, Terms],
         default: Mapping[InstrumentId, Life],
         lives: Mapping[InstrumentId, Mapping[PartyCode, Life]],
@@ -74,6 +98,7 @@ class Law:
         """Use `compile_law`."""
         self.library = library
         self.known = known
+        self._acts = acts
         self._terms = terms
         self._default = default
         self._lives = lives
@@ -116,6 +141,22 @@ class Law:
             raise UnknownInstrumentError(f"no instrument `{id}` in the library")
         return found
 
+    def acts(self, id: InstrumentId) -> tuple[Act, ...]:
+        """Return the acts about an instrument that this law knows, those handed in included.
+
+        Source: docs/spec/law.md LAW-13.
+        """
+        self.terms(id)
+        return self._acts[id]
+
+    def readings(self, id: InstrumentId) -> tuple[tuple[PartyCode | None, Life], ...]:
+        """Return the lives that differ by reading: one per party, or one of `None` for all.
+
+        Source: docs/spec/law.md LAW-52.
+        """
+        self.terms(id)
+        return tuple(self._lives[id].items()) or ((None, self._default[id]),)
+
     def life(self, id: InstrumentId, *, reading: PartyCode | None = None) -> Life:
         """Return the whole life of an instrument.
 
@@ -139,7 +180,7 @@ class Law:
         """
         return self.life(id, reading=reading).spans
 
-    def state(self, id: InstrumentId, *, at: Instant, reading: PartyCode) -> Span:
+    def state(self, id: InstrumentId, *, at: Instant, reading: PartyCode | None) -> Span:
         """Return the span that holds at an instant: `start <= at < end`.
 
         Source: docs/spec/law.md LAW-50, LAW-51.
@@ -192,16 +233,41 @@ class Law:
                 return difference
         return None
 
+    def owed(self, id: InstrumentId, *, at: Instant, reading: PartyCode) -> Owed | None:
+        """Return what is owed at an instant for what was received before; `None` before any entry.
+
+        An end ends releases, never duties (LAW-57).
+
+        Source: docs/spec/law.md LAW-57.
+        """
+        life = self.life(id, reading=reading)
+        if life.entered is None or at < life.entered:
+            return None
+        span = life.spans[bisect_right(life.starts, at)]
+        return Owed(
+            is_ended=span.state is State.ENDED,
+            duties=self.terms(id).duties,
+            survival=self.library.instrument(id).survival,
+        )
+
     def next_deadline(
         self, id: InstrumentId, *, after: Instant, reading: PartyCode | None = None
     ) -> Deadline | None:
         """Return the next last day for a notice, or `None` where none runs.
 
-        Source: docs/spec/law.md LAW-31.
+        None runs before the entry into force, once the end is known, after it, and while a notice
+        sleeps in a reading that knows no terms then.
+
+        Source: docs/spec/law.md LAW-31, LAW-45.
         """
         life = self.life(id, reading=reading)
         rules = self.library.instrument(id)
-        if rules.notice is None:
+        span = life.spans[bisect_right(life.starts, after)]
+        runs = span.state in (State.IN_FORCE, State.OPERATION_SUSPENDED) or (
+            span.state is State.NOTICE_SUSPENDED
+            and life.doctrines.suspended_notice is SuspendedNotice.RENEWS
+        )
+        if rules.notice is None or not runs:
             return None
         return deadline.next_deadline(
             after, life.schedules, instrument=id, notice=rules.notice, days=rules.days
@@ -247,9 +313,11 @@ def compile_law(library: Library, *, known: Instant | None = None, acts: Iterabl
     default: dict[InstrumentId, Life] = {}
     lives: dict[InstrumentId, dict[PartyCode, Life]] = {}
     terms: dict[InstrumentId, Terms] = {}
+    seen_acts: dict[InstrumentId, tuple[Act, ...]] = {}
     for id, instrument in library.instruments.items():
         all_acts = (*library.acts[id], *extra.get(id, ()))
         seen = tuple(act for act in all_acts if known is None or act.known <= known)
+        seen_acts[id] = seen
         plain = doctrines_of(instrument, ())
         default[id] = live(instrument, seen, plain)
         readings = [row for row in library.readings[id] if known is None or row.known <= known]
@@ -258,7 +326,7 @@ def compile_law(library: Library, *, known: Instant | None = None, acts: Iterabl
             own = doctrines_of(instrument, [row for row in readings if row.party == party])
             lives[id][party] = live(instrument, seen, own) if own.is_declared else default[id]
         terms[id] = _amended(instrument.terms, seen)
-    return Law(library, known=known, terms=terms, default=default, lives=lives)
+    return Law(library, known=known, acts=seen_acts, terms=terms, default=default, lives=lives)
 
 
 def doctrines_of(instrument: Instrument, readings: Iterable[Reading]) -> Doctrines:
@@ -307,11 +375,3 @@ def _amended(terms: Terms, acts: tuple[Act, ...]) -> Terms:
         ]
         versions.append(structs.replace(version, valid_from=at))
     return structs.replace(terms, equivalence=tuple(versions))
-
-
-def weakest_of(spans: Iterable[Span]) -> Evidence:
-    """Return the least certain evidence among spans; `text` for none.
-
-    Source: docs/spec/law.md LAW-55.
-    """
-    return weakest(Evidence.TEXT, *(span.evidence for span in spans))
