@@ -44,7 +44,7 @@ def in_force(leg: Leg, span: Span) -> Finding:
     """Is the instrument in force, in the holder's reading? (DEC-5)."""
     stated = leg.terms.force_ground
     ground = Ground(
-        article=stated.article,
+        article=span.article or stated.article,
         evidence=max(stated.evidence, span.evidence, key=_EVIDENCE_ORDER.index),
         source=stated.source,
     )

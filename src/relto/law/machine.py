@@ -84,6 +84,7 @@ class _Machine:
         self._start: Instant | None = None
         self._cause = "not signed, or nothing is known of it"
         self._act: ActId | None = None
+        self._article = ""
         self._evidence = Evidence.TEXT
         self._remarks: list[Remark] = []
         self._schedules: list[Schedule] = []
@@ -101,14 +102,21 @@ class _Machine:
     # ------------------------------------------------------------ spans
 
     def _move(
-        self, at: Instant, state: State, cause: str, act: ActId | None, *evidence: Evidence
+        self,
+        at: Instant,
+        state: State,
+        cause: str,
+        act: Act | None,
+        *evidence: Evidence,
+        article: str = "",
     ) -> None:
         if state is self._state:
             return
         self._close(at)
         self._state = state
         self._cause = cause
-        self._act = act
+        self._act = act.id if act else None
+        self._article = article or (act.ground.article if act else "")
         self._evidence = weakest(*evidence)
 
     def _close(self, at: Instant) -> None:
@@ -124,6 +132,7 @@ class _Machine:
             state=self._state,
             cause=self._cause,
             act=self._act,
+            article=self._article,
             evidence=self._evidence,
         )
 
@@ -142,7 +151,7 @@ class _Machine:
             return
         grounds = (*grounds, act.ground.evidence) if act else grounds
         state = self._live_state()
-        self._move(at, state, cause, act.id if act else None, self._force_evidence(), *grounds)
+        self._move(at, state, cause, act, self._force_evidence(), *grounds)
 
     def _force_evidence(self) -> Evidence:
         rules = self._instrument
@@ -150,13 +159,15 @@ class _Machine:
             rules.entry.ground.evidence, rules.term.ground.evidence, self._signing_evidence
         )
 
-    def _end(self, at: Instant, cause: str, act: Act | None, *evidence: Evidence) -> None:
+    def _end(
+        self, at: Instant, cause: str, act: Act | None, *evidence: Evidence, article: str = ""
+    ) -> None:
         if self._is_ended:
             return
         self._is_ended = True
         self._due.clear()
         self._notices.clear()
-        self._move(at, State.ENDED, cause, act.id if act else None, *evidence)
+        self._move(at, State.ENDED, cause, act, *evidence, article=article)
 
     def _remark(self, act: Act, at: Instant, text: str, *, has_effect: bool = True) -> None:
         self._remarks.append(Remark(act=act.id, at=at, has_effect=has_effect, text=text))
@@ -201,7 +212,8 @@ class _Machine:
                 self._settle(item.at, cause, item.act, self._rules.evidence)
             case "term-end":
                 cause = f"the term ended and is not renewed ({rules.term.ground.article})"
-                self._end(item.at, cause, None, self._force_evidence(), rules.days.ground.evidence)
+                evidence = (self._force_evidence(), rules.days.ground.evidence)
+                self._end(item.at, cause, None, *evidence, article=rules.term.ground.article)
             case "end":
                 assert item.act is not None
                 self._end(item.at, item.cause, item.act, item.act.ground.evidence)
@@ -220,6 +232,7 @@ class _Machine:
             act.ground.evidence,
             rules.notice.ground.evidence,
             rules.days.ground.evidence,
+            article=rules.notice.ground.article,
         )
 
     def _enter(self, at: Instant, cause: str, act: Act | None) -> None:
@@ -295,7 +308,7 @@ class _Machine:
             self._remark(act, at, "signed by " + ", ".join(act.by))
             if not self._is_signed and self._signed >= parties:
                 self._is_signed = True
-                self._move(at, State.SIGNED, "signed by all", act.id, act.ground.evidence)
+                self._move(at, State.SIGNED, "signed by all", act, act.ground.evidence)
         else:
             self._completed |= set(act.by)
             self._remark(act, at, "completed by " + ", ".join(act.by))
@@ -485,7 +498,7 @@ class _Machine:
         if self._state is State.NOTICE_GIVEN:
             # The state stays, with another end; a new span says so.
             self._close(at)
-            self._cause, self._act = text, act.id
+            self._cause, self._act, self._article = text, act.id, act.ground.article
             self._evidence = weakest(self._evidence, act.ground.evidence)
 
     # ------------------------------------------------------------ result

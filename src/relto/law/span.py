@@ -35,6 +35,7 @@ class Span(Struct, frozen=True, kw_only=True):
         state: What holds.
         cause: Why it began, in words, naming article or act.
         act: The act that caused it, if one did.
+        article: The provision it began under; empty where entry into force says all there is.
         evidence: How well the cause is known.
     """
 
@@ -43,4 +44,5 @@ class Span(Struct, frozen=True, kw_only=True):
     state: State
     cause: str
     act: ActId | None = None
+    article: str = ""
     evidence: Evidence
