@@ -1,11 +1,35 @@
 """May this holder release this to that recipient, now? The decision, with every reason.
 
 Spec: `docs/spec/decide.md`. `decide` is the normative reference; `Planner` gives the same answers
-from tables, in microseconds; `tables` hands those tables to bulk engines.
+from tables, in microseconds; `tables_of` hands those tables to bulk engines. Outcomes: `permit`,
+`refer`, `deny`; verdicts of a rule: `pass`, `ask`, `fail`.
 """
 
 from relto.decide.planner import Planner, Removed, Weighing
 from relto.decide.reference import decide
+from relto.decide.tables import (
+    Conditions,
+    Facts,
+    LevelFact,
+    Masks,
+    PairTables,
+    changed_pairs,
+    tables_of,
+)
 from relto.decide.view import LawView, LibraryView
 
-__all__ = ["LawView", "LibraryView", "Planner", "Removed", "Weighing", "decide"]
+__all__ = [
+    "Conditions",
+    "Facts",
+    "LawView",
+    "LevelFact",
+    "LibraryView",
+    "Masks",
+    "PairTables",
+    "Planner",
+    "Removed",
+    "Weighing",
+    "changed_pairs",
+    "decide",
+    "tables_of",
+]

@@ -134,6 +134,12 @@ class Plan:
             self.segments[index] = found
         return found
 
+    def stretch(self, at: Instant) -> tuple[Instant | None, Instant | None]:
+        """The bounds of the segment that contains an instant; `None` for no bound."""
+        index = bisect_right(self.cuts, at)
+        start = self.cuts[index - 1] if index else None
+        return start, self.cuts[index] if index < len(self.cuts) else None
+
     def topology(self, onward: PartyCode | None, provenance: InstrumentId | None) -> Cell:
         """Rule `topology`."""
         key = (onward, provenance)
