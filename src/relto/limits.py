@@ -50,6 +50,15 @@ CARD_BYTES_MAX: Final = 65_536
 # A route longer than this has never been lawful and would explode the search.
 ROUTE_HOPS_MAX: Final = 4
 
+# Nobody chooses among more ways than this; the answer says when there are more.
+ROUTES_MAX: Final = 64
+
+# Hops tried in one search, a second or two of work; the answer says when it was not enough.
+ROUTE_TRIALS_MAX: Final = 20_000
+
+# Blocked candidates listed beside the routes, nearest first; the answer says when there are more.
+ROUTES_BLOCKED_MAX: Final = 64
+
 # Clocks of partners: beyond this the message is refused and an alarm raised (FL-13).
 CLOCK_SKEW_SECONDS_MAX: Final = 300
 

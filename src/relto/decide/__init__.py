@@ -5,6 +5,15 @@ from tables, in microseconds; `tables_of` hands those tables to bulk engines. Ou
 `refer`, `deny`; verdicts of a rule: `pass`, `ask`, `fail`.
 """
 
+from relto.decide.delegation import (
+    Delegation,
+    DelegationFileError,
+    Delegations,
+    Handling,
+    HandlingKind,
+    handle,
+    load_delegations,
+)
 from relto.decide.planner import Planner, Removed, Weighing
 from relto.decide.reference import decide
 from relto.decide.tables import (
@@ -20,7 +29,12 @@ from relto.decide.view import LawView, LibraryView
 
 __all__ = [
     "Conditions",
+    "Delegation",
+    "DelegationFileError",
+    "Delegations",
     "Facts",
+    "Handling",
+    "HandlingKind",
     "LawView",
     "LevelFact",
     "LibraryView",
@@ -31,5 +45,7 @@ __all__ = [
     "Weighing",
     "changed_pairs",
     "decide",
+    "handle",
+    "load_delegations",
     "tables_of",
 ]

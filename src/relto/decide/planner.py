@@ -29,7 +29,7 @@ from relto.model import (
     Outcome,
     Rule,
 )
-from relto.units import InstrumentId, LevelId, PartyCode
+from relto.units import InstrumentId, LevelId, PartyCode, SchemeId
 
 _FINDINGS_OF = attrgetter("findings")
 
@@ -176,6 +176,29 @@ class Planner:
         segment = plan.segment(at)
         is_consented = bool(case.consents) and _consents(plan, case, at, None)[0]
         return _outcome(_cells(plan, segment, case, is_consented=is_consented))
+
+    def markings(
+        self, case: Case, instrument: InstrumentId, *, at: Instant
+    ) -> tuple[SchemeId, tuple[LevelId, ...]]:
+        """Say how the recipient marks an item under one instrument that lets it have it.
+
+        Args:
+            case: The facts.
+            instrument: One that does not deny the case.
+            at: The instant decided for.
+
+        Returns:
+            The recipient's scheme and its own levels, the default first; at least one.
+
+        Source: docs/spec/decide.md DEC-11.
+        """
+        plan = self.plan(case.holder, case.recipient)
+        index = plan.names.index(instrument)
+        found = _markings(plan, plan.segment(at), index, case)
+        scheme = plan.legs[index].scheme
+        assert scheme is not None
+        assert found
+        return scheme, found
 
     def plan(self, holder: PartyCode, recipient: PartyCode) -> Plan:
         """The plan of a pair, built on its first use."""
