@@ -97,3 +97,18 @@ PLAN_ANSWERS_MAX: Final = 65_536
 
 # A scenario names its content by file; the longest one written has a few hundred lines.
 SCENARIO_BYTES_MAX: Final = 262_144
+
+# Items in one release: with the findings of each, they still fit into one body.
+RELEASE_ITEMS_MAX: Final = 16
+
+# Packages that travel inside one exchange; the rest goes by range, most urgent first.
+INLINE_BYTES_MAX: Final = 1_048_576
+
+# An answer has this long to be acknowledged before its entries are sent once more.
+RESEND_SECONDS: Final = 5
+
+# A restart folds at most about so many entries again; a snapshot costs less than a second.
+SNAPSHOT_ENTRIES: Final = 20_000
+
+# Old keys stay usable this long after a change, for what is under way (FL-20).
+KEY_OVERLAP_SECONDS: Final = 604_800

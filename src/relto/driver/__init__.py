@@ -1,0 +1,51 @@
+"""The driver: a node, a store and a world, wired into one synchronous thing that shells call.
+
+    driver = Driver.create(world, party="JPN", is_exercise=True)   make or open
+    driver.tick()                                                  go on where a crash may have
+    stopped driver.adopt_law(files, digest=…, by=…)                        what is law
+    driver.pin(card, fingerprint=…, by=…)                          who is a partner
+    driver.hold(Hold(…), content)                                  what there is
+    driver.command(Ask(…))                                         officers' steps; a LocalError
+    changes nothing
+
+    while (frame := driver.next_batch("KOR")) is not None:         push: one frame in flight per
+    partner
+        driver.receive_reply("KOR", link.exchange(frame))
+    driver.handle_exchange("KOR", frame)                           when the partner calls
+    driver.wanted("KOR"), driver.write_package(…)                  packages too large to travel
+    with their entry
+
+One transaction per call; `handle_many` and `command_many` share one commit. Nothing is returned
+before it is durable. Called from one thread. The same driver runs in the real world and in the
+simulator; a crash at any of `FAULT_POINTS`, and a new `Driver` on the same store, loses and
+doubles nothing.
+
+Spec: docs/spec/exchange.md EX-34 to EX-40.
+"""
+
+from relto.driver.driver import Driver, Result, Story
+from relto.driver.exchanges import RefusedFrameError, StoppedError, UnpinnedPartnerError
+from relto.driver.faults import FAULT_POINTS, Hook, no_fault
+from relto.driver.laws import LawBook
+from relto.driver.loop import Identity, Moved, Notice, NotInitialisedError, OtherNodeError
+from relto.driver.parcels import BadPackageBytesError, NoSuchPackageError
+
+__all__ = [
+    "FAULT_POINTS",
+    "BadPackageBytesError",
+    "Driver",
+    "Hook",
+    "Identity",
+    "LawBook",
+    "Moved",
+    "NoSuchPackageError",
+    "NotInitialisedError",
+    "Notice",
+    "OtherNodeError",
+    "RefusedFrameError",
+    "Result",
+    "StoppedError",
+    "Story",
+    "UnpinnedPartnerError",
+    "no_fault",
+]

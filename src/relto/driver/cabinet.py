@@ -1,0 +1,119 @@
+"""Where contents and packages lie: small ones as rows of the store, large ones as blobs beside it.
+
+A small one is durable with the entry that names it, in the one commit; a large one is on the disk
+before the entry that names it is written. So no entry ever names something that a crash could take
+away.
+"""
+
+from collections.abc import Iterator
+
+from relto.limits import PACKAGE_CHUNK_BYTES, PACKAGE_INLINE_BYTES_MAX
+from relto.ports import BlobStore, Transaction
+from relto.seal import digest as digest_of
+from relto.units import Digest
+
+_NOTHING = digest_of(b"")
+
+
+class Cabinet:
+    """Contents and packages by digest.
+
+    Args:
+        blobs: For what is larger than `PACKAGE_INLINE_BYTES_MAX`.
+    """
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+
+    def put(self, tx: Transaction, content: bytes) -> Digest:
+        """Keep bytes; small ones with this transaction, large ones at once."""
+        digest = digest_of(content)
+        if len(content) <= PACKAGE_INLINE_BYTES_MAX:
+            if content and tx.value(_name(digest)) != content:
+                tx.put_value(_name(digest), content)
+            return digest
+        self._blobs.write(digest, offset=0, data=content)
+        self._blobs.finish(digest, size_bytes=len(content))
+        return digest
+
+    def put_stream(self, digest: Digest, pieces: Iterator[bytes]) -> None:
+        """Keep large bytes whose digest is known beforehand; resumes what a crash has cut."""
+        offset = 0
+        for piece in pieces:
+            self._blobs.write(digest, offset=offset, data=piece)
+            offset += len(piece)
+        self._blobs.finish(digest, size_bytes=offset)
+
+    def small(self, tx: Transaction, digest: Digest) -> bytes | None:
+        """Give a small one; `None` when it is none or is not here."""
+        if digest == _NOTHING:
+            return b""
+        return tx.value(_name(digest)) or None
+
+    def read(self, tx: Transaction, digest: Digest, *, offset: int, count: int) -> bytes:
+        """Read a range, wherever it lies.
+
+        Raises:
+            BlobMissingError: It is not here.
+        """
+        small = self.small(tx, digest)
+        if small is not None:
+            return small[offset : offset + count]
+        return self._blobs.read(digest, offset=offset, count=count)
+
+    def pieces(self, tx: Transaction, digest: Digest) -> Iterator[bytes]:
+        """Read all of it, piece by piece.
+
+        Raises:
+            BlobMissingError: It is not here.
+        """
+        small = self.small(tx, digest)
+        if small is not None:
+            yield small
+            return
+        offset = 0
+        while piece := self._blobs.read(digest, offset=offset, count=PACKAGE_CHUNK_BYTES):
+            yield piece
+            offset += len(piece)
+
+    def is_here(self, tx: Transaction, digest: Digest) -> bool:
+        """Tell whether all of it is here."""
+        return self.small(tx, digest) is not None or self._blobs.is_complete(digest)
+
+    def drop(self, tx: Transaction, digest: Digest) -> None:
+        """Forget a small one with this transaction.
+
+        A large one is destroyed with `destroy` after the commit.
+        """
+        if digest != _NOTHING and tx.value(_name(digest)):
+            tx.put_value(_name(digest), b"")
+
+    def destroy(self, digest: Digest) -> None:
+        """Destroy a large one, complete or not."""
+        self._blobs.destroy(digest)
+
+    # ------------------------------------------------------------ arriving by range
+
+    def received_bytes(self, digest: Digest) -> int:
+        """Tell how much of a package is here that arrives by range."""
+        return self._blobs.held(digest)
+
+    def is_complete(self, digest: Digest) -> bool:
+        """Tell whether a package that arrived by range is complete."""
+        return self._blobs.is_complete(digest)
+
+    def receive(self, digest: Digest, *, offset: int, piece: bytes, size_bytes: int) -> int:
+        """Keep the next piece of a package; checks and completes it with the last.
+
+        Raises:
+            BlobGapError: The piece does not follow what is here.
+            BlobMismatchError: The whole is not the package that was named; it is thrown away.
+        """
+        here = self._blobs.write(digest, offset=offset, data=piece)
+        if here >= size_bytes:
+            self._blobs.finish(digest, size_bytes=size_bytes)
+        return here
+
+
+def _name(digest: Digest) -> str:
+    return f"blob/{digest}"

@@ -1,0 +1,258 @@
+"""What shells call: exchanges with partners, officers' commands, packages by range, time.
+
+Every method runs one store transaction and is to be called from one thread. Bytes from partners
+give bytes or a `PeerError`; commands give a result or a `LocalError`; a `WorldError` means that
+nothing has happened.
+
+Source: docs/spec/exchange.md EX-34 to EX-40.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+from whenever import Instant
+
+from relto.driver.facts import fact_of
+from relto.driver.faults import Hook, no_fault
+from relto.driver.laws import LawBook
+from relto.driver.loop import (
+    Identity,
+    OtherNodeError,
+    identity_value,
+    law_value,
+)
+from relto.driver.parcels import Parcels
+from relto.errors import LocalError
+from relto.exchange import CaseFile, Fact, fold_case
+from relto.journal import verify_card
+from relto.law import load_library
+from relto.model.message import FileRef, LawRef
+from relto.node import (
+    AddPeer,
+    AdoptLaw,
+    By,
+    Command,
+    Hold,
+    Tick,
+)
+from relto.ports import World
+from relto.seal import digest as digest_of
+from relto.units import CaseId, Digest, PartyCode
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """What a command has done.
+
+    Args:
+        case: The case it was about; `None` when none.
+        facts: The entries that were appended, in order; empty when everything was so already.
+    """
+
+    case: CaseId | None
+    facts: tuple[Fact, ...]
+
+
+class Story(Struct, frozen=True, kw_only=True):
+    """A case, whole, read from the journal.
+
+    Args:
+        file: The case folded, with its texts.
+        facts: Its entries over all logs of this node, in the order in which they were stored.
+    """
+
+    file: CaseFile
+    facts: tuple[Fact, ...]
+
+
+class Driver(Parcels):
+    """One node, running: open a store with it, then call it from one thread.
+
+    Args:
+        world: Everything from outside.
+        laws: A law cache to share with other drivers of this process; `None` for one's own.
+        fault: Called at every named place; raises to crash there. See `FAULT_POINTS`.
+
+    Raises:
+        NotInitialisedError: The store holds no node; use `Driver.create`.
+        WorldError: The store cannot be read.
+
+    Source: docs/spec/exchange.md EX-34 to EX-40.
+    """
+
+    @classmethod
+    def create(
+        cls,
+        world: World,
+        *,
+        party: PartyCode,
+        is_exercise: bool = False,
+        laws: LawBook | None = None,
+        fault: Hook = no_fault,
+    ) -> "Driver":
+        """Make a node in an empty store, or open the one that is there.
+
+        Args:
+            world: Everything from outside.
+            party: Whose node.
+            is_exercise: It runs on an exercise clock, for ever.
+            laws: As for the constructor.
+            fault: As for the constructor.
+
+        Raises:
+            OtherNodeError: The store belongs to another party, or to the other world.
+        """
+        identity = Identity(party=party, is_exercise=is_exercise)
+        name, content = identity_value(identity)
+        with world.store.transaction() as tx:
+            if tx.value(name) is None:
+                tx.put_value(name, content)
+            elif tx.value(name) != content:
+                raise OtherNodeError("the store belongs to another node")
+        return cls(world, laws=laws, fault=fault)
+
+    # ------------------------------------------------------------ officers
+
+    def command(self, given: Command) -> Result:
+        """Carry out an officer's command, whole or not at all.
+
+        Raises:
+            LocalError: It breaks a rule; nothing has changed.
+            WorldError: The world failed; nothing has changed.
+
+        Source: docs/spec/exchange.md EX-28.
+        """
+        result = self.command_many((given,))[0]
+        if isinstance(result, LocalError):
+            raise result
+        return result
+
+    def command_many(self, given: Sequence[Command]) -> tuple[Result | LocalError, ...]:
+        """Carry out several commands in one transaction.
+
+        One that breaks a rule does not undo the others.
+        """
+        results: list[Result | LocalError] = []
+        with self._turn() as turn:
+            for one in given:
+                before = len(turn.facts)
+                try:
+                    effects = self._node.handle(one, now=turn.now)
+                except LocalError as error:
+                    results.append(error)
+                    continue
+                self._carry_out(turn, effects)
+                case = getattr(one, "case", None)
+                results.append(Result(case=case, facts=tuple(turn.facts[before:])))
+        return tuple(results)
+
+    def new_case(self) -> CaseId:
+        """Draw a fresh case id. Keep it before asking, and a repeated command changes nothing."""
+        return CaseId(f"{self.party.lower()}-{self._world.entropy.draw(12).hex()}")
+
+    def hold(self, given: Hold, content: bytes) -> Result:
+        """Store an item's content and register it.
+
+        Args:
+            given: The command; `holding.digest` and `size_bytes` are set from the content.
+            content: The item itself.
+
+        Raises:
+            LocalError: A word that the law does not know, or an id that is taken.
+        """
+        with self._turn() as turn:
+            digest = self._cabinet.put(turn.tx, content)
+            holding = replace(given.holding, digest=digest, size_bytes=len(content))
+            self._feed(turn, Hold(holding=holding, by=given.by))
+            return Result(case=None, facts=tuple(turn.facts))
+
+    def adopt_law(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        digest: Digest,
+        by: By,
+        known: Instant | None = None,
+    ) -> Result:
+        """Check law files, keep them, and adopt them.
+
+        Args:
+            files: Name to bytes.
+            digest: Over the files, as `relto.adapters.lawfiles.digest_of` computes it.
+            by: Who adopts them.
+            known: Acts known until then count; `None` for all in the files.
+
+        Raises:
+            LawFileError: Something is wrong with a file; nothing has changed.
+        """
+        load_library(files, digest=digest)
+        references: list[FileRef] = []
+        with self._turn() as turn:
+            for name in sorted(files):
+                reference = FileRef(name=name, digest=digest_of(files[name]))
+                if turn.tx.value(law_value(reference.digest)) is None:
+                    turn.tx.put_value(law_value(reference.digest), files[name])
+                references.append(reference)
+            law = LawRef(digest=digest, known=known)
+            self._feed(turn, AdoptLaw(law=law, files=tuple(references), by=by))
+            return Result(case=None, facts=tuple(turn.facts))
+
+    def pin(self, signed_card: bytes, *, fingerprint: Digest, by: By) -> Result:
+        """Pin a partner's card whose fingerprint was compared outside the network.
+
+        Raises:
+            PeerError: The card does not verify, or is another one than was compared.
+            LocalError: It must not be pinned here.
+        """
+        verified = verify_card(signed_card, is_exercise=self.is_exercise, fingerprint=fingerprint)
+        card = verified.card
+        return self.command(
+            AddPeer(
+                party=card.party,
+                card=signed_card,
+                fingerprint=verified.fingerprint,
+                keys=card.keys,
+                serial=card.serial,
+                is_exercise=card.is_exercise,
+                by=by,
+            )
+        )
+
+    def story(self, case: CaseId) -> Story | None:
+        """Read a case with all its texts from the journal; `None` when there is none."""
+        self._refresh()
+        with self._world.store.transaction() as tx:
+            facts = tuple(fact_of(placed.entry) for placed in tx.case(case))
+        file = fold_case(facts, me=self.party)
+        return None if file is None else Story(file=file, facts=facts)
+
+    def content(self, digest: Digest) -> bytes:
+        """Read the content of a holding.
+
+        Raises:
+            BlobMissingError: It is not here.
+        """
+        with self._world.store.transaction() as tx:
+            return b"".join(self._cabinet.pieces(tx, digest))
+
+    # ------------------------------------------------------------ time
+
+    def tick(self) -> None:
+        """Let the node go on with whatever needs no officer.
+
+        Call it after opening and now and then.
+        """
+        with self._turn() as turn:
+            self._feed(turn, Tick())
+
+    def next_deadline(self) -> Instant | None:
+        """Give the instant at which `tick` is due at the latest; `None` when nothing is."""
+        return self.node.next_deadline()
+
+    def close(self) -> None:
+        """Keep a snapshot, so that the next start is quick.
+
+        The store is closed by whoever opened it.
+        """
+        with self._turn() as turn:
+            self._snapshot(turn.tx)

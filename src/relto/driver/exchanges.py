@@ -1,0 +1,325 @@
+"""Exchanges with partners: frames in, frames out, each side's log acknowledged by the other.
+
+There is no queue to send from: the outbox is the log. What is remembered here between calls can be
+lost at any moment and costs a repetition, nothing else.
+
+Source: docs/spec/exchange.md EX-34 to EX-38.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from whenever import Instant
+
+from relto.codec import FORK, FRAME
+from relto.driver.faults import Hook, no_fault
+from relto.driver.laws import LawBook
+from relto.driver.loop import Engine, Turn
+from relto.errors import PeerError
+from relto.journal import ForkError, ProtocolError, WrongLogError
+from relto.limits import (
+    INLINE_BYTES_MAX,
+    LIST_ITEMS_MAX,
+    PACKAGE_INLINE_BYTES_MAX,
+    RESEND_SECONDS,
+)
+from relto.model import PROTOCOL_MAJOR, Batch, Frame, InlinePackage, Rejection
+from relto.node import PackageArrived, Received
+from relto.ports import Kept, World
+from relto.seal import digest as digest_of
+from relto.units import Digest, PartyCode
+
+_STOPPED: Final = "stopped/"
+
+
+class UnpinnedPartnerError(PeerError):
+    """The caller is no pinned partner."""
+
+    code = "peer.stranger"
+
+
+class StoppedError(PeerError):
+    """The link is stopped: the partner has shown two different logs (FL-19)."""
+
+    code = "peer.stopped"
+    hint_default = "both signed heads are kept as evidence; talk to the partner outside the network"
+
+
+class RefusedFrameError(PeerError):
+    """The partner would not take what it was sent."""
+
+    code = "peer.refused_frame"
+    hint_default = "its operator sees why; nothing is lost here"
+
+
+class Exchanges(Engine):
+    """The part of the driver that talks to partners."""
+
+    def __init__(
+        self, world: World, *, laws: LawBook | None = None, fault: Hook = no_fault
+    ) -> None:
+        super().__init__(world, laws=laws, fault=fault)
+        # What partners have been told or sent in this process; losing it costs a repetition and
+        # nothing else.
+        self._told: dict[PartyCode, int] = {}
+        self._telling: dict[PartyCode, int] = {}
+        self._inlined: dict[PartyCode, frozenset[Digest]] = {}
+        self._held: dict[PartyCode, int] = {}
+        self._answered: dict[PartyCode, tuple[int, Instant]] = {}
+        self._reach: dict[PartyCode, int] = {}
+
+    # ------------------------------------------------------------ exchange
+
+    def partners(self) -> tuple[PartyCode, ...]:
+        """Give the pinned partners, sorted."""
+        return tuple(sorted(self.node.state.peers))
+
+    def pending(self) -> tuple[PartyCode, ...]:
+        """Give the partners for whom there is something to send, sorted."""
+        return tuple(one for one in self.partners() if self._has_news(one))
+
+    def _has_news(self, partner: PartyCode) -> bool:
+        out, mirror = self._logs.out(partner), self._logs.mirror(partner)
+        return (
+            out.size > max(out.acknowledged, self._on_its_way(partner))
+            or mirror.acknowledged > self._told.get(partner, 0)
+            or partner in self._held
+        )
+
+    def _on_its_way(self, partner: PartyCode) -> int:
+        """How far an answer has carried our log.
+
+        The partner has a while to acknowledge before it is sent again.
+        """
+        size, at = self._answered.get(partner, (0, self.now()))
+        is_fresh = self.now() < at.add(seconds=RESEND_SECONDS)
+        return size if is_fresh else 0
+
+    def next_batch(self, partner: PartyCode, *, is_poll: bool = False) -> bytes | None:
+        """Make the next frame for a partner.
+
+        One at a time per partner, answered by `receive_reply`.
+
+        Args:
+            partner: A pinned partner.
+            is_poll: Make a frame even when there is nothing to say, to fetch what the partner has.
+
+        Returns:
+            The frame, or `None` when there is nothing to send.
+
+        Raises:
+            StoppedError: The link is stopped.
+        """
+        self._refresh()
+        if not is_poll and not self._has_news(partner):
+            return None
+        with self._turn() as turn:
+            self._check_partner(turn, partner)
+            frame = self._frame(turn, partner)
+        self._telling[partner] = self._logs.mirror(partner).acknowledged
+        self._fault("before-send")
+        return FRAME.encode(frame)
+
+    def receive_reply(self, partner: PartyCode, data: bytes) -> bool:
+        """Take a partner's answer.
+
+        Args:
+            partner: Who answered.
+            data: The frame.
+
+        Returns:
+            Whether there is more to send now.
+
+        Raises:
+            PeerError: The answer breaks a rule, or says that the partner refused what was sent.
+        """
+        refused: Rejection | None = None
+        with self._turn() as turn:
+            try:
+                self._check_partner(turn, partner)
+                frame = self._decode(partner, data)
+                refused = frame.rejection
+                self._take(turn, partner, frame)
+            except ForkError as error:
+                self._stop(turn, partner, error)
+                failure: PeerError | None = error
+            except PeerError as error:
+                failure = error
+            else:
+                failure = None
+        if failure is not None:
+            raise failure
+        if refused is not None:
+            self._on_refused(partner, refused)
+        self._told[partner] = max(self._told.get(partner, 0), self._telling.pop(partner, 0))
+        self._fault("after-reply")
+        return self._has_news(partner)
+
+    def handle_exchange(self, partner: PartyCode, data: bytes) -> bytes:
+        """Answer a partner's frame: verify, mirror, decide, append, commit, then acknowledge.
+
+        Args:
+            partner: Whom the link has identified by its certificate.
+            data: The frame.
+
+        Returns:
+            The answer. A frame that breaks a rule is answered too, with a code and no echo of it.
+
+        Raises:
+            WorldError: Nothing has happened; the partner will send again.
+
+        Source: docs/spec/exchange.md EX-36.
+        """
+        return self.handle_many(((partner, data),))[0]
+
+    def handle_many(self, frames: Sequence[tuple[PartyCode, bytes]]) -> tuple[bytes, ...]:
+        """Answer several partners' frames in one transaction, so that one commit serves them all.
+
+        A frame that breaks a rule changes nothing and does not disturb the others.
+        """
+        failures: dict[int, PeerError] = {}
+        with self._turn() as turn:
+            for place, (partner, data) in enumerate(frames):
+                turn.inline = {}
+                try:
+                    self._check_partner(turn, partner)
+                    self._take(turn, partner, self._decode(partner, data))
+                except PeerError as error:
+                    if isinstance(error, ForkError):
+                        self._stop(turn, partner, error)
+                    failures[place] = error
+            self._logs.write(turn.tx)
+            answers = tuple(
+                self._answer(turn, partner, failures.get(place))
+                for place, (partner, _) in enumerate(frames)
+            )
+        for place, (partner, _) in enumerate(frames):
+            self._told[partner] = self._logs.mirror(partner).acknowledged
+            if place not in failures:
+                self._answered[partner] = (self._reach[partner], turn.now)
+        return answers
+
+    def _answer(self, turn: Turn, partner: PartyCode, failure: PeerError | None) -> bytes:
+        if failure is None:
+            return FRAME.encode(self._frame(turn, partner))
+        mirror = self._logs.mirror(partner)
+        return FRAME.encode(
+            Frame(
+                version=PROTOCOL_MAJOR,
+                source=self.party,
+                target=partner,
+                acknowledgement=mirror.acknowledgement,
+                rejection=Rejection(code=failure.code, held=mirror.size),
+            )
+        )
+
+    def _decode(self, partner: PartyCode, data: bytes) -> Frame:
+        """Read a frame and check that it is of our protocol, from whom the link says.
+
+        And for us (FL-23).
+        """
+        frame = FRAME.decode(data)
+        if frame.version != PROTOCOL_MAJOR:
+            raise ProtocolError(f"protocol {frame.version}, expected {PROTOCOL_MAJOR}")
+        if (frame.source, frame.target) != (partner, self.party):
+            raise WrongLogError("the frame is of another link")
+        return frame
+
+    def _take(self, turn: Turn, partner: PartyCode, frame: Frame) -> None:
+        """Take in a frame: its acknowledgement, its entries, its packages."""
+        ring = self._ring(partner)
+        assert ring is not None
+        # 1. What the partner says it holds of our log.
+        if frame.acknowledgement:
+            self._logs.acknowledged(
+                turn.tx, frame.acknowledgement, partner=partner, ring=ring, own=self._own_ring
+            )
+        # 2. Its packages have the digests of their names; they count only for what wants them.
+        for package in frame.packages:
+            if digest_of(package.content) == package.digest:
+                turn.inline[package.digest] = package.content
+        # 3. Its entries: verify all, mirror all, fold all, then see to each.
+        if frame.batch is not None:
+            self._mirror(turn, partner, frame.batch)
+        # 4. Packages for releases that came before.
+        for digest in turn.inline:
+            if digest in self._node.state.incoming:
+                self._feed(turn, PackageArrived(digest=digest))
+
+    def _mirror(self, turn: Turn, partner: PartyCode, batch: Batch) -> None:
+        ring = self._ring(partner)
+        assert ring is not None
+        verified = self._logs.take(turn.tx, batch, partner=partner, ring=ring, now=turn.now)
+        self._fault("after-verify")
+        self._logs.store(turn.tx, verified, now=turn.now)
+        self._fault("after-mirror")
+        faults = [self._fold(turn, entry) for entry in verified.entries]
+        facts = turn.facts[len(turn.facts) - len(faults) :]
+        for fact, fault in zip(facts, faults, strict=True):
+            self._feed(turn, Received(fact=fact, fault=fault))
+
+    def _frame(self, turn: Turn, partner: PartyCode) -> Frame:
+        """Make a frame: our next entries, our acknowledgement, small packages most urgent first."""
+        self._logs.write(turn.tx)
+        out, mirror = self._logs.out(partner), self._logs.mirror(partner)
+        batch = self._logs.batch(turn.tx, partner, held=self._held.get(partner))
+        final = out.acknowledged
+        if batch is not None:
+            final = batch.first + len(batch.entries) - 1
+        self._reach[partner] = final
+        return Frame(
+            version=PROTOCOL_MAJOR,
+            source=self.party,
+            target=partner,
+            batch=batch,
+            acknowledgement=mirror.acknowledgement,
+            packages=self._inline(turn, partner, acknowledged=out.acknowledged, final=final),
+        )
+
+    def _inline(
+        self, turn: Turn, partner: PartyCode, *, acknowledged: int, final: int
+    ) -> tuple[InlinePackage, ...]:
+        """Choose small packages to travel with the frame.
+
+        The most urgent first, each once per entry sent.
+        """
+        sent = self._inlined.get(partner, frozenset())
+        chosen: list[InlinePackage] = []
+        total = 0
+        for parcel in self._node.owed(partner):
+            if parcel.size_bytes > PACKAGE_INLINE_BYTES_MAX or parcel.number > final:
+                continue
+            if parcel.number <= acknowledged and parcel.digest in sent:
+                continue
+            content = self._cabinet.small(turn.tx, parcel.digest)
+            if content is None:
+                continue
+            total += len(content)
+            if total > INLINE_BYTES_MAX or len(chosen) == LIST_ITEMS_MAX:
+                break
+            chosen.append(InlinePackage(digest=parcel.digest, content=content))
+        owed = {parcel.digest for parcel in self._node.owed(partner)} if sent else set()
+        self._inlined[partner] = (sent & owed) | {one.digest for one in chosen}
+        return tuple(chosen)
+
+    def _on_refused(self, partner: PartyCode, refused: Rejection) -> None:
+        """Begin again where the partner's log ends.
+
+        When it has lost what it had acknowledged (FL-41).
+        """
+        if refused.code == "peer.gap" and refused.held < self._logs.out(partner).acknowledged:
+            self._held[partner] = refused.held
+            return
+        raise RefusedFrameError(f"`{partner}` refused the frame: `{refused.code}`")
+
+    def _check_partner(self, turn: Turn, partner: PartyCode) -> None:
+        if partner not in self._node.state.peers:
+            raise UnpinnedPartnerError(f"`{partner}` is no pinned partner")
+        code = turn.tx.value(_STOPPED + partner)
+        if code:
+            raise StoppedError(f"the link with `{partner}` is stopped")
+
+    def _stop(self, turn: Turn, partner: PartyCode, error: ForkError) -> None:
+        """Keep both signed heads, and let nothing more pass on this link; others go on (FL-19)."""
+        turn.tx.keep(Kept(kind=error.code, at=turn.now, content=FORK.encode(error.evidence)))
+        turn.tx.put_value(_STOPPED + partner, error.code.encode())

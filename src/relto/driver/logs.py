@@ -1,0 +1,185 @@
+"""The logs of one node in one transaction: appended, mirrored, signed, acknowledged.
+
+Entries are stored in the order in which the node folds them, over all logs, because that is the
+order in which a restart folds them again. The heads of own logs are signed once, at the end.
+"""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+from whenever import Instant
+
+from relto.journal import (
+    Draft,
+    KeyRing,
+    LogState,
+    VerifiedBatch,
+    acknowledge,
+    append,
+    empty_log,
+    frontier_of,
+    make_batch,
+    sign_head,
+    verify_acknowledgement,
+    verify_batch,
+)
+from relto.limits import BATCH_ENTRIES_MAX
+from relto.model import Batch, Entry, LogId
+from relto.ports import Transaction
+from relto.seal import Entropy, Signer
+from relto.units import PartyCode
+
+
+class Logs:
+    """What a driver keeps in memory of its logs: their states, never their entries.
+
+    Args:
+        party: Whose node.
+        is_exercise: All its logs are exercise logs.
+        signer: Signs heads, batches and acknowledgements.
+        entropy: For salts.
+    """
+
+    def __init__(
+        self, *, party: PartyCode, is_exercise: bool, signer: Signer, entropy: Entropy
+    ) -> None:
+        self._party = party
+        self._is_exercise = is_exercise
+        self._signer = signer
+        self._entropy = entropy
+        self._states: dict[LogId, LogState] = {}
+        self._pending: list[tuple[Entry, LogState]] = []
+        self._grown: set[LogId] = set()
+        self._unsaved: set[LogId] = set()
+
+    def load(self, tx: Transaction) -> None:
+        """Read the states of all logs."""
+        self._states = {state.log: state for state in tx.logs()}
+        self._pending, self._grown, self._unsaved = [], set(), set()
+
+    def out(self, partner: PartyCode) -> LogState:
+        """The log that this party writes to a partner."""
+        return self._state(LogId(source=self._party, target=partner))
+
+    def mirror(self, partner: PartyCode) -> LogState:
+        """What is held of the log that a partner writes to this party."""
+        return self._state(LogId(source=partner, target=self._party))
+
+    def _state(self, log: LogId) -> LogState:
+        return self._states.get(log) or empty_log(log, is_exercise=self._is_exercise)
+
+    def append(self, target: PartyCode, draft: Draft, *, now: Instant) -> Entry:
+        """Append to an own log; stored with `flush`, durable with the commit.
+
+        Raises:
+            ClockError: The clock stands before the log's last entry (FL-13).
+            EntryTooLargeError: Larger than a partner accepts.
+        """
+        state, entry = append(self.out(target), draft, now=now, entropy=self._entropy)
+        self._states[state.log] = state
+        self._pending.append((entry, state))
+        self._grown.add(state.log)
+        return entry
+
+    def take(
+        self, tx: Transaction, batch: Batch, *, partner: PartyCode, ring: KeyRing, now: Instant
+    ) -> VerifiedBatch:
+        """Verify a partner's batch; nothing is stored.
+
+        Raises:
+            PeerError: Any step of the verification fails.
+        """
+
+        def read(first: int, end: int) -> Sequence[Entry]:
+            return tx.entries(state.log, first=first, end=end)
+
+        state = self.mirror(partner)
+        return verify_batch(batch, state=state, ring=ring, read=read, now=now)
+
+    def store(self, tx: Transaction, verified: VerifiedBatch, *, now: Instant) -> None:
+        """Store a verified batch and cosign it; the acknowledgement may leave after the commit."""
+        state = acknowledge(verified, signer=self._signer, party=self._party, now=now)
+        self._states[state.log] = state
+        if verified.entries:
+            self.write(tx)
+            tx.append(verified.entries, state)
+            self._unsaved.discard(state.log)
+        elif verified.checkpoint is not None:
+            self._unsaved.add(state.log)
+
+    def acknowledged(
+        self, tx: Transaction, note: bytes, *, partner: PartyCode, ring: KeyRing, own: KeyRing
+    ) -> None:
+        """Take a partner's acknowledgement of an own log.
+
+        It is saved with the next transaction that writes:
+        losing it costs one repeated batch and nothing else.
+
+        Raises:
+            PeerError: It is none of this log.
+            RewoundError: It is of a head that was signed here and is not here any more (FL-17).
+        """
+        before = self.out(partner)
+
+        def leaves(first: int, end: int) -> Sequence[bytes]:
+            return tx.leaves(before.log, first=first, end=end)
+
+        after = verify_acknowledgement(note, state=before, partner=ring, own=own, leaves=leaves)
+        if after is not before:
+            self._states[after.log] = after
+            self._unsaved.add(after.log)
+
+    def batch(
+        self, tx: Transaction, partner: PartyCode, *, held: int | None = None
+    ) -> Batch | None:
+        """Make the next batch for a partner from what it has not acknowledged.
+
+        `None` when there is nothing.
+
+        Args:
+            tx: Reads the entries; they have been written.
+            partner: For whom.
+            held: The partner says that it holds only so much; begin there (FL-41).
+        """
+        state = self.out(partner)
+        if held is not None and held < state.acknowledged:
+
+            def leaves(first: int, end: int) -> Sequence[bytes]:
+                return tx.leaves(state.log, first=first, end=end)
+
+            state = replace(
+                state, acknowledged=held, acknowledged_frontier=frontier_of(leaves, size=held)
+            )
+        if state.size == state.acknowledged:
+            return None
+        first = state.acknowledged + 1
+        entries = tx.entries(state.log, first=first, end=first + BATCH_ENTRIES_MAX)
+        return make_batch(state, entries, signer=self._signer)
+
+    def write(self, tx: Transaction) -> None:
+        """Write the entries appended so far, in order.
+
+        So that they can be read in this transaction.
+        """
+        run: list[Entry] = []
+        for place, (entry, state) in enumerate(self._pending):
+            run.append(entry)
+            later = self._pending[place + 1 : place + 2]
+            if not later or later[0][0].header.log != state.log:
+                tx.append(tuple(run), state)
+                run = []
+        self._pending = []
+
+    def flush(self, tx: Transaction) -> None:
+        """Write what is left and sign the heads of the own logs that have grown."""
+        self.write(tx)
+        for log in sorted(self._grown):
+            self._states[log] = sign_head(self._states[log], signer=self._signer)
+        for log in sorted(self._grown | self._unsaved):
+            tx.put_log(self._states[log])
+        self._grown, self._unsaved = set(), set()
+
+    @property
+    def is_dirty(self) -> bool:
+        """Something has to be written."""
+        return bool(self._pending or self._grown)

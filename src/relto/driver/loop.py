@@ -1,0 +1,385 @@
+"""The driver: one store transaction per batch of inputs; carries effects out in order.
+
+Knows no socket.
+
+The transaction's `now` is read once, inside it, and is the instant of law for everything it
+appends. Nothing is returned before the commit. After any failure the memory may be ahead of the
+disk, so it is thrown away and folded again from the store before the next call.
+
+Source: docs/spec/exchange.md EX-34 to EX-40; ADR-0021.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final, assert_never
+
+from msgspec import Struct
+from whenever import Instant
+
+from relto.codec.message import encode_message
+from relto.codec.pack import pack, unpack
+from relto.driver.cabinet import Cabinet
+from relto.driver.facts import MESSAGE_PART, fact_of, prove
+from relto.driver.faults import Hook, no_fault
+from relto.driver.laws import LawBook
+from relto.driver.logs import Logs
+from relto.driver.packer import Packer
+from relto.errors import LocalError, PeerError
+from relto.exchange import Fact
+from relto.journal import Draft, KeyRing, first_ring
+from relto.limits import SNAPSHOT_ENTRIES
+from relto.model import Entry
+from relto.model.message import LawRef, kind_of
+from relto.node import (
+    Alarm,
+    Append,
+    Counsel,
+    Drop,
+    Effect,
+    Fault,
+    Input,
+    Node,
+    Open,
+    Opened,
+    OpenedItem,
+    Proceed,
+    Seal,
+    Sealed,
+    State,
+    Then,
+    Unopenable,
+)
+from relto.ports import Snapshot, Transaction, World
+from relto.units import CaseId, Digest, PartyCode
+
+_SNAPSHOT: Final = "node"
+_IDENTITY: Final = "identity"
+_PAGE_ENTRIES: Final = 4_096
+_NOTICES_MAX: Final = 10_000
+
+
+class NotInitialisedError(LocalError):
+    """The store holds no node yet."""
+
+    code = "local.not_initialised"
+    hint_default = "`relto init PARTY --dir D` makes one"
+
+
+class OtherNodeError(LocalError):
+    """The store belongs to another party, or to the other world."""
+
+    code = "local.other_node"
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """Whose store this is; written once.
+
+    Args:
+        party: Whose node.
+        is_exercise: It runs on an exercise clock, and always will.
+    """
+
+    party: PartyCode
+    is_exercise: bool
+
+
+class Moved(Struct, frozen=True, kw_only=True):
+    """A notice for shells: an entry was journaled or mirrored, and is durable.
+
+    Args:
+        source: Its author.
+        target: Its reader.
+        number: Its number.
+        kind: What it is.
+        case: Its case.
+        at: The author's clock.
+    """
+
+    source: PartyCode
+    target: PartyCode
+    number: int
+    kind: str
+    case: CaseId | None
+    at: Instant
+
+
+Notice = Moved | Alarm
+
+
+class Turn:
+    """One transaction under way: what has been asked, and what has come of it.
+
+    Args:
+        tx: The store's transaction.
+        now: Its instant.
+        inline: Packages that came with the entries, by digest.
+    """
+
+    def __init__(self, tx: Transaction, now: Instant) -> None:
+        self.tx = tx
+        self.now = now
+        self.inline: dict[Digest, bytes] = {}
+        self.notices: list[Notice] = []
+        self.drops: list[Digest] = []
+        self.facts: list[Fact] = []
+
+
+class Engine:
+    """The part of the driver that folds, asks the node, and carries effects out.
+
+    Args:
+        world: Everything from outside.
+        laws: A law cache to share with other drivers of this process; `None` for one's own.
+        fault: Called at every named place; raises to crash there.
+
+    Raises:
+        NotInitialisedError: The store holds no node.
+        WorldError: The store cannot be read.
+    """
+
+    def __init__(
+        self, world: World, *, laws: LawBook | None = None, fault: Hook = no_fault
+    ) -> None:
+        self._world = world
+        self._laws = laws or LawBook()
+        self._fault = fault
+        self._cabinet = Cabinet(world.blobs)
+        self._notices: deque[Notice] = deque(maxlen=_NOTICES_MAX)
+        self._tx: Transaction | None = None
+        self._folded = 0
+        with world.store.transaction() as tx:
+            stored = tx.value(_IDENTITY)
+        if stored is None:
+            raise NotInitialisedError("the store holds no node")
+        self._identity = unpack(stored, Identity)
+        self._own_ring = first_ring(
+            self._identity.party, world.signer.keys, begins_at=Instant.from_timestamp(0)
+        )
+        self._logs = Logs(
+            party=self._identity.party,
+            is_exercise=self._identity.is_exercise,
+            signer=world.signer,
+            entropy=world.entropy,
+        )
+        self._packer = Packer(
+            world=world,
+            cabinet=self._cabinet,
+            party=self._identity.party,
+            is_exercise=self._identity.is_exercise,
+        )
+        self._node = Node(self._fresh(), counsel_of=self._counsel)
+        self._is_stale = True
+        self._refresh()
+
+    # ------------------------------------------------------------ what shells read
+
+    @property
+    def party(self) -> PartyCode:
+        """Whose node this is."""
+        return self._identity.party
+
+    @property
+    def is_exercise(self) -> bool:
+        """It runs on an exercise clock."""
+        return self._identity.is_exercise
+
+    @property
+    def node(self) -> Node:
+        """The node, to look at: its queue, its state. Only the driver changes it."""
+        self._refresh()
+        return self._node
+
+    def now(self) -> Instant:
+        """The node's time: the world's, moved by the exercise offset on an exercise node."""
+        offset = self._node.state.clock_offset_seconds if self.is_exercise else 0
+        return self._world.clock.now().add(seconds=offset)
+
+    def notices(self) -> tuple[Notice, ...]:
+        """Take what has happened since the last call, oldest first; for logs and live pages."""
+        taken = tuple(self._notices)
+        self._notices.clear()
+        return taken
+
+    # ------------------------------------------------------------ the transaction
+
+    @contextmanager
+    def _turn(self) -> Iterator[Turn]:
+        """Run one transaction; what it promises is kept only when the block has ended."""
+        self._refresh()
+        self._is_stale = True
+        with self._world.store.transaction() as tx:
+            self._tx = tx
+            self._fault("begin")
+            turn = Turn(tx, self.now())
+            yield turn
+            self._snapshot_if_due(turn)
+            self._logs.flush(tx)
+            self._fault("before-commit")
+        self._is_stale = False
+        self._tx = None
+        self._notices.extend(turn.notices)
+        for digest in turn.drops:
+            self._cabinet.destroy(digest)
+        self._fault("after-commit")
+
+    def _refresh(self) -> None:
+        """Fold the store again after a failure, or at the start."""
+        if not self._is_stale:
+            return
+        with self._world.store.transaction() as tx:
+            self._tx = tx
+            self._logs.load(tx)
+            snapshot = tx.snapshot(_SNAPSHOT)
+            node = Node.restore(
+                self._facts(tx, after=0 if snapshot is None else snapshot.position),
+                fresh=self._fresh(),
+                counsel_of=self._counsel,
+                snapshot=None if snapshot is None else snapshot.content,
+            )
+            self._node = node
+            self._folded = 0
+        self._tx = None
+        self._is_stale = False
+
+    def _fresh(self) -> State:
+        return State(party=self._identity.party, is_exercise=self._identity.is_exercise)
+
+    def _facts(self, tx: Transaction, *, after: int) -> Iterator[Fact]:
+        """Read the journal page by page, in the order in which it was folded."""
+        position = after
+        while page := tx.since(position, limit=_PAGE_ENTRIES):
+            for placed in page:
+                yield fact_of(placed.entry)
+            position = page[-1].position
+
+    def _snapshot_if_due(self, turn: Turn) -> None:
+        self._folded += len(turn.facts)
+        if self._folded >= SNAPSHOT_ENTRIES:
+            self._snapshot(turn.tx)
+
+    def _snapshot(self, tx: Transaction) -> None:
+        """Keep what folding has given; the position is the last entry folded."""
+        self._logs.write(tx)
+        content = self._node.state.snapshot()
+        tx.put_snapshot(_SNAPSHOT, Snapshot(position=tx.position(), content=content))
+        self._folded = 0
+
+    def _counsel(self, ref: LawRef) -> Counsel:
+        """Give the counsel of an adopted law; its files are in the store."""
+
+        def files() -> Mapping[str, bytes]:
+            assert self._tx is not None
+            found: dict[str, bytes] = {}
+            for file in self._node.state.law_files:
+                content = self._tx.value(law_value(file.digest))
+                assert content is not None
+                found[file.name] = content
+            return found
+
+        return self._laws.counsel(ref, files)
+
+    def _ring(self, partner: PartyCode) -> KeyRing | None:
+        peer = self._node.state.peers.get(partner)
+        return None if peer is None else peer.ring
+
+    # ------------------------------------------------------------ effects
+
+    def _feed(self, turn: Turn, given: Input) -> None:
+        """Give the node an input and carry out what it wants."""
+        self._carry_out(turn, self._node.handle(given, now=turn.now))
+
+    def _carry_out(self, turn: Turn, effects: Iterable[Effect]) -> None:
+        """Carry effects out in order; what follows from one comes before the next."""
+        waiting = deque(effects)
+        while waiting:
+            effect = waiting.popleft()
+            follow: Sequence[Effect] = ()
+            match effect:
+                case Append():
+                    self._append(turn, effect)
+                case Seal():
+                    follow = self._seal(turn, effect)
+                case Open():
+                    follow = self._open(turn, effect)
+                case Then(case=case):
+                    follow = self._node.handle(Proceed(case=case), now=turn.now)
+                case Drop(digest=digest):
+                    self._cabinet.drop(turn.tx, digest)
+                    turn.drops.append(digest)
+                case Alarm():
+                    turn.notices.append(effect)
+                case _:
+                    assert_never(effect)
+            waiting.extendleft(reversed(follow))
+
+    def _append(self, turn: Turn, effect: Append) -> None:
+        """Append an entry to an own log and fold it; an own entry out of place is a bug."""
+        draft = Draft(
+            kind=kind_of(effect.message),
+            case=effect.case,
+            parts=((MESSAGE_PART, encode_message(effect.message)),),
+            precedence=effect.precedence,
+        )
+        entry = self._logs.append(effect.target, draft, now=turn.now)
+        self._fault("after-append")
+        fault = self._fold(turn, entry)
+        assert fault is None, fault
+
+    def _fold(self, turn: Turn, entry: Entry) -> Fault | None:
+        fact = fact_of(entry)
+        fault = self._node.apply(fact)
+        turn.facts.append(fact)
+        turn.notices.append(
+            Moved(
+                source=fact.source,
+                target=fact.target,
+                number=fact.number,
+                kind=fact.kind,
+                case=fact.case,
+                at=fact.at,
+            )
+        )
+        return fault
+
+    def _seal(self, turn: Turn, effect: Seal) -> Sequence[Effect]:
+        """Seal packages, prove consents, and ask the node again."""
+        items = []
+        for order in effect.orders:
+            ring = self._ring(order.recipient)
+            assert ring is not None
+            key = ring.spans[0].keys.sealing
+            items.append(self._packer.seal(turn.tx, order, case=effect.case, recipient_key=key))
+        self._fault("after-seal")
+        self._logs.write(turn.tx)
+        proofs = tuple(prove(turn.tx, self._logs, entry) for entry in effect.prove)
+        sealed = Sealed(case=effect.case, items=tuple(items), proofs=proofs)
+        return self._node.handle(sealed, now=turn.now)
+
+    def _open(self, turn: Turn, effect: Open) -> Sequence[Effect]:
+        """Open packages if all are here; a package that does not fit is the partner's fault."""
+        for order in effect.orders:
+            digest = order.package.digest
+            if digest not in turn.inline and not self._cabinet.is_here(turn.tx, digest):
+                return ()
+        items: list[OpenedItem] = []
+        try:
+            for order in effect.orders:
+                inline = turn.inline.get(order.package.digest)
+                items.append(self._packer.open(turn.tx, order, case=effect.case, inline=inline))
+        except PeerError as error:
+            broken = Unopenable(case=effect.case, detail=error.message)
+            return self._node.handle(broken, now=turn.now)
+        self._fault("after-blob")
+        opened = Opened(case=effect.case, items=tuple(items))
+        return self._node.handle(opened, now=turn.now)
+
+
+def law_value(digest: Digest) -> str:
+    """Name the row of the store that holds a law file."""
+    return f"law/{digest}"
+
+
+def identity_value(identity: Identity) -> tuple[str, bytes]:
+    """Give the row of the store that says whose it is."""
+    return _IDENTITY, pack(identity)

@@ -1,0 +1,348 @@
+"""May what is asked go out now, who has to be asked first, or not at all.
+
+For holder and intermediary.
+
+The law is asked first, then the party's own delegations. Everything that is not an explicit yes is
+a no or a question for an officer: an officer's approval answers the rule `initiative` and nothing
+else.
+
+Spec: docs/spec/exchange.md EX-13 to EX-18.
+"""
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+from whenever import Instant, TimeDelta
+
+from relto.exchange import CaseFile, CaseState, Role
+from relto.limits import RELEASE_ITEMS_MAX
+from relto.model.case import Case, Consent, Request
+from relto.model.delegation import Delegation
+from relto.model.finding import Considered, Decision, Outcome, Rule
+from relto.model.label import Label
+from relto.model.message import RefusalCode
+from relto.node.counsel import Counsel, asks, is_open, named, reasons
+from relto.node.state import State, Stock
+from relto.units import InstrumentId, PartyCode, covers
+
+# What an officer's yes can answer. The others need the receiver's or the originator's word.
+_OFFICER_ANSWERS: Final = frozenset({Rule.INITIATIVE})
+
+
+class No(Struct, frozen=True, kw_only=True):
+    """It may not go out."""
+
+    code: RefusalCode
+    considered: tuple[Considered, ...] = ()
+    reason: str = ""
+
+
+class Wait(Struct, frozen=True, kw_only=True):
+    """Officers have to act first.
+
+    Args:
+        stock: The items meant.
+        instrument: The instrument that would carry them.
+        considered: What the law said about the first.
+        needs: How many officers.
+        why: In words.
+        is_consent_missing: The originator has to be asked.
+    """
+
+    stock: tuple[Stock, ...]
+    instrument: InstrumentId | None
+    considered: tuple[Considered, ...]
+    needs: int
+    why: str
+    is_consent_missing: bool = False
+
+
+class Cleared(Struct, frozen=True, kw_only=True):
+    """One item that may go out now."""
+
+    stock: Stock
+    decision: Decision
+    considered: Considered
+
+
+class Go(Struct, frozen=True, kw_only=True):
+    """It may go out now.
+
+    Args:
+        items: What, with the decision for each.
+        instrument: Under which instrument.
+        delegation: The standing authority that stands for an officer; empty when officers approved.
+    """
+
+    items: tuple[Cleared, ...]
+    instrument: InstrumentId
+    delegation: str = ""
+
+
+Assessment: TypeAlias = No | Wait | Go
+
+
+def recipient_of(file: CaseFile) -> PartyCode:
+    """The partner to whom this node would release."""
+    assert file.asker is not None
+    return file.asker
+
+
+def onward_of(file: CaseFile) -> PartyCode | None:
+    """The final recipient, when this node is the holder and an intermediary asked."""
+    if file.role is not Role.HOLDER or file.request is None:
+        return None
+    return file.request.on_behalf_of
+
+
+def instrument_of(file: CaseFile, *, me: PartyCode) -> InstrumentId | None:
+    """The instrument that the way names for this node's hop.
+
+    Binding only through an intermediary.
+    """
+    if len(file.hops) < 2:
+        return None
+    for hop in file.hops:
+        if hop.source == me:
+            return hop.instrument
+    return None
+
+
+def assess(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) -> Assessment:
+    """Say what to do with a case that this node could answer with a release.
+
+    Args:
+        state: What the node knows.
+        counsel: The law adopted.
+        file: A case as holder (received or queued) or intermediary (obtained or queued).
+        now: The instant of law.
+
+    Source: docs/spec/exchange.md EX-13 to EX-18.
+    """
+    request = file.request
+    if request is None:
+        return No(code=RefusalCode.MALFORMED)
+    if request.expires_at is not None and request.expires_at <= now:
+        return No(code=RefusalCode.EXPIRED_MESSAGE)
+    if file.role is Role.HOLDER:
+        closed = _closed_to_the_request(state, counsel, file, request, now=now)
+        if closed is not None:
+            return closed
+    stock = _stock(state, file, request)
+    if not stock:
+        return No(code=RefusalCode.NOTHING_HELD)
+    cleared = [(one, _decide(state, counsel, file, request, one, now=now)) for one in stock]
+    instrument = instrument_of(file, me=state.party)
+    viable = [
+        Cleared(stock=one, decision=decision, considered=considered)
+        for one, decision in cleared
+        if (considered := named(decision, instrument)) is not None and is_open(considered)
+    ]
+    if not viable:
+        return No(code=RefusalCode.NOT_LAWFUL, considered=reasons(cleared[0][1], instrument))
+    return _sort_out(state, counsel, file, viable, now=now)
+
+
+def case_for(
+    state: State, file: CaseFile, request: Request, stock: Stock, *, consents: Sequence[Consent]
+) -> Case:
+    """State the facts of one item for the law."""
+    return Case(
+        holder=state.party,
+        recipient=recipient_of(file),
+        onward=onward_of(file),
+        originator=stock.holding.originator,
+        label=stock.holding.label,
+        marked=stock.marked,
+        topics=stock.holding.topics,
+        form=stock.holding.form,
+        provenance=stock.holding.provenance,
+        purpose=request.purpose,
+        received_for=stock.holding.received_for,
+        requested=True,
+        assurance=request.assurance,
+        consents=tuple(consents),
+        holding=stock.reference,
+    )
+
+
+def consents_of(file: CaseFile) -> tuple[Consent, ...]:
+    """Consents that came in with the case."""
+    return tuple(given.message.consent for given in file.consents)
+
+
+def needed_officers(state: State, counsel: Counsel, stock: Sequence[Stock]) -> int:
+    """How many different officers must approve.
+
+    Two from the configured level on, or if it cannot be placed.
+    """
+    if state.two_persons_from is None:
+        return 1
+    ladder = counsel.ladder(state.party)
+    if state.two_persons_from not in ladder:
+        return 2
+    bound = ladder.index(state.two_persons_from)
+    for one in stock:
+        rank = counsel.rank(one.marked or one.holding.label, party=state.party)
+        if rank is None or rank >= bound:
+            return 2
+    return 1
+
+
+def _closed_to_the_request(
+    state: State, counsel: Counsel, file: CaseFile, request: Request, *, now: Instant
+) -> No | None:
+    """Refuse what no item could make lawful.
+
+    So that the refusal says nothing about what is held (EX-15).
+    """
+    if file.asker not in state.peers:
+        return No(code=RefusalCode.NO_LINK)
+    instrument = instrument_of(file, me=state.party)
+    first: tuple[Considered, ...] = ()
+    for level in counsel.ladder(state.party):
+        scheme = counsel.scheme_of(state.party)
+        assert scheme is not None
+        decision = counsel.decide(
+            Case(
+                holder=state.party,
+                recipient=recipient_of(file),
+                onward=onward_of(file),
+                originator=state.party,
+                label=Label(scheme=scheme, level=level),
+                topics=request.topics,
+                purpose=request.purpose,
+                requested=True,
+                assurance=request.assurance,
+            ),
+            at=now,
+        )
+        if is_open(named(decision, instrument)):
+            return None
+        first = _fewer_fails(first, reasons(decision, instrument))
+    return No(code=RefusalCode.NOT_LAWFUL, considered=first)
+
+
+def _fewer_fails(
+    first: tuple[Considered, ...], second: tuple[Considered, ...]
+) -> tuple[Considered, ...]:
+    """Keep the answer that stays closest to a yes: it names the rule that really closes the way."""
+    if not first or not second:
+        return first or second
+    return second if len(second[0].findings) < len(first[0].findings) else first
+
+
+def _stock(state: State, file: CaseFile, request: Request) -> tuple[Stock, ...]:
+    """The items that a request means, newest first.
+
+    An intermediary means only what came in with the case.
+    """
+    if file.state is CaseState.QUEUED and file.queued is not None:
+        return tuple(state.stock[one] for one in file.queued.holdings if one in state.stock)
+    if file.role is Role.INTERMEDIARY:
+        return tuple(one for one in state.stock.values() if one.case == file.case)
+    if request.holding is not None:
+        known = state.stock.get(request.holding)
+        return () if known is None else (known,)
+    found = [
+        one
+        for one in state.stock.values()
+        if any(covers(root, topic) for root in request.topics for topic in one.holding.topics)
+    ]
+    found.sort(key=lambda one: one.holding.id)
+    found.sort(key=lambda one: one.holding.held_at, reverse=True)
+    return tuple(found[:RELEASE_ITEMS_MAX])
+
+
+def _decide(
+    state: State, counsel: Counsel, file: CaseFile, request: Request, stock: Stock, *, now: Instant
+) -> Decision:
+    """Ask the law at `now`, and also the margin ahead; the stricter answer counts (FL-34)."""
+    case = case_for(state, file, request, stock, consents=consents_of(file))
+    decision = counsel.decide(case, at=now)
+    if state.margin_seconds and decision.outcome is not Outcome.DENY:
+        later = counsel.decide(case, at=now + TimeDelta(seconds=state.margin_seconds))
+        if later.outcome is Outcome.DENY:
+            return later
+    return decision
+
+
+def _sort_out(
+    state: State, counsel: Counsel, file: CaseFile, viable: list[Cleared], *, now: Instant
+) -> Assessment:
+    """Tell what goes at once, what waits, and what nobody here can answer."""
+    stock = tuple(one.stock for one in viable)
+    needs = needed_officers(state, counsel, stock)
+    is_approved = file.queued is not None and len(file.officers) >= max(needs, file.queued.needs)
+    ready = [
+        one
+        for one in viable
+        if asks(one.considered) <= (_OFFICER_ANSWERS if is_approved else frozenset())
+    ]
+    first = ready[0].considered.instrument if ready else None
+    ready = [one for one in ready if one.considered.instrument == first]
+    if first is not None and is_approved:
+        return Go(items=tuple(ready), instrument=first)
+    if first is not None and needs == 1:
+        delegation = _delegation(state, counsel, file, ready, now=now)
+        if delegation is not None:
+            return Go(items=tuple(ready), instrument=first, delegation=delegation.id)
+    best = viable[0]
+    open_asks = asks(best.considered) - _OFFICER_ANSWERS
+    if Rule.ASSURANCE in open_asks:
+        return No(
+            code=RefusalCode.NOT_LAWFUL,
+            considered=reasons(best.decision, best.considered.instrument),
+            reason="the request lacks the assurance that the instrument asks for",
+        )
+    return Wait(
+        stock=stock,
+        instrument=best.considered.instrument,
+        considered=(best.considered,),
+        needs=needs,
+        why=_why(open_asks, asks(best.considered), needs=needs),
+        is_consent_missing=Rule.THIRD_PARTY in open_asks or Rule.PURPOSE in open_asks,
+    )
+
+
+def _why(open_asks: frozenset[Rule], all_asks: frozenset[Rule], *, needs: int) -> str:
+    """Say in words what a queued case waits for."""
+    if open_asks:
+        return "the originator's consent is missing"
+    if Rule.INITIATIVE in all_asks:
+        return "each release under this instrument is decided case by case"
+    if needs > 1:
+        return "two officers decide from this level on"
+    return "no delegation covers it"
+
+
+def _delegation(
+    state: State, counsel: Counsel, file: CaseFile, items: list[Cleared], *, now: Instant
+) -> Delegation | None:
+    """Find the standing authority that covers every item; the first in the party's own order."""
+    ladder = counsel.ladder(state.party)
+    for one in state.delegations:
+        if one.starts_at is not None and now < one.starts_at:
+            continue
+        if one.ends_at is not None and now >= one.ends_at:
+            continue
+        if recipient_of(file) not in one.recipients or one.level_max not in ladder:
+            continue
+        top = ladder.index(one.level_max)
+        if all(_covered(state, counsel, one, item, top=top) for item in items):
+            return one
+    return None
+
+
+def _covered(state: State, counsel: Counsel, one: Delegation, item: Cleared, *, top: int) -> bool:
+    """Tell whether a delegation covers an item in every respect."""
+    holding = item.stock.holding
+    rank = counsel.rank(item.stock.marked or holding.label, party=state.party)
+    return (
+        item.considered.instrument in one.instruments
+        and rank is not None
+        and rank <= top
+        and (not one.own_only or holding.originator == state.party)
+        and all(any(covers(root, topic) for root in one.topics) for topic in holding.topics)
+    )

@@ -1,0 +1,249 @@
+"""The fold: one entry after another into the state. Whatever an entry says, the fold never fails.
+
+An entry that is out of place changes nothing but the log's head; `fold` says why, and the same
+entry says the same again on every replay.
+
+Spec: docs/spec/exchange.md EX-5, EX-8.
+"""
+
+from typing import Final
+
+from whenever import Instant, TimeDelta
+
+from relto.custody import NotInRegisterError, RegisterLine, Side, change, enter, line_key
+from relto.exchange import (
+    Arrived,
+    CaseFile,
+    CaseState,
+    Fact,
+    OutOfPlaceError,
+    RepeatError,
+    Role,
+    advance,
+    open_case,
+)
+from relto.exchange.case import IdConflictError
+from relto.journal import first_ring, rotate
+from relto.limits import KEY_OVERLAP_SECONDS
+from relto.model.message import (
+    Aborted,
+    ClockSet,
+    DelegationsAdopted,
+    Destroyed,
+    Held,
+    LawAdopted,
+    LossReported,
+    PeerAdded,
+    Quarantined,
+    Recalled,
+    Receipted,
+    Reclassified,
+    Refused,
+    Released,
+)
+from relto.node.inputs import Fault
+from relto.node.state import Head, Parcel, Peer, State, Stock, shrink
+from relto.units import CaseId, PartyCode
+
+# The latest things not accepted, for the officer's page; the journal holds all of them.
+QUARANTINE_SHOWN_MAX: Final = 256
+
+# Kinds that need no case: what they say stands by itself.
+_CASELESS: Final = frozenset({"refusal", "key-change", "quarantined"})
+
+
+def fold(state: State, fact: Fact) -> Fault | None:
+    """Take one entry into the state.
+
+    Args:
+        state: Changed in place.
+        fact: The next entry of its log.
+
+    Returns:
+        Why the entry was left aside; `None` when it was taken.
+
+    Source: docs/spec/exchange.md EX-5.
+    """
+    log = f"{fact.source}/{fact.target}"
+    head = state.heads.get(log)
+    assert fact.number == (1 if head is None else head.number + 1)
+    state.heads[log] = Head(number=fact.number, at=fact.at)
+    if fact.fault:
+        return Fault(code="peer.message", message=fact.fault)
+    try:
+        if fact.source == fact.target:
+            _fold_own(state, fact)
+        elif fact.case is None and fact.kind not in _CASELESS:
+            return Fault(code="peer.out_of_place", message=f"a `{fact.kind}` names its case")
+        if fact.case is not None:
+            _fold_case(state, fact, fact.case)
+    except RepeatError as error:
+        state.repeats += 1
+        return Fault(code=error.code, message=error.message)
+    except (OutOfPlaceError, IdConflictError, NotInRegisterError) as error:
+        return Fault(code=error.code, message=error.message)
+    return None
+
+
+def _fold_own(state: State, fact: Fact) -> None:
+    """Take what the node's own log says about the node itself."""
+    match fact.message:
+        case PeerAdded() as added:
+            state.peers[added.party] = _peer(state.peers.get(added.party), added, at=fact.at)
+        case LawAdopted() as adopted:
+            state.law, state.law_files = adopted.law, adopted.files
+        case DelegationsAdopted() as adopted:
+            state.delegations = adopted.delegations
+            state.two_persons_from = adopted.two_persons_from
+            state.margin_seconds = adopted.margin_seconds
+        case ClockSet() as clock:
+            state.clock_offset_seconds = clock.offset_seconds
+        case Held() as held:
+            state.stock[held.holding.id] = Stock(
+                holding=held.holding,
+                reference=held.reference,
+                source=held.source,
+                marked=held.marked,
+                case=fact.case,
+            )
+        case Quarantined() as quarantined:
+            state.quarantine.append((fact.case, quarantined))
+            del state.quarantine[:-QUARANTINE_SHOWN_MAX]
+        case _:
+            pass
+
+
+def _peer(before: Peer | None, added: PeerAdded, *, at: Instant) -> Peer:
+    """Pin a card. What its keys signed before it was compared may be believed.
+
+    Evidence is often older.
+    """
+    if before is None:
+        ring = first_ring(
+            added.party, added.keys, begins_at=Instant.from_timestamp(0), serial=added.serial
+        )
+    elif added.serial > before.ring.spans[0].serial:
+        until = at + TimeDelta(seconds=KEY_OVERLAP_SECONDS)
+        ring = rotate(before.ring, added.keys, serial=added.serial, at=at, until=until)
+    else:
+        ring = before.ring
+    return Peer(party=added.party, card=added.card, fingerprint=added.fingerprint, ring=ring)
+
+
+def _fold_case(state: State, fact: Fact, case: CaseId) -> None:
+    """Move the case, then the register and the parcels that hang on it."""
+    if isinstance(fact.message, Quarantined) and _is_outside(state, fact, fact.message, case):
+        return
+    before = state.case(case)
+    file = open_case(fact, me=state.party) if before is None else before
+    after = advance(file, fact, me=state.party)
+    lines = _custody(state, fact, after)
+    _parcels(state, fact, after)
+    state.register.update({line.key: line for line in lines})
+    if after.is_closed:
+        state.open.pop(case, None)
+        state.closed[case] = shrink(after)
+    else:
+        state.closed.pop(case, None)
+        state.open[case] = after
+
+
+def _is_outside(state: State, fact: Fact, note: Quarantined, case: CaseId) -> bool:
+    """A note about an entry that never moved the case does not move it either."""
+    if fact.source != fact.target:
+        return False
+    file = state.case(case)
+    if file is None or file.arrived is None:
+        return True
+    entry = file.arrived.entry
+    return (entry.source, entry.number) != (note.source, note.number)
+
+
+def _custody(state: State, fact: Fact, file: CaseFile) -> tuple[RegisterLine, ...]:
+    """Lines of the register that an entry adds or changes."""
+    outbound = fact.source == state.party
+    match fact.message:
+        case Receipted() as receipt:
+            side = Side.RECEIVED if outbound else Side.GIVEN
+            release = file.arrived if outbound else file.released
+            if release is None or not _is_for(receipt, release):
+                raise OutOfPlaceError("a receipt for another release than this one")
+            return tuple(
+                enter(
+                    item,
+                    release.message,
+                    side=side,
+                    partner=fact.target if outbound else fact.source,
+                    case=file.case,
+                    marked=marked,
+                    at=fact.at,
+                )
+                for item, marked in zip(release.message.items, receipt.marked, strict=True)
+            )
+        case Recalled() | Reclassified() as note:
+            side = Side.GIVEN if outbound else Side.RECEIVED
+        case Destroyed() | LossReported() as note:
+            side = Side.RECEIVED if outbound else Side.GIVEN
+        case _:
+            return ()
+    line = state.register.get(line_key(side=side, case=file.case, holding=note.holding))
+    if line is None:
+        raise NotInRegisterError("the register has no such item in this case")
+    return (change(line, note, kind=fact.kind, at=fact.at),)
+
+
+def _is_for(receipt: Receipted, release: Arrived) -> bool:
+    """A receipt names the very release.
+
+    Its place in the log, its header, and its packages in order.
+    """
+    items = release.message.items
+    return (
+        (receipt.number, receipt.header) == (release.entry.number, release.entry.header)
+        and receipt.packages == tuple(item.package.digest for item in items)
+        and len(receipt.marked) == len(items)
+    )
+
+
+def _parcels(state: State, fact: Fact, file: CaseFile) -> None:
+    """Packages begin to travel with a release and cease to with its receipt, refusal or abort."""
+    inbound = fact.source != state.party
+    partner = fact.source if inbound else fact.target
+    match fact.message:
+        case Released() as release:
+            parcels = state.incoming if inbound else state.outgoing
+            for item in release.items:
+                parcel = Parcel(
+                    digest=item.package.digest,
+                    size_bytes=item.package.size_bytes,
+                    partner=partner,
+                    case=file.case,
+                    number=fact.number,
+                    precedence=release.precedence,
+                )
+                parcels[parcel.digest] = (*parcels.get(parcel.digest, ()), parcel)
+        case Receipted() | Aborted() | Refused():
+            _end_parcels(state, file, partners=frozenset({partner}))
+        case Quarantined():
+            _end_parcels(state, file, partners=frozenset(state.peers))
+        case _:
+            pass
+
+
+def _end_parcels(state: State, file: CaseFile, *, partners: frozenset[PartyCode]) -> None:
+    """Let no package of this case travel from or to these partners any more."""
+    for release in (file.arrived, file.released):
+        for item in () if release is None else release.message.items:
+            for parcels in (state.incoming, state.outgoing):
+                rest = tuple(
+                    parcel
+                    for parcel in parcels.pop(item.package.digest, ())
+                    if parcel.case != file.case or parcel.partner not in partners
+                )
+                if rest:
+                    parcels[item.package.digest] = rest
+
+
+def is_waiting(file: CaseFile) -> bool:
+    """Tell whether a case waits for this node's officers."""
+    return file.state is CaseState.QUEUED and file.role is not Role.REQUESTER

@@ -1,0 +1,235 @@
+"""What a receiver checks before it opens anything: facts, evidence, law in its own reading.
+
+A release counts at the instant its entry was journaled, by the holder's clock (EX-19); its order
+in the log, the receiver's own request and the bound on clock skew keep that clock honest. Whatever
+does not fit is quarantined, and the sender is told with a code.
+
+Spec: docs/spec/exchange.md EX-19 to EX-23.
+"""
+
+from msgspec import Struct
+from whenever import TimeDelta
+
+from relto.codec import HEADER
+from relto.codec.message import decode_message
+from relto.errors import PeerError
+from relto.exchange import Arrived, CaseFile, Role
+from relto.journal import check_inclusion, verify_checkpoint
+from relto.limits import CLOCK_SKEW_SECONDS_MAX
+from relto.model.case import Case, Consent
+from relto.model.finding import Considered, Rule
+from relto.model.label import Label
+from relto.model.message import ConsentGiven, Item, Proof, RefusalCode
+from relto.node.counsel import Counsel, asks, is_open, named, reasons
+from relto.node.state import State
+from relto.seal import commitment, leaf_hash
+from relto.units import PartyCode, covers
+
+
+class BadEvidenceError(PeerError):
+    """A proof does not show what it is said to show."""
+
+    code = "peer.bad_evidence"
+    hint_default = "nothing was opened; ask the sender for the originator's consent again"
+
+
+class Objection(Struct, frozen=True, kw_only=True):
+    """Why a release is not accepted."""
+
+    code: RefusalCode
+    considered: tuple[Considered, ...] = ()
+    detail: str
+
+
+class Accepted(Struct, frozen=True, kw_only=True):
+    """A release is lawful as far as this node can see; how each item is to be marked, in order."""
+
+    marked: tuple[Label, ...]
+
+
+def inspect(state: State, counsel: Counsel, file: CaseFile) -> Objection | Accepted:
+    """Check a release that has arrived, before any of it is opened.
+
+    Args:
+        state: What the node knows.
+        counsel: The receiver's own law.
+        file: The case, with the release in `arrived`.
+
+    Source: docs/spec/exchange.md EX-19 to EX-22.
+    """
+    arrived = file.arrived
+    assert arrived is not None
+    # 1. Its time is possible: no release comes before the request that it answers (FL-13).
+    skew = TimeDelta(seconds=CLOCK_SKEW_SECONDS_MAX)
+    if arrived.at + skew < file.opened_at:
+        return Objection(
+            code=RefusalCode.CLOCK_SKEW, detail="the release is dated before its own request"
+        )
+    # 2. It goes where the request said.
+    onward = file.asker if file.role is Role.INTERMEDIARY else None
+    if arrived.message.onward != onward:
+        return Objection(code=RefusalCode.NOT_ACCEPTED, detail="another final recipient is named")
+    # 3. The consents that it rests on are the originators' own words.
+    try:
+        consents = _consents(state, file, arrived)
+    except PeerError as error:
+        return Objection(code=RefusalCode.BAD_EVIDENCE, detail=error.message)
+    # 4. Each item is what was asked for, sealed for whom it must be, and lawful.
+    marked: list[Label] = []
+    for item in arrived.message.items:
+        objection = _facts(state, counsel, file, arrived, item)
+        label = objection or _law(state, counsel, file, arrived, item, consents=consents)
+        if isinstance(label, Objection):
+            return label
+        marked.append(label)
+    return Accepted(marked=tuple(marked))
+
+
+def verify_proof(state: State, proof: Proof) -> tuple[ConsentGiven, PartyCode]:
+    """Verify that a consent is an entry of its author's log.
+
+    Args:
+        state: For the author's keys; an author that is not a pinned partner proves nothing.
+        proof: As it came.
+
+    Returns:
+        The consent and its author.
+
+    Raises:
+        PeerError: Any step fails.
+
+    Source: docs/spec/exchange.md EX-21.
+    """
+    # 1. The author is a partner whose card was compared.
+    peer = state.peers.get(proof.source)
+    if peer is None:
+        raise BadEvidenceError(f"`{proof.source}` is no pinned partner")
+    # 2. The header belongs to the log that is named, and is of our world.
+    header = HEADER.decode(proof.header)
+    if (header.source, header.target) != (proof.source, proof.target):
+        raise BadEvidenceError("the entry belongs to another log")
+    if header.is_exercise != state.is_exercise:
+        raise BadEvidenceError("exercise and real evidence never mix")
+    # 3. The body is the one that the header commits to.
+    named_parts = {part.name: part.commitment for part in header.parts}
+    if named_parts.get(proof.part) != commitment(salt=proof.salt, body=proof.body):
+        raise BadEvidenceError("the body is not the one that was signed")
+    # 4. The author signed a tree, and the header is in it.
+    checkpoint = verify_checkpoint(
+        proof.checkpoint,
+        log=header.log,
+        ring=peer.ring,
+        at=header.at,
+        is_durable=False,
+        is_live=False,
+    )
+    check_inclusion(
+        proof.path,
+        leaf=leaf_hash(proof.header),
+        index=header.number - 1,
+        size=checkpoint.size,
+        root=checkpoint.root,
+    )
+    # 5. It is a consent.
+    message = decode_message(proof.body, kind=header.kind)
+    if not isinstance(message, ConsentGiven) or message.consent.originator != proof.source:
+        raise BadEvidenceError("the entry is no consent of its author")
+    return message, proof.source
+
+
+def _consents(state: State, file: CaseFile, arrived: Arrived) -> tuple[Consent, ...]:
+    """The consents at hand: proved ones of others.
+
+    And the sender's own that came before in the case.
+    """
+    proved = [verify_proof(state, proof)[0].consent for proof in arrived.message.consents]
+    return (*proved, *(given.message.consent for given in file.consents))
+
+
+def _facts(
+    state: State, counsel: Counsel, file: CaseFile, arrived: Arrived, item: Item
+) -> Objection | None:
+    """Check an item against the request and the release."""
+    request = file.request
+    sender = arrived.entry.source
+    if request is None or not any(
+        covers(root, topic) for root in request.topics for topic in item.topics
+    ):
+        return Objection(code=RefusalCode.NOT_ACCEPTED, detail="an item that was not asked for")
+    if arrived.message.purpose != request.purpose:
+        return Objection(code=RefusalCode.NOT_ACCEPTED, detail="released for another purpose")
+    instrument = arrived.message.instrument
+    if instrument not in counsel.law.library.terms:
+        return Objection(
+            code=RefusalCode.NOT_LAWFUL, detail=f"our law knows no instrument `{instrument}`"
+        )
+    is_past_us = counsel.sees_labels_only(instrument)
+    recipient = arrived.message.onward if is_past_us else None
+    source = item.originator if is_past_us else sender
+    package = item.package
+    if (package.source, package.recipient, package.instrument) != (
+        source,
+        recipient or state.party,
+        instrument,
+    ):
+        return Objection(
+            code=RefusalCode.BAD_PACKAGE, detail="the package is sealed for another context"
+        )
+    return None
+
+
+def _law(
+    state: State,
+    counsel: Counsel,
+    file: CaseFile,
+    arrived: Arrived,
+    item: Item,
+    *,
+    consents: tuple[Consent, ...],
+) -> Objection | Label:
+    """Ask the receiver's own law, at the instant of the release, in both readings."""
+    release, sender = arrived.message, arrived.entry.source
+    is_passed_on = item.originator != sender and counsel.is_through_intermediary(release.instrument)
+    case = Case(
+        holder=sender,
+        recipient=state.party,
+        onward=release.onward,
+        originator=item.originator,
+        label=item.label,
+        marked=item.marked,
+        topics=item.topics,
+        form=item.form,
+        provenance=release.instrument if is_passed_on else None,
+        purpose=release.purpose,
+        received_for=release.purpose if is_passed_on else None,
+        requested=True,
+        assurance=None if file.request is None else file.request.assurance,
+        consents=consents,
+        holding=item.holding,
+    )
+    decision = counsel.decide(case, at=arrived.at)
+    considered = named(decision, release.instrument)
+    if considered is None or not is_open(considered):
+        return Objection(
+            code=RefusalCode.NOT_LAWFUL,
+            considered=reasons(decision, release.instrument),
+            detail="our law does not allow this release",
+        )
+    if asks(considered) - {Rule.INITIATIVE}:
+        return Objection(
+            code=RefusalCode.NOT_LAWFUL,
+            considered=reasons(decision, release.instrument),
+            detail="a consent or an assurance is missing",
+        )
+    if not counsel.is_in_force(release.instrument, at=arrived.at, reading=state.party):
+        return Objection(
+            code=RefusalCode.NOT_LAWFUL,
+            considered=reasons(decision, release.instrument),
+            detail=f"in our reading `{release.instrument}` is not in force",
+        )
+    marked = counsel.markings(case, release.instrument, at=arrived.at)
+    if not marked:
+        return Objection(
+            code=RefusalCode.NOT_LAWFUL, detail="the label has no equivalent in our scheme"
+        )
+    return marked[0]

@@ -1,0 +1,549 @@
+"""What this node does next in a case by itself: decide, pass on, inspect, open, release, refuse.
+
+`proceed` looks at role and state only; it is called after every entry that moved the case, on
+start and on every tick, so a crash between two steps leaves nothing undone. The law is asked here,
+at the `now` of the transaction that appends the answer.
+
+Spec: docs/spec/exchange.md EX-13 to EX-23.
+"""
+
+from msgspec.structs import replace
+from whenever import Instant
+
+from relto.exchange import CaseFile, CaseState, Role
+from relto.model.case import Case, Consent, Holding, Request
+from relto.model.finding import Considered
+from relto.model.label import Label
+from relto.model.message import (
+    Approval,
+    ConsentGiven,
+    Held,
+    Item,
+    Quarantined,
+    Queued,
+    Receipted,
+    Referred,
+    RefusalCode,
+    Refused,
+    Released,
+    Requested,
+)
+from relto.node.assess import (
+    Go,
+    No,
+    Wait,
+    assess,
+    case_for,
+    consents_of,
+    needed_officers,
+    onward_of,
+    recipient_of,
+)
+from relto.node.counsel import Counsel, is_open, named, reasons
+from relto.node.effects import Alarm, Append, Drop, Effect, Open, OpenOrder, Seal, SealOrder, Then
+from relto.node.inputs import Opened, Sealed, Unopenable
+from relto.node.inspect import Objection, inspect
+from relto.node.marking import render
+from relto.node.state import State, Stock
+from relto.units import HoldingId, OfficerRole, PartyCode
+
+NODE_ROLE = OfficerRole("node")
+
+
+def proceed(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) -> tuple[Effect, ...]:
+    """Take the next step of a case, if there is one that needs no officer.
+
+    Args:
+        state: What the node knows.
+        counsel: The law adopted.
+        file: The case.
+        now: The instant of law.
+
+    Source: docs/spec/exchange.md EX-13.
+    """
+    match file.role, file.state:
+        case (Role.HOLDER, CaseState.RECEIVED) | (Role.INTERMEDIARY, CaseState.OBTAINED):
+            return _answer(state, counsel, file, now=now)
+        case (Role.HOLDER | Role.INTERMEDIARY, CaseState.QUEUED):
+            return _answer_queued(state, counsel, file, now=now)
+        case (Role.INTERMEDIARY, CaseState.RECEIVED):
+            return _pass_on(state, counsel, file, now=now)
+        case (Role.INTERMEDIARY, CaseState.DENIED):
+            return _pass_back(file)
+        case (Role.REQUESTER | Role.INTERMEDIARY, CaseState.ARRIVED):
+            return _take(state, counsel, file)
+        case (Role.ORIGINATOR, CaseState.QUEUED):
+            return _consent(state, counsel, file, now=now)
+        case _:
+            return ()
+
+
+# ---------------------------------------------------------------- releasing
+
+
+def _answer(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) -> tuple[Effect, ...]:
+    """Decide a case for the first time: release, queue, or refuse."""
+    outcome = assess(state, counsel, file, now=now)
+    match outcome:
+        case No():
+            return (refuse(file, outcome, counsel),)
+        case Wait():
+            return _queue(file, outcome, counsel, me=state.party)
+        case Go():
+            return (_seal(counsel, file, outcome),)
+
+
+def _answer_queued(
+    state: State, counsel: Counsel, file: CaseFile, *, now: Instant
+) -> tuple[Effect, ...]:
+    """Decide a queued case again: when officers have approved.
+
+    When its time or its law has run out.
+    """
+    outcome = assess(state, counsel, file, now=now)
+    match outcome:
+        case No():
+            return (refuse(file, outcome, counsel),)
+        case Wait():
+            return ()
+        case Go():
+            return (_seal(counsel, file, outcome),)
+
+
+def _queue(file: CaseFile, wait: Wait, counsel: Counsel, *, me: PartyCode) -> tuple[Effect, ...]:
+    """Put a case before the officers, and tell the asker that it waits."""
+    queued = Queued(
+        holdings=tuple(one.holding.id for one in wait.stock),
+        instrument=wait.instrument,
+        considered=wait.considered,
+        law=counsel.ref,
+        needs=wait.needs,
+        why=wait.why,
+    )
+    told = Referred(holder=me, instrument=wait.instrument, waits_for="disclosure-officer")
+    return (
+        Append(target=me, case=file.case, message=queued, precedence=file.precedence),
+        Append(target=recipient_of(file), case=file.case, message=told, precedence=file.precedence),
+    )
+
+
+def _seal(counsel: Counsel, file: CaseFile, go: Go) -> Seal:
+    """Ask for packages; where the intermediary sees labels only, they are sealed past it."""
+    onward = onward_of(file)
+    is_past = onward is not None and counsel.sees_labels_only(go.instrument)
+    return Seal(
+        case=file.case,
+        orders=tuple(
+            SealOrder(
+                holding=one.stock.reference,
+                title=one.stock.holding.title,
+                blob=one.stock.holding.digest,
+                recipient=onward if is_past and onward is not None else recipient_of(file),
+                instrument=go.instrument,
+                originator=one.stock.holding.originator,
+                label=one.stock.holding.label,
+            )
+            for one in go.items
+        ),
+        prove=tuple(given.entry for given in file.consents),
+    )
+
+
+def on_sealed(
+    state: State, counsel: Counsel, file: CaseFile, sealed: Sealed, *, now: Instant
+) -> tuple[Effect, ...]:
+    """Append the release, if the law still allows it at this instant (EX-14).
+
+    Args:
+        state: What the node knows.
+        counsel: The law adopted.
+        file: The case.
+        sealed: The packages.
+        now: The instant of law: the one in the release's header.
+    """
+    is_answerable = file.role in {Role.HOLDER, Role.INTERMEDIARY} and file.state in {
+        CaseState.RECEIVED,
+        CaseState.OBTAINED,
+        CaseState.QUEUED,
+    }
+    drops = tuple(Drop(digest=one.package.digest) for one in sealed.items)
+    if not is_answerable:
+        return drops
+    outcome = assess(state, counsel, file, now=now)
+    if not isinstance(outcome, Go):
+        return (*drops, Then(case=file.case))
+    made = {one.holding: one for one in sealed.items}
+    request = file.request
+    assert request is not None
+    items: list[Item] = []
+    for cleared in outcome.items:
+        one = made.get(cleared.stock.reference)
+        if one is None or one.package.instrument != outcome.instrument:
+            return (*drops, Then(case=file.case))
+        stock = cleared.stock
+        items.append(
+            Item(
+                holding=stock.reference,
+                originator=stock.holding.originator,
+                label=stock.holding.label,
+                marked=stock.marked,
+                markings=render(
+                    counsel.law,
+                    originator=stock.holding.originator,
+                    label=stock.holding.label,
+                    marked=stock.marked,
+                    marked_by=None if stock.marked is None else state.party,
+                    is_exercise=state.is_exercise,
+                ),
+                topics=stock.holding.topics,
+                form=stock.holding.form,
+                content=one.content,
+                content_bytes=one.content_bytes,
+                package=one.package,
+                findings=cleared.considered.findings,
+            )
+        )
+    first = outcome.items[0]
+    case = case_for(state, file, request, first.stock, consents=consents_of(file))
+    release = Released(
+        instrument=outcome.instrument,
+        onward=onward_of(file),
+        purpose=request.purpose,
+        precedence=file.precedence,
+        law=counsel.ref,
+        obligations=counsel.obligations(case, outcome.instrument, at=now),
+        holds_until=first.decision.holds_until,
+        assumed=first.decision.assumed,
+        approvals=_approvals(file),
+        delegation=outcome.delegation,
+        consents=sealed.proofs,
+        items=tuple(items),
+    )
+    consents = _own_consents(state, file, items, now=now)
+    return (*consents, _to_asker(file, release))
+
+
+def _approvals(file: CaseFile) -> tuple[Approval, ...]:
+    """Everybody who said yes on the way, the first hop's officers first."""
+    before = () if file.arrived is None else file.arrived.message.approvals
+    return (*before, *file.approvals)
+
+
+def _own_consents(
+    state: State, file: CaseFile, items: list[Item], *, now: Instant
+) -> tuple[Append, ...]:
+    """The originator's consent travels before the first leg's release, as an entry of its own."""
+    onward = onward_of(file)
+    request = file.request
+    if onward is None or request is None:
+        return ()
+    return tuple(
+        _to_asker(
+            file,
+            ConsentGiven(
+                consent=Consent(
+                    originator=state.party,
+                    recipient=onward,
+                    holding=item.holding,
+                    purposes=(request.purpose,),
+                    given_at=now,
+                ),
+                approvals=file.approvals,
+            ),
+        )
+        for item in items
+        if item.originator == state.party
+    )
+
+
+def refuse(file: CaseFile, no: No, counsel: Counsel) -> Append:
+    """Word a refusal to the asker."""
+    return _to_asker(
+        file,
+        Refused(
+            code=no.code,
+            considered=no.considered,
+            law=counsel.ref if no.considered else None,
+            reason=no.reason,
+        ),
+    )
+
+
+def _to_asker(file: CaseFile, message: Released | Refused | ConsentGiven | Referred) -> Append:
+    return Append(
+        target=recipient_of(file), case=file.case, message=message, precedence=file.precedence
+    )
+
+
+# ---------------------------------------------------------------- passing on
+
+
+def _pass_on(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) -> tuple[Effect, ...]:
+    """As intermediary, refer a request to its holder, if both legs can be lawful (EX-16)."""
+    request = file.request
+    assert request is not None
+    if request.holder not in state.peers or request.requester != file.asker:
+        return (refuse(file, No(code=RefusalCode.NO_LINK), counsel),)
+    if request.expires_at is not None and request.expires_at <= now:
+        return (refuse(file, No(code=RefusalCode.EXPIRED_MESSAGE), counsel),)
+    closed = _closed_leg(state, counsel, file, request, now=now)
+    if closed is not None:
+        return (refuse(file, No(code=RefusalCode.NOT_LAWFUL, considered=closed), counsel),)
+    passed = replace(request, requester=state.party, on_behalf_of=file.asker, assurance=None)
+    return (
+        Append(
+            target=request.holder,
+            case=file.case,
+            message=Requested(request=passed, hops=file.hops),
+            precedence=file.precedence,
+        ),
+        _to_asker(
+            file,
+            Referred(
+                holder=request.holder,
+                instrument=file.hops[0].instrument if file.hops else None,
+                waits_for="holder",
+            ),
+        ),
+    )
+
+
+def _closed_leg(
+    state: State, counsel: Counsel, file: CaseFile, request: Request, *, now: Instant
+) -> tuple[Considered, ...] | None:
+    """Why no item could pass both legs; `None` when one could."""
+    asker = recipient_of(file)
+    if len(file.hops) != 2 or (file.hops[0].source, file.hops[1].target) != (
+        request.holder,
+        asker,
+    ):
+        return ()
+    first, second = (hop.instrument for hop in file.hops)
+    scheme = counsel.scheme_of(request.holder)
+    closed: tuple[Considered, ...] = ()
+    for level in counsel.ladder(request.holder):
+        assert scheme is not None
+        leg = Case(
+            holder=request.holder,
+            recipient=state.party,
+            onward=asker,
+            originator=request.holder,
+            label=Label(scheme=scheme, level=level),
+            topics=request.topics,
+            purpose=request.purpose,
+            requested=True,
+        )
+        decision = counsel.decide(leg, at=now)
+        if not is_open(named(decision, first)):
+            closed = closed or reasons(decision, first)
+            continue
+        marked = counsel.markings(leg, first, at=now)
+        onward = replace(
+            leg,
+            holder=state.party,
+            recipient=asker,
+            onward=None,
+            marked=marked[0] if marked else None,
+            provenance=first,
+            received_for=request.purpose,
+            assurance=request.assurance,
+            consents=(
+                Consent(
+                    originator=request.holder,
+                    recipient=asker,
+                    topics=request.topics,
+                    purposes=(request.purpose,),
+                    given_at=now,
+                ),
+            ),
+        )
+        decision = counsel.decide(onward, at=now)
+        if is_open(named(decision, second)):
+            return None
+        closed = reasons(decision, second)
+    return closed
+
+
+def _pass_back(file: CaseFile) -> tuple[Effect, ...]:
+    """Hand the holder's no on to the requester, with its reasons."""
+    told = file.refused or Refused(code=RefusalCode.LAPSED_IN_TRANSFER)
+    return (_to_asker(file, replace(told, number=0)),)
+
+
+# ---------------------------------------------------------------- receiving
+
+
+def _take(state: State, counsel: Counsel, file: CaseFile) -> tuple[Effect, ...]:
+    """Inspect a release that has arrived; open it, or quarantine it."""
+    found = inspect(state, counsel, file)
+    if isinstance(found, Objection):
+        return quarantine(state, file, found)
+    arrived = file.arrived
+    assert arrived is not None
+    orders = tuple(
+        OpenOrder(
+            holding=item.holding,
+            originator=item.originator,
+            label=item.label,
+            content=item.content,
+            content_bytes=item.content_bytes,
+            package=item.package,
+        )
+        for item in arrived.message.items
+    )
+    return (Open(case=file.case, orders=orders),)
+
+
+def quarantine(state: State, file: CaseFile, objection: Objection) -> tuple[Effect, ...]:
+    """Keep the entry, accept nothing of it, and tell both sides of it with a code (EX-22)."""
+    arrived = file.arrived
+    assert arrived is not None
+    note = Quarantined(
+        source=arrived.entry.source,
+        number=arrived.entry.number,
+        code=objection.code,
+        considered=objection.considered,
+        detail=objection.detail,
+    )
+    told = Refused(code=objection.code, considered=objection.considered)
+    effects: list[Effect] = [
+        Append(target=state.party, case=file.case, message=note, precedence=file.precedence),
+        Append(
+            target=arrived.entry.source,
+            case=file.case,
+            message=told,
+            precedence=file.precedence,
+        ),
+    ]
+    if file.role is Role.INTERMEDIARY:
+        effects.append(_to_asker(file, Refused(code=RefusalCode.NOT_ACCEPTED)))
+    effects += [Drop(digest=item.package.digest) for item in arrived.message.items]
+    effects.append(
+        Alarm(
+            code=f"quarantined.{objection.code.value}",
+            partner=arrived.entry.source,
+            case=file.case,
+            text=objection.detail,
+        )
+    )
+    return tuple(effects)
+
+
+def on_opened(
+    state: State, counsel: Counsel, file: CaseFile, opened: Opened, *, now: Instant
+) -> tuple[Effect, ...]:
+    """Register what was opened, and give the receipt.
+
+    Args:
+        state: What the node knows.
+        counsel: The receiver's law.
+        file: The case.
+        opened: What was inside, in the release's order.
+        now: When it was registered.
+    """
+    arrived = file.arrived
+    if file.state is not CaseState.ARRIVED or arrived is None:
+        return ()
+    found = inspect(state, counsel, file)
+    if isinstance(found, Objection):
+        return quarantine(state, file, found)
+    release = arrived.message
+    effects: list[Effect] = []
+    for item, inside, marked in zip(release.items, opened.items, found.marked, strict=True):
+        assert item.holding == inside.holding
+        holding = Holding(
+            id=_received_id(state, file, item),
+            title=inside.title,
+            originator=item.originator,
+            label=item.label,
+            topics=item.topics,
+            form=item.form,
+            provenance=release.instrument,
+            received_for=release.purpose,
+            digest=inside.content,
+            size_bytes=inside.size_bytes,
+            held_at=now,
+        )
+        held = Held(
+            holding=holding,
+            reference=item.holding,
+            source=arrived.entry.source,
+            marked=marked,
+            by=NODE_ROLE,
+        )
+        effects.append(
+            Append(target=state.party, case=file.case, message=held, precedence=file.precedence)
+        )
+    receipt = Receipted(
+        number=arrived.entry.number,
+        header=arrived.entry.header,
+        packages=tuple(item.package.digest for item in release.items),
+        marked=found.marked,
+        law=counsel.ref,
+    )
+    effects.append(
+        Append(
+            target=arrived.entry.source,
+            case=file.case,
+            message=receipt,
+            precedence=file.precedence,
+        )
+    )
+    return (*effects, Then(case=file.case))
+
+
+def on_unopenable(state: State, file: CaseFile, broken: Unopenable) -> tuple[Effect, ...]:
+    """A package that does not fit its release: nothing of it is used (EX-23)."""
+    if file.state is not CaseState.ARRIVED:
+        return ()
+    return quarantine(state, file, Objection(code=RefusalCode.BAD_PACKAGE, detail=broken.detail))
+
+
+def _received_id(state: State, file: CaseFile, item: Item) -> HoldingId:
+    """Name a received item: who made it, its id there, and the case.
+
+    So that it never meets another.
+    """
+    stem = f"{item.originator.lower()}.{item.holding}"
+    known = state.stock.get(HoldingId(stem))
+    if known is None:
+        return HoldingId(stem)
+    return HoldingId(f"{stem}.{file.case}")
+
+
+# ---------------------------------------------------------------- consenting
+
+
+def _consent(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) -> tuple[Effect, ...]:
+    """As originator, answer a holder that asks for consent, once officers have approved."""
+    asked = file.consent_asked
+    assert asked is not None
+    assert file.giver is not None
+    stock = own_item(state, asked.holding)
+    if stock is None:
+        no = Refused(code=RefusalCode.NOTHING_HELD)
+        return (Append(target=file.giver, case=file.case, message=no, precedence=file.precedence),)
+    if len(file.officers) < officers_for_consent(state, counsel, stock):
+        return ()
+    given = ConsentGiven(
+        consent=Consent(
+            originator=state.party,
+            recipient=asked.recipient,
+            holding=asked.holding,
+            purposes=() if asked.purpose is None else (asked.purpose,),
+            given_at=now,
+        ),
+        approvals=file.approvals,
+    )
+    return (Append(target=file.giver, case=file.case, message=given, precedence=file.precedence),)
+
+
+def own_item(state: State, holding: HoldingId) -> Stock | None:
+    """Find an item that this party made, by the id it gave it."""
+    stock = state.stock.get(holding)
+    return stock if stock is not None and stock.holding.originator == state.party else None
+
+
+def officers_for_consent(state: State, counsel: Counsel, stock: Stock) -> int:
+    """How many officers must approve a consent: as many as a release."""
+    return needed_officers(state, counsel, (stock,))

@@ -1,0 +1,52 @@
+"""Ports: what a world must offer, as protocols. The core and the driver know these and no adapter.
+
+`store` is a node's memory, `world` bundles it with time, chance and keys. Each adapter passes the
+same contract tests as its virtual twin.
+"""
+
+from relto.ports.store import (
+    Blob,
+    BlobGapError,
+    BlobMismatchError,
+    BlobMissingError,
+    BlobState,
+    BlobStore,
+    Kept,
+    Placed,
+    ReadOnlyError,
+    Snapshot,
+    Store,
+    StoreCorruptError,
+    StoreError,
+    StoreFailedError,
+    StoreFencedError,
+    StoreFullError,
+    StoreLockedError,
+    StoreVersionError,
+    Transaction,
+)
+from relto.ports.world import Clock, World
+
+__all__ = [
+    "Blob",
+    "BlobGapError",
+    "BlobMismatchError",
+    "BlobMissingError",
+    "BlobState",
+    "BlobStore",
+    "Clock",
+    "Kept",
+    "Placed",
+    "ReadOnlyError",
+    "Snapshot",
+    "Store",
+    "StoreCorruptError",
+    "StoreError",
+    "StoreFailedError",
+    "StoreFencedError",
+    "StoreFullError",
+    "StoreLockedError",
+    "StoreVersionError",
+    "Transaction",
+    "World",
+]

@@ -1,0 +1,42 @@
+"""What a node needs of the world besides a link: time, chance, keys, memory, in one bundle.
+
+Two worlds offer it: the real one (`relto.adapters`) and the virtual one (`relto.sim`). The driver
+takes either.
+"""
+
+from typing import Protocol
+
+from msgspec import Struct
+from whenever import Instant
+
+from relto.ports.store import BlobStore, Store
+from relto.seal import Entropy, Opener, Sealer, Signer
+
+
+class Clock(Protocol):
+    """Tells the time, and nothing else; waiting is the event loop's business."""
+
+    def now(self) -> Instant:
+        """Give the present instant. It may jump; whoever uses it checks that it never goes back."""
+
+
+class World(Struct, frozen=True, kw_only=True):
+    """Everything a driver is handed.
+
+    Args:
+        store: Logs, mirrors, snapshots, small blobs; one transaction at a time.
+        blobs: Packages and contents that are too large for the store.
+        clock: The time; on an exercise node the driver adds the exercise offset.
+        entropy: Salts, content keys, case ids.
+        signer: The party's signing keys.
+        sealer: Closes content keys for others.
+        opener: Opens content keys sealed to this party.
+    """
+
+    store: Store
+    blobs: BlobStore
+    clock: Clock
+    entropy: Entropy
+    signer: Signer
+    sealer: Sealer
+    opener: Opener
