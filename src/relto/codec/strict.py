@@ -43,7 +43,9 @@ def _encode_hook(value: object) -> object:
 
 
 def _decode_hook(kind: type, value: object) -> object:
-    if kind is Instant and isinstance(value, str):
+    if kind is Instant:
+        if not isinstance(value, str):
+            raise ValueError("an instant is written as text")
         return Instant.parse_iso(value)
     raise NotImplementedError(f"no wire form for {kind.__name__}")
 

@@ -1,6 +1,7 @@
 """Keys on disk and in use."""
 
 import os
+import random
 import ssl
 import stat
 
@@ -25,7 +26,7 @@ from relto.seal import (
     check_mldsa65,
     check_sealing_key,
 )
-from relto.sim.keys import SeededKeys
+from relto.sim.twins import TwinKeys, TwinSealer
 from tests.support_journal import AT
 
 CONTENT_KEY = bytes(range(32))
@@ -38,14 +39,15 @@ def keys(tmp_path):
 
 @pytest.fixture(params=["real", "seeded"])
 def pair(request, tmp_path):
-    """Two parties' keys, real ones or the simulator's twins: one contract for both."""
+    """Two parties' keys and a sealer, real ones or the simulator's twins: one contract for both."""
     if request.param == "seeded":
-        return SeededKeys("JPN"), SeededKeys("KOR")
-    return tuple(NodeKeys.create(tmp_path / name, party=name, now=AT) for name in ("JPN", "KOR"))
+        return TwinKeys(random.Random(1)), TwinKeys(random.Random(2)), TwinSealer()
+    jpn, kor = (NodeKeys.create(tmp_path / name, party=name, now=AT) for name in ("JPN", "KOR"))
+    return jpn, kor, jpn
 
 
 def test_signatures_verify_with_the_public_keys(pair):
-    jpn, kor = pair
+    jpn, kor, _ = pair
     check_ed25519(jpn.keys.ed25519, signature=jpn.sign(b"m"), message=b"m")
     signature = jpn.sign_durable(b"m", context=b"c")
     check_mldsa65(jpn.keys.mldsa65, signature=signature, message=b"m", context=b"c")
@@ -57,9 +59,9 @@ def test_signatures_verify_with_the_public_keys(pair):
 
 def test_only_the_recipient_opens_and_only_in_the_same_context(pair):
     """PK-4."""
-    jpn, kor = pair
+    jpn, kor, sealer = pair
     check_sealing_key(kor.keys.sealing)
-    sealed = jpn.seal(CONTENT_KEY, recipient=kor.keys.sealing, info=b"context")
+    sealed = sealer.seal(CONTENT_KEY, recipient=kor.keys.sealing, info=b"context")
     assert len(sealed) == SEALED_KEY_BYTES
     assert kor.open(sealed, info=b"context") == CONTENT_KEY
     for opener, data, info in (
