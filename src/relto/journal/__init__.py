@@ -30,6 +30,7 @@ from relto.journal.checkpoint import (
     verify_checkpoint,
     verify_cosignature,
 )
+from relto.journal.evidence import check_fork, fork_sizes
 from relto.journal.keyring import (
     KeyRing,
     KeySpan,
@@ -50,6 +51,7 @@ from relto.journal.log import (
     entry_bytes,
     extend,
     make_batch,
+    make_mirror_batch,
     sign_head,
 )
 from relto.journal.tree import (
@@ -77,6 +79,7 @@ from relto.journal.verify import (
     held_size,
     verify_acknowledgement,
     verify_batch,
+    verify_restored,
 )
 
 __all__ = [
@@ -108,6 +111,7 @@ __all__ = [
     "acknowledge",
     "append",
     "check_consistency",
+    "check_fork",
     "check_inclusion",
     "consistency_proof",
     "cosign",
@@ -116,6 +120,7 @@ __all__ = [
     "entry_bytes",
     "extend",
     "first_ring",
+    "fork_sizes",
     "frontier_of",
     "frontier_root",
     "grow",
@@ -124,6 +129,7 @@ __all__ = [
     "is_durable_due",
     "key_id",
     "make_batch",
+    "make_mirror_batch",
     "peek_checkpoint",
     "read_fingerprint",
     "revoke",
@@ -138,5 +144,6 @@ __all__ = [
     "verify_card",
     "verify_checkpoint",
     "verify_cosignature",
+    "verify_restored",
     "verify_successor",
 ]

@@ -108,7 +108,13 @@ def sign_checkpoint(
 
 
 def verify_checkpoint(
-    note: bytes, *, log: LogId, ring: KeyRing, at: Instant, is_durable: bool, is_live: bool = True
+    note: bytes,
+    *,
+    log: LogId,
+    ring: KeyRing,
+    at: Instant | None,
+    is_durable: bool,
+    is_live: bool = True,
 ) -> Checkpoint:
     """Verify an author's signed tree head.
 
@@ -116,7 +122,8 @@ def verify_checkpoint(
         note: Bytes nobody has vouched for.
         log: The log it must belong to.
         ring: The author's keys.
-        at: When the final entry it covers was journaled, by the entry itself.
+        at: When the final entry it covers was journaled, by the entry itself; `None` believes any
+            key the author ever had, for evidence that outlives its keys.
         is_durable: It must carry a valid ML-DSA-65 signature.
         is_live: It arrives now, so revoked keys count for nothing.
 
@@ -137,7 +144,7 @@ def verify_checkpoint(
     if ring.party != log.source:
         raise WrongLogError(f"log of `{log.source}` cannot be signed by `{ring.party}`")
     message = signed.text.encode()
-    candidates = ring.usable(at, is_live=is_live)
+    candidates = ring.every() if at is None else ring.usable(at, is_live=is_live)
     keys = _known(
         signed, name=log.origin, kind=_AUTHOR, candidates=candidates, public=lambda it: it.ed25519
     )

@@ -67,6 +67,10 @@ class KeyRing(Struct, frozen=True, kw_only=True):
             if span.is_usable(at) and not (is_live and span.revoked_at is not None)
         )
 
+    def every(self) -> tuple[PartyKeys, ...]:
+        """Give all keys the party ever had, newest first: to judge old evidence."""
+        return tuple(span.keys for span in self.spans)
+
 
 def first_ring(
     party: PartyCode, keys: PartyKeys, *, begins_at: Instant, serial: int = 1

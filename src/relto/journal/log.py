@@ -234,6 +234,30 @@ def make_batch(state: LogState, entries: Sequence[Entry], *, signer: Signer) -> 
     )
 
 
+def make_mirror_batch(state: LogState, entries: Sequence[Entry], *, first: int) -> Batch:
+    """Give an author's entries back to it out of our mirror, under its own signed head (FL-17).
+
+    Args:
+        state: The mirror, with the author's note.
+        entries: Entries from `first` on, without gaps; fewer than there are is fine.
+        first: The number of the first entry.
+
+    Returns:
+        A batch for `verify_restored`; its checkpoint covers the whole mirror.
+
+    Source: docs/spec/journal.md JN-21.
+    """
+    assert state.note
+    taken = _bounded(entries)
+    assert all(entry.header.number == first + place for place, entry in enumerate(taken))
+    return Batch(
+        log=state.log,
+        first=first,
+        entries=tuple(wire_entry(entry) for entry in taken),
+        checkpoint=state.note,
+    )
+
+
 def entry_bytes(entry: Entry) -> int:
     """Tell how much an entry counts against `BATCH_BYTES_MAX`."""
     return len(entry.raw) + sum(len(body.content) + SALT_BYTES for body in entry.bodies if body)

@@ -125,7 +125,6 @@ def verify_batch(
     ring: KeyRing,
     read: Read,
     now: Instant,
-    allow_destroyed: bool = False,
 ) -> VerifiedBatch:
     """Verify a batch against what is held of its log.
 
@@ -138,8 +137,6 @@ def verify_batch(
         ring: The author's keys.
         read: Reads the entries held; used only where the batch overlaps them.
         now: Our clock.
-        allow_destroyed: Bodies may be missing: when a log is fetched back and some were destroyed
-            since.
 
     Raises:
         WrongLogError: Another log, direction or author (FL-24).
@@ -164,28 +161,91 @@ def verify_batch(
     entries = tuple(decode_entry(wire) for wire in batch.entries)
     if sum(map(entry_bytes, entries)) > BATCH_BYTES_MAX:
         raise ChainError(f"batch of `{state.log.origin}` exceeds {BATCH_BYTES_MAX} bytes")
-    final = batch.first + len(entries) - 1
+    return _verify_entries(
+        entries,
+        first=batch.first,
+        note=batch.checkpoint,
+        state=state,
+        ring=ring,
+        read=read,
+        now=now,
+        allow_destroyed=False,
+    )
+
+
+def verify_restored(
+    batches: Sequence[Batch], *, state: LogState, ring: KeyRing, read: Read, now: Instant
+) -> VerifiedBatch:
+    """Verify our own entries as a partner gives them back after a restored backup (FL-17).
+
+    All batches are verified together under the final one's checkpoint, since only that is signed.
+    Bodies that were destroyed meanwhile may be missing.
+
+    Args:
+        batches: In order, without gaps; at least one.
+        state: Our log as the backup has it.
+        ring: Our own keys.
+        read: Reads the entries we have.
+        now: Our clock.
+
+    Raises:
+        PeerError: As `verify_batch`; nothing of it may be used then.
+
+    Source: docs/spec/journal.md JN-21.
+    """
+    assert batches
+    entries: list[Entry] = []
+    for batch in batches:
+        if batch.log != state.log:
+            raise WrongLogError(f"batch of `{batch.log.origin}`, expected `{state.log.origin}`")
+        if batch.first != batches[0].first + len(entries):
+            raise GapError(log=state.log, expected=batches[0].first + len(entries), got=batch.first)
+        entries += (decode_entry(wire) for wire in batch.entries)
+    if batches[0].first > state.size + 1:
+        raise GapError(log=state.log, expected=state.size + 1, got=batches[0].first)
+    return _verify_entries(
+        tuple(entries),
+        first=batches[0].first,
+        note=batches[-1].checkpoint,
+        state=state,
+        ring=ring,
+        read=read,
+        now=now,
+        allow_destroyed=True,
+    )
+
+
+def _verify_entries(
+    entries: tuple[Entry, ...],
+    *,
+    first: int,
+    note: bytes,
+    state: LogState,
+    ring: KeyRing,
+    read: Read,
+    now: Instant,
+    allow_destroyed: bool,
+) -> VerifiedBatch:
+    final = first + len(entries) - 1
     for place, entry in enumerate(entries):
         if entry.header.log != state.log:
             raise WrongLogError(f"entry of `{entry.header.log.origin}` in `{state.log.origin}`")
-        if entry.header.number != batch.first + place:
-            raise ChainError(
-                f"entry numbered {entry.header.number}, expected {batch.first + place}"
-            )
+        if entry.header.number != first + place:
+            raise ChainError(f"entry numbered {entry.header.number}, expected {first + place}")
     # 3. The author has signed a head that ends with the final entry.
     at = entries[-1].header.at if entries else state.at or now
     checkpoint = verify_checkpoint(
-        batch.checkpoint,
+        note,
         log=state.log,
         ring=ring,
         at=at,
-        is_durable=is_durable_due(old=max(state.size, batch.first - 1), size=final),
+        is_durable=is_durable_due(old=max(state.size, first - 1), size=final),
     )
     if checkpoint.size != final:
         raise ChainError(f"checkpoint of size {checkpoint.size}, entries end at {final}")
     # 4. Where it overlaps what is held, it is the same, byte for byte.
     overlap = min(final, state.size) + 1
-    held = read(batch.first, overlap) if overlap > batch.first else ()
+    held = read(first, overlap) if overlap > first else ()
     for mine, theirs in zip(held, entries, strict=False):
         if mine.raw != theirs.raw:
             raise _fork(state, entries, checkpoint=checkpoint, number=mine.header.number, read=read)
@@ -281,9 +341,7 @@ def verify_acknowledgement(
         return state
     # 3. It is not. Either we signed it, and have lost what we signed, or we never did.
     try:
-        verify_checkpoint(
-            note, log=state.log, ring=own, at=given.at, is_durable=False, is_live=False
-        )
+        verify_checkpoint(note, log=state.log, ring=own, at=None, is_durable=False, is_live=False)
     except PeerError as error:
         raise ForkError(
             f"`{partner.party}` vouches for a head of `{state.log.origin}` that we never signed",

@@ -143,7 +143,10 @@ def test_no_other_inclusion_proof_verifies():
         (good, {**given, "size": 0}),
         *((good, {**given, "index": other}) for other in range(size) if other != index),
         *((good, {**given, "size": other}) for other in (6, 8, 20, 2**40)),
-        *(((*good[:n], bytes([good[n][0] ^ 1]) + good[n][1:], *good[n + 1 :]), given) for n in range(4)),
+        *(
+            ((*good[:n], bytes([good[n][0] ^ 1]) + good[n][1:], *good[n + 1 :]), given)
+            for n in range(4)
+        ),
     ]
     for proof, arguments in bad:
         with pytest.raises(ProofError):
