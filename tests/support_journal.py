@@ -1,4 +1,4 @@
-"""Two parties with real keys from fixed seeds, and a way to make entries: for tests of the journal."""
+"""Parties with real keys from fixed seeds, and a way to make entries: for tests of the journal."""
 
 import random
 from collections.abc import Sequence

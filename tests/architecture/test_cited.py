@@ -6,7 +6,7 @@ from tests.architecture.project import ROOT
 
 CLAUSE = re.compile(r"\*\*([A-Z]{2,4}-[0-9]+)\*\*")
 CITATION = re.compile(r"\b([A-Z]{2,4}-[0-9]+)\b")
-FAULT = re.compile(r"\bFL-([0-9]+)\b|\bfl_([0-9]+)\b", re.IGNORECASE)
+FAULT = re.compile(r"\bFL-([0-9]+)\b|(?<![a-z0-9])fl_([0-9]+)(?![0-9])", re.IGNORECASE)
 
 FAULTS_COUNT = 48
 

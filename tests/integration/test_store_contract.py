@@ -121,7 +121,7 @@ def test_what_raises_has_not_happened(store):
     with store.transaction() as tx:
         say(tx)
         before = tx.log(JPN_KOR)
-    with pytest.raises(ZeroDivisionError), store.transaction() as tx:
+    with pytest.raises(ZeroDivisionError), store.transaction() as tx:  # noqa: PT012
         say(tx, count=3)
         say(tx, KOR_JPN)
         tx.put_value("card", b"x")
@@ -145,7 +145,7 @@ def test_what_raises_has_not_happened(store):
 def test_an_attempt_fails_alone(store):
     with store.transaction() as tx:
         say(tx)
-        with pytest.raises(ZeroDivisionError), tx.attempt():
+        with pytest.raises(ZeroDivisionError), tx.attempt():  # noqa: PT012
             say(tx, KOR_JPN, count=2)
             with tx.attempt():
                 say(tx, JPN_JPN)

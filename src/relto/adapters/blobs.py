@@ -33,7 +33,8 @@ class FileBlobs:
         """Use a directory, making it where it is missing; nobody else may look into it."""
         self._directory = directory
         self._parts = directory / "part"
-        self._parts.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._parts.mkdir(mode=0o700, exist_ok=True)
 
     def held(self, digest: Digest) -> int:
         """See `BlobStore.held`."""

@@ -5,7 +5,7 @@ straight to the driver's cursor, because building them anew for each call costs 
 itself (ADR-0013).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import (
@@ -166,6 +166,10 @@ class Statements:
             .order_by(ENTRY.c.position)
             .limit(bindparam("p_limit"))
         )
+        self._beside(compiled)
+
+    def _beside(self, compiled: Callable[[ClauseElement], Statement]) -> None:
+        """Compile the statements about what lies beside the entries."""
         self.put_bodies = compiled(
             ENTRY.update()
             .where(ENTRY.c.position == bindparam("p_position"))
