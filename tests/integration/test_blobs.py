@@ -97,7 +97,7 @@ def files(tmp_path):
 
 
 def test_files_lie_under_their_digest_for_their_owner_alone(files, tmp_path):
-    """FL-30: names are made from digests we computed, never from a partner's text."""
+    """Names are made from digests we computed, never from a partner's text."""
     put(files)
     (path,) = [it for it in (tmp_path / "blobs").rglob("*") if it.is_file()]
     assert path.relative_to(tmp_path / "blobs").as_posix() == f"{NAME[:2]}/{NAME}"

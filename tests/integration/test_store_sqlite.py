@@ -112,8 +112,8 @@ def test_fl_18_a_forked_child_cannot_write(store):
 
 
 @pytest.mark.parametrize("point", ["before commit", "after commit"])
-def test_fl_1_fl_2_a_kill_before_the_commit_leaves_nothing_and_after_it_everything(path, point):
-    """FL-1, FL-2, FL-4: durable or absent, nothing between."""
+def test_a_kill_before_the_commit_leaves_nothing_and_after_it_everything(path, point):
+    """Durable or absent, nothing between."""
     code = """
 import os, signal, sys
 from pathlib import Path
