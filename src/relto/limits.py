@@ -99,7 +99,7 @@ PLAN_ANSWERS_MAX: Final = 65_536
 SCENARIO_BYTES_MAX: Final = 262_144
 
 # Items in one release: with the findings of each, they still fit into one body.
-RELEASE_ITEMS_MAX: Final = 16
+RELEASE_ITEMS_MAX: Final = 8
 
 # Packages that travel inside one exchange; the rest goes by range, most urgent first.
 INLINE_BYTES_MAX: Final = 1_048_576

@@ -256,3 +256,4 @@ class Driver(Parcels):
         """
         with self._turn() as turn:
             self._snapshot(turn.tx)
+            self._logs.flush(turn.tx, is_forced=True)

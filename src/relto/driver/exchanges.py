@@ -15,8 +15,8 @@ from relto.codec import FORK, FRAME
 from relto.driver.faults import Hook, no_fault
 from relto.driver.laws import LawBook
 from relto.driver.loop import Engine, Turn
-from relto.errors import PeerError
-from relto.journal import ForkError, ProtocolError, WrongLogError
+from relto.errors import PeerError, ReltoError
+from relto.journal import ForkError, ProtocolError, RewoundError, WrongLogError
 from relto.limits import (
     INLINE_BYTES_MAX,
     LIST_ITEMS_MAX,
@@ -24,7 +24,7 @@ from relto.limits import (
     RESEND_SECONDS,
 )
 from relto.model import PROTOCOL_MAJOR, Batch, Frame, InlinePackage, Rejection
-from relto.node import PackageArrived, Received
+from relto.node import Alarm, PackageArrived, Received
 from relto.ports import Kept, World
 from relto.seal import digest as digest_of
 from relto.units import Digest, PartyCode
@@ -140,9 +140,9 @@ class Exchanges(Engine):
                 frame = self._decode(partner, data)
                 refused = frame.rejection
                 self._take(turn, partner, frame)
-            except ForkError as error:
+            except (ForkError, RewoundError) as error:
                 self._stop(turn, partner, error)
-                failure: PeerError | None = error
+                failure: ReltoError | None = error
             except PeerError as error:
                 failure = error
             else:
@@ -177,15 +177,15 @@ class Exchanges(Engine):
 
         A frame that breaks a rule changes nothing and does not disturb the others.
         """
-        failures: dict[int, PeerError] = {}
+        failures: dict[int, ReltoError] = {}
         with self._turn() as turn:
             for place, (partner, data) in enumerate(frames):
                 turn.inline = {}
                 try:
                     self._check_partner(turn, partner)
                     self._take(turn, partner, self._decode(partner, data))
-                except PeerError as error:
-                    if isinstance(error, ForkError):
+                except (PeerError, RewoundError) as error:
+                    if isinstance(error, ForkError | RewoundError):
                         self._stop(turn, partner, error)
                     failures[place] = error
             self._logs.write(turn.tx)
@@ -199,7 +199,7 @@ class Exchanges(Engine):
                 self._answered[partner] = (self._reach[partner], turn.now)
         return answers
 
-    def _answer(self, turn: Turn, partner: PartyCode, failure: PeerError | None) -> bytes:
+    def _answer(self, turn: Turn, partner: PartyCode, failure: ReltoError | None) -> bytes:
         if failure is None:
             return FRAME.encode(self._frame(turn, partner))
         mirror = self._logs.mirror(partner)
@@ -319,7 +319,23 @@ class Exchanges(Engine):
         if code:
             raise StoppedError(f"the link with `{partner}` is stopped")
 
-    def _stop(self, turn: Turn, partner: PartyCode, error: ForkError) -> None:
-        """Keep both signed heads, and let nothing more pass on this link; others go on (FL-19)."""
-        turn.tx.keep(Kept(kind=error.code, at=turn.now, content=FORK.encode(error.evidence)))
+    def _stop(self, turn: Turn, partner: PartyCode, error: ForkError | RewoundError) -> None:
+        """Let nothing more pass on this link, and keep the evidence; other links go on.
+
+        Source: docs/spec/exchange.md EX-38; FL-17, FL-19.
+        """
+        if isinstance(error, ForkError):
+            content = FORK.encode(error.evidence)
+            turn.tx.keep(Kept(kind=error.code, at=turn.now, content=content))
         turn.tx.put_value(_STOPPED + partner, error.code.encode())
+        turn.notices.append(Alarm(code=error.code, partner=partner, case=None, text=error.message))
+
+    def stopped(self, partner: PartyCode) -> str:
+        """Give the code of the error that stopped a link; empty while it runs."""
+        with self._world.store.transaction() as tx:
+            return (tx.value(_STOPPED + partner) or b"").decode()
+
+    def resume(self, partner: PartyCode) -> None:
+        """Let a stopped link run again, after its cause has been removed outside this program."""
+        with self._turn() as turn:
+            turn.tx.put_value(_STOPPED + partner, b"")

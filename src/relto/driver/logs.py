@@ -51,11 +51,13 @@ class Logs:
         self._pending: list[tuple[Entry, LogState]] = []
         self._grown: set[LogId] = set()
         self._unsaved: set[LogId] = set()
+        self._has_mirrored = False
 
     def load(self, tx: Transaction) -> None:
         """Read the states of all logs."""
         self._states = {state.log: state for state in tx.logs()}
         self._pending, self._grown, self._unsaved = [], set(), set()
+        self._has_mirrored = False
 
     def out(self, partner: PartyCode) -> LogState:
         """The log that this party writes to a partner."""
@@ -104,6 +106,7 @@ class Logs:
             self.write(tx)
             tx.append(verified.entries, state)
             self._unsaved.discard(state.log)
+            self._has_mirrored = True
         elif verified.checkpoint is not None:
             self._unsaved.add(state.log)
 
@@ -170,16 +173,20 @@ class Logs:
                 run = []
         self._pending = []
 
-    def flush(self, tx: Transaction) -> None:
-        """Write what is left and sign the heads of the own logs that have grown."""
+    def flush(self, tx: Transaction, *, is_forced: bool = False) -> None:
+        """Write what is left and sign the heads of the own logs that have grown.
+
+        An acknowledgement alone is no reason to write: it waits for the next transaction that does.
+
+        Args:
+            tx: The transaction, about to be committed.
+            is_forced: Write acknowledgements in any case.
+        """
         self.write(tx)
+        if not (self._grown or self._has_mirrored or is_forced):
+            return
         for log in sorted(self._grown):
             self._states[log] = sign_head(self._states[log], signer=self._signer)
         for log in sorted(self._grown | self._unsaved):
             tx.put_log(self._states[log])
-        self._grown, self._unsaved = set(), set()
-
-    @property
-    def is_dirty(self) -> bool:
-        """Something has to be written."""
-        return bool(self._pending or self._grown)
+        self._grown, self._unsaved, self._has_mirrored = set(), set(), False

@@ -208,16 +208,23 @@ class Engine:
         """Run one transaction; what it promises is kept only when the block has ended."""
         self._refresh()
         self._is_stale = True
-        with self._world.store.transaction() as tx:
-            self._tx = tx
-            self._fault("begin")
-            turn = Turn(tx, self.now())
-            yield turn
-            self._snapshot_if_due(turn)
-            self._logs.flush(tx)
-            self._fault("before-commit")
+        try:
+            with self._world.store.transaction() as tx:
+                self._tx = tx
+                self._fault("begin")
+                turn = Turn(tx, self.now())
+                try:
+                    yield turn
+                except (LocalError, PeerError):
+                    # Somebody broke a rule. Where nothing was folded, nothing is ahead of the disk.
+                    self._is_stale = bool(turn.facts)
+                    raise
+                self._snapshot_if_due(turn)
+                self._logs.flush(tx)
+                self._fault("before-commit")
+        finally:
+            self._tx = None
         self._is_stale = False
-        self._tx = None
         self._notices.extend(turn.notices)
         for digest in turn.drops:
             self._cabinet.destroy(digest)
@@ -228,18 +235,15 @@ class Engine:
         if not self._is_stale:
             return
         with self._world.store.transaction() as tx:
-            self._tx = tx
             self._logs.load(tx)
             snapshot = tx.snapshot(_SNAPSHOT)
-            node = Node.restore(
+            self._node = Node.restore(
                 self._facts(tx, after=0 if snapshot is None else snapshot.position),
                 fresh=self._fresh(),
                 counsel_of=self._counsel,
                 snapshot=None if snapshot is None else snapshot.content,
             )
-            self._node = node
             self._folded = 0
-        self._tx = None
         self._is_stale = False
 
     def _fresh(self) -> State:
@@ -268,14 +272,19 @@ class Engine:
     def _counsel(self, ref: LawRef) -> Counsel:
         """Give the counsel of an adopted law; its files are in the store."""
 
-        def files() -> Mapping[str, bytes]:
-            assert self._tx is not None
+        def read(tx: Transaction) -> Mapping[str, bytes]:
             found: dict[str, bytes] = {}
             for file in self._node.state.law_files:
-                content = self._tx.value(law_value(file.digest))
+                content = tx.value(law_value(file.digest))
                 assert content is not None
                 found[file.name] = content
             return found
+
+        def files() -> Mapping[str, bytes]:
+            if self._tx is not None:
+                return read(self._tx)
+            with self._world.store.transaction() as tx:
+                return read(tx)
 
         return self._laws.counsel(ref, files)
 
