@@ -33,7 +33,6 @@ from relto.cli.output import (
     unknown,
 )
 from relto.law import (
-    Comparison,
     Instrument,
     Law,
     LawFileError,
@@ -43,6 +42,7 @@ from relto.law import (
     compile_law,
     dues,
     schema,
+    suppose,
     timeline,
 )
 from relto.law import calendar as days
@@ -248,25 +248,8 @@ def what_if(
     name = f"what-if/{acts.name}"
     library = lawfiles.library_of({**files, name: lawfiles.read_file(acts)})
     as_known = _known(known, zone=zone)
-    found = _with_acts(library, name, as_known)
+    found = compare(*suppose(library, file=name, known=as_known))
     emit(found, as_json=as_json, render=lambda console: render_changes(console, found, library))
-
-
-def _with_acts(library: Library, name: str, known: Instant | None) -> Comparison:
-    own = [act for acts in library.acts.values() for act in acts if act.file == name]
-    plain = msgspec.structs.replace(
-        library,
-        acts={
-            id: tuple(act for act in acts if act.file != name) for id, acts in library.acts.items()
-        },
-        readings={
-            id: tuple(row for row in rows if row.file != name)
-            for id, rows in library.readings.items()
-        },
-    )
-    if known is not None:
-        own = [msgspec.structs.replace(act, known=min(act.known, known)) for act in own]
-    return compare(compile_law(plain, known=known), compile_law(plain, known=known, acts=own))
 
 
 @law_app.command("schema")

@@ -31,6 +31,7 @@ from relto.law.chronicle import (
     compare,
     dues,
     grounds,
+    suppose,
     timeline,
 )
 from relto.law.deadline import Deadline, Schedule
@@ -194,6 +195,7 @@ __all__ = [
     "grounds",
     "load_library",
     "schema",
+    "suppose",
     "timeline",
     "weakest",
 ]

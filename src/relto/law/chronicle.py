@@ -7,14 +7,14 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from enum import StrEnum
 
-import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 from whenever import Instant
 
 from relto.law.act import Act
 from relto.law.deadline import Deadline
 from relto.law.force import Instrument
-from relto.law.law import Difference, Law
+from relto.law.law import Difference, Law, compile_law
+from relto.law.library import Library
 from relto.law.life import Life, Remark
 from relto.law.span import Span, State
 from relto.model import Evidence, Ground
@@ -232,6 +232,49 @@ def compare(before: Law, after: Law) -> Comparison:
     return Comparison(acts=tuple(ordered), changes=tuple(changes))
 
 
+def suppose(library: Library, *, file: str, known: Instant | None) -> tuple[Law, Law]:
+    """Return the law without and with the acts and readings of one file.
+
+    The acts of that file count as known whatever their dates, so that a future can be tried out
+    on what was known on a past day.
+
+    Args:
+        library: The library with that file in it, checked as a whole.
+        file: The name under which the supposed acts were handed in.
+        known: As known then; `None` takes all there is.
+
+    Source: docs/spec/law.md LAW-58.
+    """
+    own = [act for acts in library.acts.values() for act in acts if act.file == file]
+    rows = [row for readings in library.readings.values() for row in readings if row.file == file]
+    if known is not None:
+        own = [structs.replace(act, known=min(act.known, known)) for act in own]
+        rows = [structs.replace(row, known=min(row.known, known)) for row in rows]
+    plain = structs.replace(
+        library,
+        acts={
+            id: tuple(act for act in acts if act.file != file) for id, acts in library.acts.items()
+        },
+        readings={
+            id: tuple(row for row in readings if row.file != file)
+            for id, readings in library.readings.items()
+        },
+    )
+    supposed = structs.replace(
+        plain,
+        readings={
+            id: tuple(
+                sorted(
+                    (*readings, *(row for row in rows if row.instrument == id)),
+                    key=lambda row: (row.known, row.id),
+                )
+            )
+            for id, readings in plain.readings.items()
+        },
+    )
+    return compile_law(plain, known=known), compile_law(supposed, known=known, acts=own)
+
+
 def _changes(id: InstrumentId, party: PartyCode, one: Life, two: Life) -> Iterator[Change]:
     cuts: list[Instant | None] = [None, *sorted({*one.starts, *two.starts})]
     for index, start in enumerate(cuts):
@@ -276,7 +319,7 @@ def grounds(value: object, path: str) -> Iterator[tuple[str, Ground]]:
         for index, item in enumerate(value):
             yield from grounds(item, f"{path}[{index + 1}]")
     elif isinstance(value, Struct):
-        for field in msgspec.structs.fields(value):
+        for field in structs.fields(value):
             own = field.name in ("ground", "terms")
             step = path if own else f"{path}.{field.name}".lstrip(".")
             yield from grounds(getattr(value, field.name), step)

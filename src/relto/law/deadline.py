@@ -13,13 +13,15 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
     Args:
         start: From when these terms count.
-        first_end: The day on which the first of them ends.
-        first_end_at: The instant of that end.
+        anchor: The day from which all of them are counted.
+        first_months: Months from there to the first end.
+        first_end_at: The instant of the first end.
         renewal_months: Length of each further term; `None` when there is no further one.
     """
 
     start: Instant
-    first_end: Date
+    anchor: Date
+    first_months: int
     first_end_at: Instant
     renewal_months: int | None
 
@@ -28,10 +30,9 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
         Source: docs/spec/law.md LAW-12, LAW-30.
         """
-        if index == 0:
-            return self.first_end
-        assert self.renewal_months is not None
-        return calendar.anniversary(self.first_end, months=index * self.renewal_months)
+        assert index == 0 or self.renewal_months is not None
+        months = self.first_months + index * (self.renewal_months or 0)
+        return calendar.anniversary(self.anchor, months=months)
 
     def end_at(self, index: int, *, days: DayRule) -> Instant:
         """Return the instant at which the term of that index ends.

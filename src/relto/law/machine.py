@@ -243,14 +243,16 @@ class _Machine:
         if rules.term.kind is TermKind.FIXED:
             assert rules.term.first_months is not None
             day = calendar.day_of(at, zone=rules.days.zone)
-            self._set_terms(at, calendar.anniversary(day, months=rules.term.first_months), None)
+            self._set_terms(at, day, rules.term.first_months, None)
         self._settle(at, cause, act)
 
-    def _set_terms(self, start: Instant, end: Date, end_at: Instant | None) -> None:
+    def _set_terms(self, start: Instant, anchor: Date, months: int, end_at: Instant | None) -> None:
         rules = self._instrument
+        end = calendar.anniversary(anchor, months=months)
         schedule = Schedule(
             start=start,
-            first_end=end,
+            anchor=anchor,
+            first_months=months,
             first_end_at=end_at
             or calendar.moment(end, rules.days.term_ends_at, zone=rules.days.zone),
             renewal_months=rules.term.renewal_months,
@@ -491,7 +493,7 @@ class _Machine:
         zone = self._instrument.days.zone
         text = f"extended by all parties until {shown(until, zone)}"
         if self._schedules:
-            self._set_terms(at, calendar.day_of(until, zone=zone), until)
+            self._set_terms(at, calendar.day_of(until, zone=zone), 0, until)
         for notice in self._notices.values():
             notice.ends_at = until
         self._remark(act, at, text)

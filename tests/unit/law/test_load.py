@@ -14,7 +14,13 @@ def library() -> Library:
 
 @pytest.mark.parametrize(
     "id",
-    ["jpn-kor-gsomia-2016", "jpn-kor-usa-warning-2023", "jpn-usa-2007", "kor-usa-1987", "tisa-2014"],
+    [
+        "jpn-kor-gsomia-2016",
+        "jpn-kor-usa-warning-2023",
+        "jpn-usa-2007",
+        "kor-usa-1987",
+        "tisa-2014",
+    ],
 )
 def test_the_packaged_library_holds_the_five_instruments(library: Library, id: str) -> None:
     assert InstrumentId(id) in library.instruments
