@@ -33,7 +33,6 @@ NOT_YET: dict[int, str] = {
     40: "its room is not built yet",
     41: "its room is not built yet",
     42: "its room is not built yet",
-    46: "its room is not built yet",
     48: "its room is not built yet",
 }
 

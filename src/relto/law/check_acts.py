@@ -15,6 +15,7 @@ from relto.law.act import ActKind
 from relto.law.decode import Finder, KeyPath
 from relto.law.draft import Draft
 from relto.law.files import ActsFile, ActTable, EventTable, ReadingTable
+from relto.law.force import NoticeDate
 from relto.units import DOTTED_PATTERN, ActId
 
 _HAS_TARGET: Final[Mapping[ActKind, frozenset[ActKind]]] = {
@@ -239,6 +240,23 @@ def _check_shape(act: Placed, draft: Draft) -> None:
         act.add("until", "ends before it begins", "mend the dates")
     if table.received is not None and table.received < act.at:
         act.add("received", "received before it was given", "mend the dates")
+    instrument = draft.instruments[table.instrument]
+    notice = instrument.notice
+    if table.kind is ActKind.NOTICE and notice is not None:
+        is_dated = table.received is not None or table.received_on is not None
+        if notice.counts_when is NoticeDate.RECEIVED and not is_dated:
+            act.add(
+                "received",
+                "the notice counts from its receipt, which is not given",
+                "give `received`, or `received_on`",
+            )
+        if len(instrument.parties) > 2:
+            act.add(
+                "kind",
+                f"a notice of one among {len(instrument.parties)} parties: "
+                "whether it ends the whole is not known",
+                "write an `end` by all, or a supersession by an instrument of those who stay",
+            )
     if table.received is not None and table.received_on is not None:
         act.add("received_on", "received twice", "keep one of the two")
     if table.effective is not None and table.effective_on is not None:

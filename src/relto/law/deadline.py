@@ -144,7 +144,7 @@ def next_deadline(
 
     Args:
         after: Now.
-        schedules: The terms of the life, oldest first.
+        schedules: The terms of the life, oldest first; the first began by then.
         instrument: Whose life it is.
         notice: The rule.
         days: The zone and hours that count.
@@ -153,10 +153,7 @@ def next_deadline(
     """
     if notice.count is not NoticeCount.BACK_FROM_TERM_END:
         return None
-    current = [schedule for schedule in schedules if schedule.start <= after]
-    if not current:
-        return None
-    schedule = current[-1]
+    schedule = [schedule for schedule in schedules if schedule.start <= after][-1]
     index = term_for(after, schedule, notice=notice, days=days)
     if index is None:
         return None

@@ -6,6 +6,7 @@ first, so an act that arrives at the very instant of an end is too late (LAW-50)
 """
 
 from itertools import pairwise
+from typing import assert_never
 
 from msgspec import Struct
 from whenever import Date, Instant
@@ -236,8 +237,7 @@ class _Machine:
         )
 
     def _enter(self, at: Instant, cause: str, act: Act | None) -> None:
-        if self._entered is not None:
-            return
+        assert self._entered is None
         rules = self._instrument
         self._entered = at
         if rules.term.kind is TermKind.FIXED:
@@ -300,6 +300,8 @@ class _Machine:
                 self._resume_operation(act, at)
             case ActKind.EXTENSION:
                 self._extend(act, at)
+            case _:
+                assert_never(act.kind)
 
     def _complete(self, act: Act, at: Instant) -> None:
         rules = self._instrument
@@ -310,6 +312,7 @@ class _Machine:
             self._remark(act, at, "signed by " + ", ".join(act.by))
             if not self._is_signed and self._signed >= parties:
                 self._is_signed = True
+            if self._is_signed and self._state is State.UNKNOWN:
                 self._move(at, State.SIGNED, "signed by all", act, act.ground.evidence)
         else:
             self._completed |= set(act.by)
@@ -326,7 +329,8 @@ class _Machine:
                 and self._completed >= parties
             )
         )
-        if is_complete and self._entered is None:
+        is_coming = any(item.what == "entry" for item in self._due)
+        if is_complete and self._entered is None and not is_coming:
             self._schedule_entry(act, at)
 
     def _schedule_entry(self, act: Act, at: Instant) -> None:
@@ -339,7 +343,6 @@ class _Machine:
             calendar.day_of(at, zone=rules.days.zone), months=rules.entry.first_of_month_after
         )
         when = calendar.day_start(day, zone=rules.days.zone)
-        self._due = [item for item in self._due if item.what != "entry"]
         self._due.append(_Due(at=when, what="entry", act=act, cause=cause))
 
     def _record_entry(self, act: Act, at: Instant) -> None:

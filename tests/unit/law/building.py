@@ -6,7 +6,7 @@ from datetime import date, datetime
 import tomlkit
 
 from relto.adapters.lawfiles import library_of
-from relto.law import Law, Library, Problem, compile_law
+from relto.law import Law, Library, Problem, Remark, compile_law
 from relto.law.errors import LawFileError
 from relto.units import InstrumentId
 
@@ -157,3 +157,8 @@ def states(law: Law, *, reading=None) -> list[tuple[str, str]]:
         ("" if span.start is None else span.start.format_iso(), str(span.state))
         for span in law.life(PACT, reading=reading).spans
     ]
+
+
+def remark(law: Law, id: str, *, reading=None) -> Remark:
+    """Return what one act did."""
+    return next(item for item in law.remarks(PACT, reading=reading) if item.act == id)
