@@ -3,6 +3,7 @@
 Real drivers, memory stores, seeded keys, packaged law.
 """
 
+import random
 from collections.abc import Mapping
 
 from whenever import Instant
@@ -19,7 +20,7 @@ from relto.model import (
     NodeCard,
     Precedence,
 )
-from relto.model.delegation import Delegation
+from relto.model.delegation import Delegation, Delegations
 from relto.node import (
     AdoptDelegations,
     Approve,
@@ -30,8 +31,8 @@ from relto.node import (
 )
 from relto.ports import World
 from relto.seal import digest
-from relto.sim.keys import SeededEntropy, SeededKeys
 from relto.sim.store import Disk, MemoryBlobs, MemoryStore
+from relto.sim.twins import SeededEntropy, TwinKeys, TwinSealer
 
 LAWS = LawBook()
 FILES: Mapping[str, bytes] = packaged_files()
@@ -56,7 +57,7 @@ class Site:
 
     def __init__(self, party: str, clock: Hand, *, is_exercise: bool = True) -> None:
         self.party = party
-        self.keys = SeededKeys(party)
+        self.keys = TwinKeys(random.Random(hash_of(party)))
         self.clock = clock
         self.disk = Disk()
         self.blobs = MemoryBlobs()
@@ -90,9 +91,9 @@ class Site:
             store=self.store,
             blobs=self.blobs,
             clock=self.clock,
-            entropy=SeededEntropy(hash_of(self.party) + self.starts),
+            entropy=SeededEntropy(random.Random(hash_of(self.party) + self.starts)),
             signer=self.keys,
-            sealer=self.keys,
+            sealer=TwinSealer(),
             opener=self.keys,
         )
         self.driver = Driver.create(
@@ -144,11 +145,15 @@ class Three:
             "recipients": ("KOR", "USA"),
             "instruments": ("jpn-kor-gsomia-2016", "jpn-usa-2007"),
             "topics": ("dprk", "prc"),
-            "level_max": "hi",
+            "up_to": "hi",
             "by": "the minister",
         }
+        one = Delegation(**{**base, **changes})
+        self.adopt_delegations(party, Delegations(holder=party, delegations=(one,)))
+
+    def adopt_delegations(self, party: str, delegations: Delegations, *, margin: int = 0) -> None:
         self[party].command(
-            AdoptDelegations(delegations=(Delegation(**{**base, **changes}),), by=ADMIN)
+            AdoptDelegations(delegations=delegations, margin_seconds=margin, by=ADMIN)
         )
 
     def hold(
@@ -238,3 +243,26 @@ def digest_card(signed: bytes) -> str:
     from relto.journal import verify_card
 
     return verify_card(signed, is_exercise=True).fingerprint
+
+
+class Crash(BaseException):
+    """The process ends here, without a chance to tidy up."""
+
+
+def crash_at(point: str, *, skip: int = 0) -> Hook:
+    """A hook that ends the process at a named place, the first time or later."""
+    left = [skip]
+
+    def hook(reached: str) -> None:
+        if reached == point:
+            if not left[0]:
+                raise Crash(point)
+            left[0] -= 1
+
+    return hook
+
+
+def row_counts(site: Site) -> dict[str, int]:
+    """How many entries each log of a site has."""
+    with site.store.transaction() as tx:
+        return {state.log.origin: state.size for state in tx.logs()}

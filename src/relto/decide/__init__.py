@@ -6,9 +6,7 @@ from tables, in microseconds; `tables_of` hands those tables to bulk engines. Ou
 """
 
 from relto.decide.delegation import (
-    Delegation,
     DelegationFileError,
-    Delegations,
     Handling,
     HandlingKind,
     handle,
@@ -26,6 +24,7 @@ from relto.decide.tables import (
     tables_of,
 )
 from relto.decide.view import LawView, LibraryView
+from relto.model.delegation import Delegation, Delegations
 
 __all__ = [
     "Conditions",

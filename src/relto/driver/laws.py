@@ -1,18 +1,21 @@
 """Adopted laws, compiled once per process: a pure cache, shared by all drivers that want to."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
-from msgspec.structs import replace
 from whenever import Instant
 
 from relto.decide import Planner
-from relto.law import Law, TopologyKind, compile_law, load_library
-from relto.model.case import Case, Consent
-from relto.model.finding import Decision, Finding, Outcome
+from relto.law import Law, compile_law, load_library
+from relto.model.case import Case
+from relto.model.finding import Decision
 from relto.model.message import Blocked, HopRef, LawRef
 from relto.node import Counsel, Way, Ways
-from relto.node.counsel import named
-from relto.units import InstrumentId, PartyCode
+from relto.routes import Blocked as RouteBlocked
+from relto.routes import Hop, Router
+
+# A request goes to the holder itself, or to one intermediary that passes it on.
+_HOPS_MAX: Final = 2
 
 
 class LawBook:
@@ -43,83 +46,24 @@ class LawBook:
 
 def _counsel(ref: LawRef, law: Law) -> Counsel:
     planner = Planner(law)
+    router = Router(planner)
 
     def decide(case: Case, at: Instant) -> Decision:
         return planner.decide(case, at=at)
 
     def ways(case: Case, at: Instant) -> Ways:
-        return _ways(counsel, case, at)
-
-    counsel = Counsel(ref=ref, law=law, decide=decide, ways=ways)
-    return counsel
-
-
-def _ways(counsel: Counsel, case: Case, at: Instant) -> Ways:
-    found: list[Way] = []
-    blocked: list[Blocked] = []
-    law = counsel.law
-    for considered in counsel.decide(case, at=at).considered:
-        if law.terms(considered.instrument).topology.kind is TopologyKind.INTERMEDIARY:
-            continue
-        if considered.outcome is not Outcome.DENY:
-            hop = HopRef(
-                source=case.holder, target=case.recipient, instrument=considered.instrument
-            )
-            found.append(Way(hops=(hop,)))
-        elif considered.reason is not None:
-            blocked.append(
-                Blocked(
-                    way=(case.holder, case.recipient),
-                    instrument=considered.instrument,
-                    finding=considered.reason,
-                )
-            )
-    for instrument in law.links(case.holder, case.recipient):
-        hub = law.terms(instrument).topology.intermediary
-        if hub is None or hub in {case.holder, case.recipient}:
-            continue
-        closed = _closed_leg(counsel, case, at, instrument=instrument, hub=hub)
-        if closed is not None:
-            blocked.append(
-                Blocked(
-                    way=(case.holder, hub, case.recipient), instrument=instrument, finding=closed
-                )
-            )
-            continue
-        hops = (
-            HopRef(source=case.holder, target=hub, instrument=instrument),
-            HopRef(source=hub, target=case.recipient, instrument=instrument),
+        found = router.routes(case, at=at, hops_most=_HOPS_MAX)
+        return Ways(
+            open=tuple(Way(hops=tuple(map(_hop, route.hops))) for route in found.routes),
+            blocked=tuple(map(_blocked, found.blocked)),
         )
-        found.append(Way(hops=hops))
-    return Ways(open=tuple(found), blocked=tuple(blocked))
+
+    return Counsel(ref=ref, law=law, decide=decide, ways=ways)
 
 
-def _closed_leg(
-    counsel: Counsel, case: Case, at: Instant, *, instrument: InstrumentId, hub: PartyCode
-) -> Finding | None:
-    """The first rule that closes one of the two legs through an intermediary.
+def _hop(hop: Hop) -> HopRef:
+    return HopRef(source=hop.sender, target=hop.recipient, instrument=hop.instrument)
 
-    `None` when both are open.
-    """
-    first = replace(case, recipient=hub, onward=case.recipient, assurance=None)
-    marked = counsel.markings(first, instrument, at=at)
-    consent = Consent(
-        originator=case.originator,
-        recipient=case.recipient,
-        topics=case.topics,
-        purposes=() if case.purpose is None else (case.purpose,),
-        given_at=at,
-    )
-    second = replace(
-        case,
-        holder=hub,
-        marked=marked[0] if marked else None,
-        provenance=instrument,
-        received_for=case.purpose,
-        consents=(consent,),
-    )
-    for leg in (first, second):
-        considered = named(counsel.decide(leg, at=at), instrument)
-        if considered is not None and considered.outcome is Outcome.DENY:
-            return considered.reason
-    return None
+
+def _blocked(one: RouteBlocked) -> Blocked:
+    return Blocked(way=one.parties, instrument=one.instrument, finding=one.finding)

@@ -1,34 +1,60 @@
-"""Delegations: a party's own standing authority to release without asking a superior."""
+"""Delegations as values: a party's own standing authority to release without asking a superior.
+
+What they mean is in `relto.decide.delegation`. A node journals them when they are adopted.
+"""
+
+from typing import Final
 
 from msgspec import Struct
 from whenever import Instant
 
-from relto.units import InstrumentId, LevelId, PartyCode, TopicId
+from relto.model.party import Form
+from relto.units import InstrumentId, LevelId, PartyCode, PurposeId, TopicId
+
+DELEGATIONS_FORMAT: Final = "relto.delegations/1"
 
 
-class Delegation(Struct, frozen=True, kw_only=True):
-    """A standing authority to release (a delegation of disclosure authority).
-
-    Every condition narrows; the law is asked first, so a delegation never makes lawful what is not.
+class Delegation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A standing decision to release without an officer.
 
     Args:
-        id: Its name in the party's own file; release entries cite it.
-        recipients: To whom; empty means nobody.
-        instruments: Under which instruments; empty means nothing.
-        topics: Subtrees covered; every topic of an item must lie in one of them.
-        level_max: The highest level of the party's own scheme.
-        own_only: Only items that the party made itself.
-        starts_at: From then; `None` for always.
-        ends_at: Until then, half-open; `None` for open.
-        by: The authority that delegated, in words.
+        id: Named in the journal with each release under it.
+        recipients: To whom.
+        instruments: Under which.
+        topics: About what: topics or subtrees.
+        up_to: The highest level, in the holder's own scheme.
+        forms: In which form; empty means any that the instrument allows.
+        purposes: For what: purposes or subtrees; empty means any that the instrument allows.
+        is_for_received: Whether it also covers items that the holder did not make.
+        valid_from: From when; `None` from the beginning.
+        valid_until: Until when, half-open; `None` until taken back.
+        by: The office that gave it.
     """
 
     id: str
     recipients: tuple[PartyCode, ...]
     instruments: tuple[InstrumentId, ...]
     topics: tuple[TopicId, ...]
-    level_max: LevelId
-    own_only: bool = True
-    starts_at: Instant | None = None
-    ends_at: Instant | None = None
+    up_to: LevelId
+    forms: tuple[Form, ...] = ()
+    purposes: tuple[PurposeId, ...] = ()
+    is_for_received: bool = False
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
     by: str
+
+
+class Delegations(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All delegations of one holder.
+
+    Args:
+        format: `relto.delegations/1`.
+        holder: Whose.
+        two_persons_from: The level from which two officers are needed; `None` for never.
+        delegations: In the file's order; the first that covers a case is named.
+    """
+
+    format: str = DELEGATIONS_FORMAT
+    holder: PartyCode
+    two_persons_from: LevelId | None = None
+    delegations: tuple[Delegation, ...] = ()

@@ -16,7 +16,7 @@ from msgspec import Struct
 from whenever import Instant
 
 from relto.model.case import Consent, Holding, Request
-from relto.model.delegation import Delegation
+from relto.model.delegation import Delegations
 from relto.model.entry import PartyKeys
 from relto.model.finding import Considered, Finding, Obligation
 from relto.model.label import Label
@@ -25,7 +25,6 @@ from relto.units import (
     Digest,
     HoldingId,
     InstrumentId,
-    LevelId,
     OfficerRole,
     PartyCode,
     PurposeId,
@@ -415,14 +414,11 @@ class DelegationsAdopted(MessageBase, frozen=True, kw_only=True, tag="delegation
 
     Args:
         delegations: All of them; what is not listed has ended.
-        two_persons_from: A level of the party's own scheme from which two officers must approve;
-            `None` for never.
         margin_seconds: A release also needs to be lawful this long ahead (FL-34).
         by: Who adopted them.
     """
 
-    delegations: tuple[Delegation, ...]
-    two_persons_from: LevelId | None = None
+    delegations: Delegations
     margin_seconds: int = 0
     by: OfficerRole
 

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 from whenever import Instant, TimeDelta
 
+from relto.decide import HandlingKind, handle
 from relto.exchange import CaseFile, CaseState, Role
 from relto.limits import RELEASE_ITEMS_MAX
 from relto.model.case import Case, Consent, Request
-from relto.model.delegation import Delegation
 from relto.model.finding import Considered, Decision, Outcome, Rule
 from relto.model.label import Label
 from relto.model.message import RefusalCode
@@ -141,7 +142,7 @@ def assess(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) -> A
     ]
     if not viable:
         return No(code=RefusalCode.NOT_LAWFUL, considered=reasons(cleared[0][1], instrument))
-    return _sort_out(state, counsel, file, viable, now=now)
+    return _sort_out(state, counsel, file, viable)
 
 
 def case_for(
@@ -177,12 +178,13 @@ def needed_officers(state: State, counsel: Counsel, stock: Sequence[Stock]) -> i
 
     Two from the configured level on, or if it cannot be placed.
     """
-    if state.two_persons_from is None:
+    from_level = None if state.delegations is None else state.delegations.two_persons_from
+    if from_level is None:
         return 1
     ladder = counsel.ladder(state.party)
-    if state.two_persons_from not in ladder:
+    if from_level not in ladder:
         return 2
-    bound = ladder.index(state.two_persons_from)
+    bound = ladder.index(from_level)
     for one in stock:
         rank = counsel.rank(one.marked or one.holding.label, party=state.party)
         if rank is None or rank >= bound:
@@ -268,9 +270,7 @@ def _decide(
     return decision
 
 
-def _sort_out(
-    state: State, counsel: Counsel, file: CaseFile, viable: list[Cleared], *, now: Instant
-) -> Assessment:
+def _sort_out(state: State, counsel: Counsel, file: CaseFile, viable: list[Cleared]) -> Assessment:
     """Tell what goes at once, what waits, and what nobody here can answer."""
     stock = tuple(one.stock for one in viable)
     needs = needed_officers(state, counsel, stock)
@@ -285,9 +285,9 @@ def _sort_out(
     if first is not None and is_approved:
         return Go(items=tuple(ready), instrument=first)
     if first is not None and needs == 1:
-        delegation = _delegation(state, counsel, file, ready, now=now)
+        delegation = _delegation(state, counsel, file, ready)
         if delegation is not None:
-            return Go(items=tuple(ready), instrument=first, delegation=delegation.id)
+            return Go(items=tuple(ready), instrument=first, delegation=delegation)
     best = viable[0]
     open_asks = asks(best.considered) - _OFFICER_ANSWERS
     if Rule.ASSURANCE in open_asks:
@@ -317,32 +317,20 @@ def _why(open_asks: frozenset[Rule], all_asks: frozenset[Rule], *, needs: int) -
     return "no delegation covers it"
 
 
-def _delegation(
-    state: State, counsel: Counsel, file: CaseFile, items: list[Cleared], *, now: Instant
-) -> Delegation | None:
-    """Find the standing authority that covers every item; the first in the party's own order."""
-    ladder = counsel.ladder(state.party)
-    for one in state.delegations:
-        if one.starts_at is not None and now < one.starts_at:
-            continue
-        if one.ends_at is not None and now >= one.ends_at:
-            continue
-        if recipient_of(file) not in one.recipients or one.level_max not in ladder:
-            continue
-        top = ladder.index(one.level_max)
-        if all(_covered(state, counsel, one, item, top=top) for item in items):
-            return one
-    return None
-
-
-def _covered(state: State, counsel: Counsel, one: Delegation, item: Cleared, *, top: int) -> bool:
-    """Tell whether a delegation covers an item in every respect."""
-    holding = item.stock.holding
-    rank = counsel.rank(item.stock.marked or holding.label, party=state.party)
-    return (
-        item.considered.instrument in one.instruments
-        and rank is not None
-        and rank <= top
-        and (not one.own_only or holding.originator == state.party)
-        and all(any(covers(root, topic) for root in one.topics) for topic in holding.topics)
-    )
+def _delegation(state: State, counsel: Counsel, file: CaseFile, items: list[Cleared]) -> str | None:
+    """Find the standing authority that covers every item; `None` when an officer has to decide."""
+    request = file.request
+    assert request is not None
+    named_by: list[str] = []
+    for item in items:
+        case = case_for(state, file, request, item.stock, consents=consents_of(file))
+        decision = replace(
+            item.decision,
+            outcome=item.considered.outcome,
+            instrument=item.considered.instrument,
+        )
+        handling = handle(state.delegations, decision, case, library=counsel.law.library)
+        if handling.kind is not HandlingKind.RELEASE or handling.delegation is None:
+            return None
+        named_by.append(handling.delegation)
+    return named_by[0]

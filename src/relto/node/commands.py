@@ -347,18 +347,18 @@ def adopt_delegations(
     state: State, counsel: Counsel | None, cmd: AdoptDelegations
 ) -> tuple[Effect, ...]:
     """Adopt the party's standing authorities (EX-32)."""
+    adopted = cmd.delegations
+    if adopted.holder != state.party:
+        raise UnknownWordError(f"delegations of `{adopted.holder}`, this is `{state.party}`")
     if counsel is not None:
         ladder = counsel.ladder(state.party)
-        for level in (cmd.two_persons_from, *(one.level_max for one in cmd.delegations)):
+        for level in (adopted.two_persons_from, *(one.up_to for one in adopted.delegations)):
             if level is not None and level not in ladder:
                 raise UnknownWordError(f"unknown level `{level}`")
-    adopted = DelegationsAdopted(
-        delegations=cmd.delegations,
-        two_persons_from=cmd.two_persons_from,
-        margin_seconds=max(cmd.margin_seconds, 0),
-        by=cmd.by.role,
+    message = DelegationsAdopted(
+        delegations=adopted, margin_seconds=max(cmd.margin_seconds, 0), by=cmd.by.role
     )
-    return (Append(target=state.party, case=None, message=adopted),)
+    return (Append(target=state.party, case=None, message=message),)
 
 
 def set_clock(state: State, cmd: SetClock, *, now: Instant) -> tuple[Effect, ...]:

@@ -94,7 +94,6 @@ def _fold_own(state: State, fact: Fact) -> None:
             state.law, state.law_files = adopted.law, adopted.files
         case DelegationsAdopted() as adopted:
             state.delegations = adopted.delegations
-            state.two_persons_from = adopted.two_persons_from
             state.margin_seconds = adopted.margin_seconds
         case ClockSet() as clock:
             state.clock_offset_seconds = clock.offset_seconds

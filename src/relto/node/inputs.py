@@ -11,7 +11,7 @@ from whenever import Instant
 
 from relto.exchange import Fact
 from relto.model.case import Assurance, Holding
-from relto.model.delegation import Delegation
+from relto.model.delegation import Delegations
 from relto.model.entry import PartyKeys
 from relto.model.label import Label
 from relto.model.message import FileRef, LawRef, PackageRef, Proof
@@ -20,7 +20,6 @@ from relto.units import (
     CaseId,
     Digest,
     HoldingId,
-    LevelId,
     OfficerRole,
     PartyCode,
     PurposeId,
@@ -124,8 +123,7 @@ class AdoptLaw(Struct, frozen=True, kw_only=True):
 class AdoptDelegations(Struct, frozen=True, kw_only=True):
     """Adopt the party's standing authorities; replaces all earlier ones."""
 
-    delegations: tuple[Delegation, ...]
-    two_persons_from: LevelId | None = None
+    delegations: Delegations
     margin_seconds: int = 0
     by: By
 

@@ -18,12 +18,12 @@ from relto.custody import RegisterLine
 from relto.exchange import CaseFile
 from relto.journal import KeyRing
 from relto.model.case import Holding
-from relto.model.delegation import Delegation
+from relto.model.delegation import Delegations
 from relto.model.label import Label
 from relto.model.message import FileRef, LawRef, Quarantined
 from relto.model.party import PRECEDENCE_ORDER, Precedence
 from relto.seal import digest
-from relto.units import CaseId, Digest, HoldingId, LevelId, PartyCode
+from relto.units import CaseId, Digest, HoldingId, PartyCode
 
 STATE_VERSION: Final = 1
 
@@ -103,8 +103,8 @@ class State(Struct, kw_only=True):
         heads: Per log (`JPN/KOR`), how far it has been folded.
         law: The law adopted; `None` before the first adoption, and then nothing is released.
         law_files: The adopted files.
-        delegations: Standing authorities.
-        two_persons_from: From this level of the own scheme two officers approve; `None` for never.
+        delegations: Standing authorities, and from which level two officers approve; `None` when
+            there are none.
         margin_seconds: A release also has to be lawful this long ahead.
         peers: Pinned partners.
         stock: Holdings by the party's own id.
@@ -124,8 +124,7 @@ class State(Struct, kw_only=True):
     heads: dict[str, Head] = field(default_factory=dict)
     law: LawRef | None = None
     law_files: tuple[FileRef, ...] = ()
-    delegations: tuple[Delegation, ...] = ()
-    two_persons_from: LevelId | None = None
+    delegations: Delegations | None = None
     margin_seconds: int = 0
     peers: dict[PartyCode, Peer] = field(default_factory=dict)
     stock: dict[HoldingId, Stock] = field(default_factory=dict)

@@ -1,0 +1,539 @@
+"""Faults and bad inputs between drivers: nothing is lost, doubled, or released unlawfully."""
+
+import pytest
+from msgspec.structs import replace
+from whenever import Instant
+
+from relto.codec import FRAME
+from relto.driver import NoSuchPackageError, RefusedFrameError, UnpinnedPartnerError
+from relto.journal import ClockError, Draft
+from relto.model import LogId
+from relto.model.message import RefusalCode
+from relto.node import (
+    AskConsent,
+    By,
+    ConsentMissingError,
+    Destroy,
+    Recall,
+    SameOfficerError,
+)
+from relto.ports import StoreFullError
+from tests.sim.test_hand_delivery import BEFORE_SUSPENSION, LAPSE
+from tests.support_node import (
+    ADMIN,
+    OCTOBER,
+    Crash,
+    Three,
+    crash_at,
+    row_counts,
+)
+
+LAST_SECOND = Instant.parse_iso("2019-11-22T15:00:59Z")
+LARGE = bytes(range(256)) * 1_024
+
+
+@pytest.fixture
+def three() -> Three:
+    made = Three(parties=("JPN", "KOR"))
+    made.hold("JPN", "launch-1")
+    return made
+
+
+def pending_frame(three: Three, source: str = "KOR", target: str = "JPN") -> bytes:
+    frame = three[source].next_batch(target)
+    assert frame is not None
+    return frame
+
+
+# ---------------------------------------------------------------- crashes
+
+
+def test_fl_1_a_sender_that_dies_before_its_commit_has_said_nothing(three: Three) -> None:
+    site = three.sites["KOR"]
+    site.start(fault=crash_at("before-commit"))
+    with pytest.raises(Crash):
+        three.ask("c-1")
+    site.start()
+    assert three.state("KOR", "c-1") == "none"
+    assert three["KOR"].pending() == ()
+
+
+def test_fl_2_a_sender_that_dies_after_its_commit_sends_the_same_bytes(three: Three) -> None:
+    site = three.sites["KOR"]
+    three.ask("c-1")
+    first = FRAME.decode(pending_frame(three))
+    site.start(fault=crash_at("before-send"))
+    with pytest.raises(Crash):
+        three["KOR"].next_batch("JPN")
+    site.start()
+    again = FRAME.decode(pending_frame(three))
+    assert again.batch.entries == first.batch.entries
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+
+
+def test_fl_3_a_lost_answer_is_given_again_and_nothing_is_doubled(three: Three) -> None:
+    three.ask("c-1")
+    frame = pending_frame(three)
+    first = FRAME.decode(three["JPN"].handle_exchange("KOR", frame))
+    again = FRAME.decode(three["JPN"].handle_exchange("KOR", frame))
+    assert again.batch.entries == first.batch.entries
+    assert again.acknowledgement == first.acknowledgement
+    three["KOR"].receive_reply("JPN", FRAME.encode(again))
+    three.settle()
+    assert row_counts(three.sites["JPN"])["relto/JPN/KOR"] == 1
+    assert three.state("JPN", "c-1") == "receipted"
+
+
+@pytest.mark.parametrize(
+    "point", ["begin", "after-verify", "after-mirror", "after-seal", "after-append"]
+)
+def test_fl_4_a_receiver_that_dies_before_its_commit_has_taken_nothing(
+    three: Three, point: str
+) -> None:
+    site = three.sites["JPN"]
+    three.ask("c-1")
+    frame = pending_frame(three)
+    site.start(fault=crash_at(point))
+    before = row_counts(site)
+    with pytest.raises(Crash):
+        three["JPN"].handle_exchange("KOR", frame)
+    site.start()
+    assert row_counts(site) == before
+    three["KOR"].receive_reply("JPN", three["JPN"].handle_exchange("KOR", frame))
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+    assert row_counts(site)["relto/KOR/JPN"] == 2
+
+
+def test_fl_5_a_receiver_that_dies_after_its_commit_answers_with_the_same_acknowledgement(
+    three: Three,
+) -> None:
+    site = three.sites["JPN"]
+    three.ask("c-1")
+    frame = pending_frame(three)
+    site.start(fault=crash_at("after-commit"))
+    with pytest.raises(Crash):
+        three["JPN"].handle_exchange("KOR", frame)
+    stored = site.disk.states[LogId(source="KOR", target="JPN")].acknowledgement
+    assert stored
+    site.start()
+    answer = FRAME.decode(three["JPN"].handle_exchange("KOR", frame))
+    assert answer.acknowledgement == stored
+    assert row_counts(site)["relto/KOR/JPN"] == 1
+
+
+def test_fl_6_what_was_stored_but_not_dealt_with_is_dealt_with_after_the_restart() -> None:
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1", content=LARGE)
+    three.ask("c-1")
+    three.settle()
+    (parcel,) = three["KOR"].wanted("JPN")
+    site = three.sites["KOR"]
+    site.start(fault=crash_at("after-blob"))
+    piece = three["JPN"].read_package("KOR", parcel.digest, offset=0, size=parcel.size_bytes)
+    with pytest.raises(Crash):
+        three["KOR"].write_package("JPN", parcel.digest, offset=0, piece=piece)
+    site.start()
+    assert three.state("KOR", "c-1") == "arrived"
+    three["KOR"].tick()
+    assert three.state("KOR", "c-1") == "receipted"
+
+
+# ---------------------------------------------------------------- repeats and conflicts
+
+
+def test_fl_7_a_frame_that_comes_twice_changes_nothing(three: Three) -> None:
+    three.ask("c-1")
+    frame = pending_frame(three)
+    three["JPN"].handle_exchange("KOR", frame)
+    counts = row_counts(three.sites["JPN"])
+    state = three["JPN"].node.state.digest()
+    three["JPN"].handle_exchange("KOR", frame)
+    assert row_counts(three.sites["JPN"]) == counts
+    assert three["JPN"].node.state.digest() == state
+
+
+def say(three: Three, source: str, target: str, draft: Draft) -> None:
+    """Let a lying node append whatever it likes."""
+    driver = three[source]
+    with driver._turn() as turn:
+        entry = driver._logs.append(target, draft, now=turn.now)
+        driver._fold(turn, entry)
+
+
+def test_fl_8_a_case_id_with_other_bytes_is_refused_and_both_are_kept(three: Three) -> None:
+    three.ask("c-1")
+    three.settle()
+    story = three["KOR"].story("c-1")
+    request = next(fact.message for fact in story.facts if fact.kind == "request")
+    other = replace(request, request=replace(request.request, about="something else"))
+    from relto.codec.message import encode_message
+
+    parts = (("message", encode_message(other)),)
+    say(three, "KOR", "JPN", Draft(kind="request", case="c-1", parts=parts))
+    three.settle()
+    case, note = three["JPN"].node.state.quarantine[-1]
+    assert (case, note.code) == ("c-1", RefusalCode.ID_CONFLICT)
+    kinds = [fact.kind for fact in three["JPN"].story("c-1").facts]
+    assert kinds.count("request") == 2
+    assert three.state("JPN", "c-1") == "receipted"
+
+
+def test_fl_25_a_request_repeated_years_later_is_counted_and_answered_by_what_stands(
+    three: Three,
+) -> None:
+    three.ask("c-1")
+    three.settle()
+    story = three["KOR"].story("c-1")
+    request = next(fact.message for fact in story.facts if fact.kind == "request")
+    from relto.codec.message import encode_message
+
+    three.clock.at = three.clock.at.add(hours=24 * 365)
+    parts = (("message", encode_message(request)),)
+    say(three, "KOR", "JPN", Draft(kind="request", case="c-1", parts=parts))
+    three.settle()
+    assert three["JPN"].node.state.repeats == 1
+    assert row_counts(three.sites["JPN"])["relto/JPN/KOR"] == 1
+
+
+def test_fl_9_a_gap_is_refused_and_healed_by_sending_from_where_the_partner_stands(
+    three: Three,
+) -> None:
+    three.ask("c-1")
+    three.settle()
+    backup = three.sites["JPN"].disk.copy()
+    three.ask("c-2")
+    three.settle()
+    three.sites["JPN"].store.crash()
+    three.sites["JPN"].disk = backup
+    three.sites["JPN"].start()
+    three.ask("c-3")
+    frame = pending_frame(three)
+    answer = three["JPN"].handle_exchange("KOR", frame)
+    assert FRAME.decode(answer).rejection.code in {"world.rewound", "peer.gap"}
+
+
+def test_fl_10_a_request_whose_time_is_over_is_refused(three: Three) -> None:
+    three.ask("c-1", expires_at=OCTOBER.add(minutes=5))
+    three.clock.at = OCTOBER.add(minutes=5)
+    three.settle()
+    assert three["KOR"].story("c-1").file.refused.code is RefusalCode.EXPIRED_MESSAGE
+
+
+def test_fl_10_a_case_that_waits_too_long_for_an_officer_is_refused_when_its_time_is_over() -> None:
+    three = Three(parties=("JPN", "KOR"), delegated=False)
+    three.hold("JPN", "launch-1")
+    three.ask("c-1", expires_at=OCTOBER.add(minutes=5))
+    three.settle()
+    assert three.state("JPN", "c-1") == "queued"
+    assert three["JPN"].next_deadline() == OCTOBER.add(minutes=5)
+    three.clock.at = OCTOBER.add(minutes=5)
+    three["JPN"].tick()
+    three.settle()
+    assert three["KOR"].story("c-1").file.refused.code is RefusalCode.EXPIRED_MESSAGE
+
+
+# ---------------------------------------------------------------- time
+
+
+def test_fl_13_a_frame_from_the_future_is_refused_as_a_whole(three: Three) -> None:
+    three.clock.at = OCTOBER.add(hours=1)
+    three.ask("c-1")
+    frame = pending_frame(three)
+    three.clock.at = OCTOBER
+    answer = FRAME.decode(three["JPN"].handle_exchange("KOR", frame))
+    assert answer.rejection.code == "peer.clock_skew"
+    assert three.state("JPN", "c-1") == "none"
+
+
+def test_fl_13_a_clock_that_goes_back_stops_the_pen_and_not_the_law(three: Three) -> None:
+    three.clock.at = OCTOBER.subtract(seconds=5)
+    with pytest.raises(ClockError):
+        three.ask("c-1")
+    three.clock.at = OCTOBER
+    three.ask("c-1")
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+
+
+def test_fl_13_a_release_dated_before_its_request_is_quarantined(three: Three) -> None:
+    other = Three(parties=("JPN", "KOR"))
+    other.hold("JPN", "launch-1")
+    slow = other.sites["JPN"]
+    slow.clock = type(other.clock)(OCTOBER.add(minutes=1))
+    slow.start()
+    other.clock.at = OCTOBER.add(minutes=6, seconds=1)
+    other.ask("c-1")
+    frame = FRAME.decode(pending_frame(other))
+    assert frame.batch is not None
+    answer = FRAME.decode(other["JPN"].handle_exchange("KOR", FRAME.encode(frame)))
+    assert answer.rejection.code == "peer.clock_skew"
+
+
+def test_fl_14_a_full_disk_refuses_new_things_and_recovers_without_repair(three: Three) -> None:
+    three.ask("c-1")
+    frame = pending_frame(three)
+    full = [True]
+
+    def hook(point: str) -> None:
+        if point == "store.commit" and full[0]:
+            raise StoreFullError("no room")
+
+    full[0] = False
+    three.sites["JPN"].start(store_hook=hook)
+    full[0] = True
+    with pytest.raises(StoreFullError):
+        three["JPN"].handle_exchange("KOR", frame)
+    full[0] = False
+    three["KOR"].receive_reply("JPN", three["JPN"].handle_exchange("KOR", frame))
+    three.settle()
+    assert three.state("JPN", "c-1") == "receipted"
+
+
+# ---------------------------------------------------------------- the law
+
+
+def test_fl_34_the_last_instant_permits_and_the_end_denies() -> None:
+    for at, state in ((LAST_SECOND, "receipted"), (LAPSE, "refused")):
+        three = Three(parties=("JPN", "KOR"), known=BEFORE_SUSPENSION)
+        three.hold("JPN", "launch-1")
+        three.clock.at = at
+        three.ask("c-1", is_forced=True)
+        three.settle()
+        assert three.state("KOR", "c-1") == state, at
+
+
+def test_fl_34_a_margin_ahead_of_the_end_denies_before_it() -> None:
+    three = Three(parties=("JPN", "KOR"), known=BEFORE_SUSPENSION)
+    three.hold("JPN", "launch-1")
+    delegations = three["JPN"].node.state.delegations
+    three.adopt_delegations("JPN", delegations, margin=300)
+    three.clock.at = LAPSE.subtract(seconds=299)
+    three.ask("c-1")
+    three.settle()
+    assert three.state("KOR", "c-1") == "refused"
+
+
+def test_fl_35_a_release_journaled_before_the_end_may_still_arrive() -> None:
+    three = Three(parties=("JPN", "KOR"), known=BEFORE_SUSPENSION)
+    three.hold("JPN", "launch-1")
+    three.clock.at = LAST_SECOND
+    three.ask("c-1")
+    answer = three["JPN"].handle_exchange("KOR", pending_frame(three))
+    three.clock.at = LAPSE.add(hours=1)
+    three["KOR"].receive_reply("JPN", answer)
+    three.settle()
+    assert three.state("JPN", "c-1") == three.state("KOR", "c-1") == "receipted"
+
+
+def test_fl_36_a_transfer_by_range_that_meets_the_end_is_aborted_on_both_sides() -> None:
+    three = Three(parties=("JPN", "KOR"), known=BEFORE_SUSPENSION)
+    three.hold("JPN", "launch-1", content=LARGE)
+    three.clock.at = LAST_SECOND
+    three.ask("c-1")
+    three.settle()
+    (parcel,) = three["KOR"].wanted("JPN")
+    half = three["JPN"].read_package("KOR", parcel.digest, offset=0, size=100_000)
+    three["KOR"].write_package("JPN", parcel.digest, offset=0, piece=half)
+    three.clock.at = LAPSE
+    with pytest.raises(NoSuchPackageError):
+        three["JPN"].read_package("KOR", parcel.digest, offset=100_000, size=100_000)
+    three.settle()
+    assert three.state("JPN", "c-1") == three.state("KOR", "c-1") == "aborted"
+    assert three["KOR"].wanted("JPN") == ()
+    assert three["KOR"].received_bytes("JPN", parcel.digest) == 0
+    assert not three.sites["JPN"].blobs.is_complete(parcel.digest)
+
+
+def test_fl_36_the_holder_aborts_by_itself_when_nobody_asks() -> None:
+    three = Three(parties=("JPN", "KOR"), known=BEFORE_SUSPENSION)
+    three.hold("JPN", "launch-1", content=LARGE)
+    three.clock.at = LAST_SECOND
+    three.ask("c-1")
+    three.settle()
+    three.clock.at = LAPSE
+    three["JPN"].tick()
+    three.settle()
+    assert three.state("JPN", "c-1") == three.state("KOR", "c-1") == "aborted"
+
+
+def test_fl_37_what_arrived_whole_before_the_end_may_be_opened_after_it() -> None:
+    three = Three(parties=("JPN", "KOR"), known=BEFORE_SUSPENSION)
+    three.hold("JPN", "launch-1", content=LARGE)
+    three.clock.at = LAST_SECOND
+    three.ask("c-1")
+    three.settle()
+    (parcel,) = three["KOR"].wanted("JPN")
+    whole = three["JPN"].read_package("KOR", parcel.digest, offset=0, size=parcel.size_bytes)
+    three.sites["KOR"].start(fault=crash_at("after-blob"))
+    with pytest.raises(Crash):
+        three["KOR"].write_package("JPN", parcel.digest, offset=0, piece=whole)
+    three.clock.at = LAPSE
+    three.sites["KOR"].start().tick()
+    assert three.state("KOR", "c-1") == "receipted"
+    line = next(iter(three["KOR"].node.state.register.values()))
+    from relto.custody import owed
+
+    assert "return-or-destroy" in {duty.kind.value for duty in owed(line)}
+
+
+def test_fl_38_whichever_is_journaled_first_decides_between_a_new_law_and_a_request() -> None:
+    for law_first in (True, False):
+        three = Three(parties=("JPN", "KOR"))
+        three.hold("JPN", "launch-1")
+        three.clock.at = LAPSE
+        three.ask("c-1")
+        frame = pending_frame(three)
+        if law_first:
+            three.adopt("JPN", known=BEFORE_SUSPENSION)
+        answer = three["JPN"].handle_exchange("KOR", frame)
+        if not law_first:
+            three.adopt("JPN", known=BEFORE_SUSPENSION)
+        three["KOR"].receive_reply("JPN", answer)
+        three.settle()
+        assert three.state("JPN", "c-1") == ("refused" if law_first else "receipted")
+
+
+def test_fl_27_the_receiver_quarantines_what_its_own_law_does_not_allow() -> None:
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.adopt("KOR", known=BEFORE_SUSPENSION)
+    three.clock.at = LAPSE
+    three.ask("c-1", is_forced=True)
+    three.settle()
+    assert three.state("KOR", "c-1") == three.state("JPN", "c-1") == "quarantined"
+    assert not three["KOR"].node.state.stock
+    assert not three["KOR"].node.state.register
+    assert three["JPN"].story("c-1").file.refused.code is RefusalCode.NOT_LAWFUL
+
+
+def test_fl_27_a_level_without_equivalent_is_refused_and_says_nothing_about_the_item() -> None:
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1", level="kimitsu")
+    three.ask("c-1")
+    three.settle()
+    refused = three["KOR"].story("c-1").file.refused
+    assert refused.code is RefusalCode.NOT_LAWFUL
+    for considered in refused.considered:
+        for finding in considered.findings:
+            assert "kimitsu" not in finding.fact
+            if finding.rule.value == "level":
+                assert finding.fact == ""
+
+
+# ---------------------------------------------------------------- liars
+
+
+def test_fl_42_a_poisonous_message_is_set_aside_and_the_queue_goes_on(three: Three) -> None:
+    say(three, "KOR", "JPN", Draft(kind="request", case="c-0", parts=(("message", b"{}"),)))
+    say(three, "KOR", "JPN", Draft(kind="no-such-kind", case="c-0", parts=(("message", b""),)))
+    say(three, "KOR", "JPN", Draft(kind="law-adopted", parts=(("message", b"{}"),)))
+    three.ask("c-1")
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+    codes = [note.code for _, note in three["JPN"].node.state.quarantine]
+    assert codes == [RefusalCode.MALFORMED] * 3
+
+
+def test_fl_23_a_frame_of_another_party_is_refused(three: Three) -> None:
+    three.ask("c-1")
+    frame = FRAME.decode(pending_frame(three))
+    forged = FRAME.encode(replace(frame, source="USA"))
+    answer = FRAME.decode(three["JPN"].handle_exchange("KOR", forged))
+    assert answer.rejection.code == "peer.identity_mismatch"
+    with pytest.raises(UnpinnedPartnerError):
+        three["JPN"].next_batch("USA", is_poll=True)
+
+
+def test_fl_24_a_frame_replayed_to_another_node_is_refused() -> None:
+    three = Three()
+    three.ask("c-1")
+    frame = pending_frame(three)
+    answer = FRAME.decode(three["USA"].handle_exchange("KOR", frame))
+    assert answer.rejection.code == "peer.identity_mismatch"
+
+
+def test_fl_45_an_unknown_major_version_is_refused(three: Three) -> None:
+    three.ask("c-1")
+    frame = FRAME.decode(pending_frame(three))
+    answer = three["JPN"].handle_exchange("KOR", FRAME.encode(replace(frame, version=2)))
+    assert FRAME.decode(answer).rejection.code == "peer.protocol"
+    with pytest.raises(RefusedFrameError):
+        three["KOR"].receive_reply("JPN", answer)
+
+
+def test_a_package_changed_on_the_way_is_quarantined_and_nothing_of_it_used(three: Three) -> None:
+    three.ask("c-1")
+    answer = FRAME.decode(three["JPN"].handle_exchange("KOR", pending_frame(three)))
+    from relto.seal import digest
+
+    bad = answer.packages[0].content[:-1] + b"x"
+    changed = replace(answer, packages=(replace(answer.packages[0], content=bad),))
+    three["KOR"].receive_reply("JPN", FRAME.encode(changed))
+    assert three.state("KOR", "c-1") == "arrived"
+    assert digest(bad) != answer.packages[0].digest
+    three.clock.at = three.clock.at.add(seconds=6)
+    three.settle()
+    assert three.state("KOR", "c-1") in {"arrived", "receipted"}
+
+
+# ---------------------------------------------------------------- officers
+
+
+def test_fl_48_two_different_officers_decide_from_the_configured_level_on() -> None:
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1", level="gokuhi")
+    before = three["JPN"].node.state.delegations
+    three.adopt_delegations("JPN", replace(before, two_persons_from="gokuhi"))
+    three.ask("c-1")
+    three.settle()
+    (waiting,) = three["JPN"].node.queue()
+    assert (waiting.needs, waiting.approved) == (2, 0)
+    three.approve("JPN", "c-1", officer="one")
+    three.settle()
+    assert three.state("KOR", "c-1") == "referred"
+    with pytest.raises(SameOfficerError):
+        three.approve("JPN", "c-1", officer="one")
+    three.approve("JPN", "c-1", officer="two")
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+    assert len(three["KOR"].story("c-1").file.arrived.message.approvals) == 2
+
+
+def test_fl_48_a_recall_is_a_signed_request_answered_by_a_signed_certificate(three: Three) -> None:
+    three.ask("c-1")
+    three.settle()
+    by = By(officer="officer-1", role="disclosure-officer", reason="sent to the wrong desk")
+    three["JPN"].command(Recall(case="c-1", holding="launch-1", by=by))
+    three.settle()
+    (line,) = three["KOR"].node.to_destroy()
+    assert line.note == "sent to the wrong desk"
+    content = three["KOR"].node.state.stock["jpn.launch-1"].holding.digest
+    three["KOR"].command(Destroy(case="c-1", holding="launch-1", method="overwritten", by=ADMIN))
+    three.settle()
+    states = [line.state.value for line in three["JPN"].node.state.register.values()]
+    assert states == ["destroyed"]
+    with pytest.raises(Exception, match="not here"):
+        three["KOR"].content(content)
+
+
+def test_consent_of_the_originator_lets_an_item_go_on() -> None:
+    three = Three()
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    three.ask("c-2", by="USA", holder="KOR", assurance=None)
+    three.settle()
+    state = three.state("KOR", "c-2")
+    assert state in {"queued", "refused"}
+    if state == "queued":
+        with pytest.raises(ConsentMissingError):
+            three.approve("KOR", "c-2")
+        three["KOR"].command(AskConsent(case="c-2", by=ADMIN))
+        three.settle()
+        three.approve("JPN", "c-2")
+        three.settle()
+        three.approve("KOR", "c-2")
+        three.settle()
+        assert three.state("USA", "c-2") == "receipted"
