@@ -8,6 +8,7 @@ import traceback
 
 import typer
 
+from relto.cli.decide import decide_app, routes
 from relto.cli.law import law_app
 from relto.cli.output import Exit, exit_of, safe, show_error
 from relto.errors import ReltoError
@@ -22,6 +23,8 @@ app = typer.Typer(
 )
 
 app.add_typer(law_app)
+app.add_typer(decide_app)
+app.command()(routes)
 
 
 @app.callback()

@@ -30,6 +30,8 @@ def obligations_of(
     """
     terms = leg.terms
     use = f"use it only for {purpose}" if purpose else "use it only for what it is given for"
+    lent = () if leg.protecting is None else leg.protecting.duties
+    stated = [_obligation(duty) for duty in (*terms.duties, *lent)]
     made = [
         Obligation(
             kind=ObligationKind.MARK,
@@ -38,21 +40,21 @@ def obligations_of(
             text=f"mark it with {originator} and your own level {' or '.join(markings)}",
         ),
         Obligation(
-            kind=ObligationKind.NO_ONWARD_RELEASE,
-            weight=Weight.REQUIRED,
-            ground=terms.third_party.ground,
-            text=f"no release to a third party without {originator}'s written consent",
-        ),
-        Obligation(
             kind=ObligationKind.PURPOSE_ONLY,
             weight=Weight.REQUIRED,
             ground=terms.purposes.ground,
             text=use,
         ),
     ]
-    lent = () if leg.protecting is None else leg.protecting.duties
-    made += [_obligation(duty) for duty in (*terms.duties, *lent)]
-    return tuple(sorted(made, key=lambda one: _KIND_ORDER.index(one.kind)))
+    if all(one.kind is not ObligationKind.NO_ONWARD_RELEASE for one in stated):
+        third_parties = Obligation(
+            kind=ObligationKind.NO_ONWARD_RELEASE,
+            weight=Weight.REQUIRED,
+            ground=terms.third_party.ground,
+            text=f"no release to a third party without {originator}'s written consent",
+        )
+        made.append(third_parties)
+    return tuple(sorted([*made, *stated], key=lambda one: _KIND_ORDER.index(one.kind)))
 
 
 def _obligation(duty: Duty) -> Obligation:

@@ -48,7 +48,8 @@ def in_force(leg: Leg, span: Span) -> Finding:
         evidence=max(stated.evidence, span.evidence, key=_EVIDENCE_ORDER.index),
         source=stated.source,
     )
-    fact = f"{span.state.value}: {span.cause}"
+    state = span.state.value.replace("-", " ")
+    fact = span.cause if span.cause.startswith(state) else f"{state}: {span.cause}"
     if span.state in STATES_IN_FORCE:
         return _passes(Rule.IN_FORCE, ground, fact)
     return _fails(Rule.IN_FORCE, ground, fact, f"with {leg.terms.short} in force")
