@@ -76,6 +76,7 @@ LINK_IDLE_SECONDS_MAX: Final = 30  # until the next request's head is complete
 LINK_BODY_SECONDS_MAX: Final = 20
 LINK_ANSWER_SECONDS_MAX: Final = 30
 LINK_CONNECT_SECONDS_MAX: Final = 5
+LINK_WAIT_SECONDS_MAX: Final = 20  # an answer held until there is news, where only one side can call
 
 # Request lines and headers of this protocol are a few hundred bytes.
 LINK_HEADER_BYTES_MAX: Final = 2_048
@@ -112,3 +113,5 @@ SNAPSHOT_ENTRIES: Final = 20_000
 
 # Old keys stay usable this long after a change, for what is under way (FL-20).
 KEY_OVERLAP_SECONDS: Final = 604_800
+# An order at the officers' port: a law file or two at most.
+ORDER_BYTES_MAX: Final = 8_388_608

@@ -91,7 +91,7 @@ class EchoDesk:
         self.error: ReltoError | None = None
         self.gate: asyncio.Event | None = None
 
-    async def exchange(self, partner: PartyCode, frame: bytes) -> bytes:
+    async def exchange(self, partner: PartyCode, frame: bytes, *, wait_seconds: int = 0) -> bytes:
         if self.error is not None:
             raise self.error
         if self.gate is not None:

@@ -399,8 +399,10 @@ def test_a_package_that_nobody_announced_is_not_taken(pair: Pair) -> None:
 
     async def run() -> None:
         async with pair:
+            # To the question, "nothing is missing"; to a piece, a refusal.
+            assert await pair.caller.received(DIGEST, total=10) == 10
             with pytest.raises(RefusedError) as refused:
-                await pair.caller.received(DIGEST, total=10)
+                await pair.caller.hand_over(DIGEST, offset=0, piece=b"x" * 10, total=10)
             assert refused.value.remote == "peer.package"
             pair.desk.wanted[KOR, DIGEST] = 11
             with pytest.raises(RefusedError):

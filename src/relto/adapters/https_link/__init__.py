@@ -15,6 +15,7 @@ from relto.adapters.https_link.errors import (
     PortError,
     RefusedError,
 )
+from relto.adapters.https_link.listener import free_port
 from relto.adapters.https_link.server import LinkPort, Progress, Refusal
 from relto.adapters.https_link.tls import PinnedContext, Pins
 
@@ -35,4 +36,5 @@ __all__ = [
     "Refusal",
     "RefusedError",
     "endpoint_of",
+    "free_port",
 ]

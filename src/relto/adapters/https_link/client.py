@@ -20,7 +20,9 @@ from relto.adapters.https_link.errors import AnswerError, LinkDownError, Refused
 from relto.adapters.https_link.server import (
     FRAME_TYPE,
     MAJOR,
+    NOT_EXPECTED,
     PACKAGE_TYPE,
+    WAIT_HEADER,
     Progress,
     Refusal,
 )
@@ -129,25 +131,25 @@ class PartnerCaller:
         """Hang up."""
         await self._session.close()
 
-    async def exchange(self, frame: bytes) -> bytes:
+    async def exchange(self, frame: bytes, *, wait_seconds: int = 0) -> bytes:
         """Hand over a frame and return the partner's frame.
 
         Repeating a call is harmless: the partner knows what it holds.
 
         Args:
             frame: At most `FRAME_BYTES_MAX` bytes.
+            wait_seconds: How long the partner may hold its answer until it has something to say.
 
         Raises:
             LinkDownError: No endpoint answered as the partner in time.
             RefusedError: The partner refused.
             AnswerError: The answer is none.
         """
+        headers = {"Content-Type": FRAME_TYPE}
+        if wait_seconds:
+            headers[WAIT_HEADER] = str(wait_seconds)
         status, _, body = await self._call(
-            "POST",
-            "exchange",
-            body=frame,
-            headers={"Content-Type": FRAME_TYPE},
-            bytes_max=FRAME_BYTES_MAX,
+            "POST", "exchange", body=frame, headers=headers, bytes_max=FRAME_BYTES_MAX
         )
         if status != 200:
             raise self._refused(status, body)
@@ -198,14 +200,19 @@ class PartnerCaller:
         return Piece(content=body, total=int(found[3]))
 
     async def received(self, digest: Digest, *, total: int) -> int:
-        """Ask how much of a package the partner has.
+        """Ask how much of a package the partner has; all of it, when it does not expect any.
 
         Raises:
             LinkDownError: As for `exchange`.
-            RefusedError: As for `exchange`; also when it does not expect the package.
+            RefusedError: As for `exchange`.
             AnswerError: As for `exchange`.
         """
-        return await self._put(digest, piece=b"", content_range=f"bytes */{total}")
+        try:
+            return await self._put(digest, piece=b"", content_range=f"bytes */{total}")
+        except RefusedError as error:
+            if error.remote == NOT_EXPECTED:
+                return total
+            raise
 
     async def hand_over(self, digest: Digest, *, offset: int, piece: bytes, total: int) -> int:
         """Hand over the next piece of a package; gives how much the partner has then.

@@ -11,8 +11,11 @@ class Desk(Protocol):
     A method may raise any `ReltoError`; the caller then gets its code and nothing else.
     """
 
-    async def exchange(self, partner: PartyCode, frame: bytes) -> bytes:
-        """Take a frame and answer once its entries are durable."""
+    async def exchange(self, partner: PartyCode, frame: bytes, *, wait_seconds: int) -> bytes:
+        """Take a frame and answer once its entries are durable.
+
+        With nothing to say, hold the answer up to `wait_seconds` in case something turns up.
+        """
         ...
 
     async def card(self) -> bytes:

@@ -55,6 +55,22 @@ def bind(host: str, port: int) -> socket.socket:
     return taken
 
 
+def free_port(host: str) -> int:
+    """Find a port of this machine that is free now.
+
+    Args:
+        host: A numeric address of this machine.
+
+    Raises:
+        PortError: The address is not ours.
+    """
+    taken = bind(host, 0)
+    try:
+        return int(taken.getsockname()[1])
+    finally:
+        taken.close()
+
+
 class Listener:
     """Accepts connections on one socket until it is closed.
 

@@ -29,6 +29,7 @@ from relto.limits import (
     LINK_PARTNER_CONNECTIONS_MAX,
     LINK_PARTNER_REQUESTS_MAX,
     LINK_PIECE_BYTES_MAX,
+    LINK_WAIT_SECONDS_MAX,
     PACKAGE_BYTES_MAX,
 )
 from relto.units import Digest, PartyCode
@@ -36,6 +37,8 @@ from relto.units import Digest, PartyCode
 FRAME_TYPE: Final = "application/vnd.relto.frame"
 PACKAGE_TYPE: Final = "application/vnd.relto.package"
 CARD_TYPE: Final = "application/vnd.relto.card"
+WAIT_HEADER: Final = "Relto-Wait"
+NOT_EXPECTED: Final = "peer.package"
 MAJOR: Final = 1
 
 _PATH: Final = re.compile(r"/relto/([1-9][0-9]{0,3})/(exchange|card|packages/([0-9a-f]{64}))")
@@ -43,6 +46,7 @@ _OFFSET: Final = re.compile(r"bytes=(0|[1-9][0-9]{0,14})-")
 _PIECE: Final = re.compile(
     r"bytes (?:\*|(0|[1-9][0-9]{0,14})-(0|[1-9][0-9]{0,14}))/([1-9][0-9]{0,14})"
 )
+_WAIT: Final = re.compile("|".join(str(count) for count in range(LINK_WAIT_SECONDS_MAX + 1)))
 # A refused body may still be on its way; so long we swallow it, so that the answer can be read.
 _LINGER_SECONDS: Final = 1
 _STEP_BYTES: Final = 262_144
@@ -335,7 +339,11 @@ class LinkPort:
         if request.content_type != FRAME_TYPE:
             raise _Refused(415, "peer.type", f"content is not {FRAME_TYPE}")
         frame = await self._body(request, bytes_max=FRAME_BYTES_MAX)
-        return _reply(await self._desk.exchange(partner, frame), FRAME_TYPE)
+        wait = request.headers.get(WAIT_HEADER, "0")
+        if not _WAIT.fullmatch(wait):
+            raise _Refused(400, "peer.wait", f"wait is not 0 to {LINK_WAIT_SECONDS_MAX}")
+        answer = await self._desk.exchange(partner, frame, wait_seconds=int(wait))
+        return _reply(answer, FRAME_TYPE)
 
     async def _body(self, request: web.BaseRequest, *, bytes_max: int) -> bytes:
         """Read a body whose length was declared; never more than the limit, never for long."""
@@ -359,7 +367,7 @@ class LinkPort:
     ) -> web.Response:
         total = await self._desk.offered_bytes(partner, digest)
         if total is None:
-            raise _Refused(404, "peer.package", "no such package for you")
+            raise _Refused(404, NOT_EXPECTED, "no such package for you")
         wanted = _OFFSET.fullmatch(request.headers.get("Range", "bytes=0-"))
         if wanted is None or int(wanted[1]) >= total:
             raise _Refused(416, "peer.range", "range is not `bytes=N-` inside the package")
@@ -378,7 +386,7 @@ class LinkPort:
             raise _Refused(400, "peer.range", "range is not `bytes A-B/TOTAL` within the limits")
         total = await self._desk.wanted_bytes(partner, digest)
         if total is None or total != int(found[3]):
-            raise _Refused(409, "peer.package", "no such package is expected from you")
+            raise _Refused(409, NOT_EXPECTED, "no such package is expected from you")
         received = await self._desk.received_bytes(partner, digest)
         if found[1] is None or int(found[1]) != received or received == total:
             return _progress(received, total, is_asked=found[1] is None)

@@ -1,0 +1,334 @@
+"""One link's pump: sends what the log holds and the partner does not, and fetches what is owed.
+
+There is no send queue: the outbox is the log. A pump keeps nothing that a restart would lose. It calls when there is
+something to say, asks now and then otherwise, and after a failure waits longer each time, with jitter, so that
+partners that come back are not met by everybody at once.
+"""
+
+import asyncio
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from relto.errors import PeerError, ReltoError
+from relto.limits import PACKAGE_INLINE_BYTES_MAX
+from relto.model import PRECEDENCE_ORDER, Precedence
+from relto.units import Digest, PartyCode
+
+# A quiet link is asked this often whether anything is new; a pulling one asks with a long wait instead.
+_QUIET_SECONDS: Final = 60.0
+_PULL_WAIT_SECONDS: Final = 20
+_RETRY_SECONDS_MIN: Final = 0.2
+_RETRY_SECONDS_MAX: Final = 300.0
+# After a failure even urgent news wait so long, or a dead partner would be called for each entry.
+_RETRY_URGENT_SECONDS: Final = 2.0
+# A refusal does not pass by itself; there is no hurry to hear it again.
+_RETRY_REFUSED_SECONDS: Final = 5.0
+
+
+class LinkState(StrEnum):
+    """How a link is doing."""
+
+    NEW = "new"
+    UP = "up"
+    DOWN = "down"
+    REFUSED = "refused"
+    WAITING = "waiting"  # only the partner calls
+
+
+class Direction(StrEnum):
+    """Which way a package goes."""
+
+    OUT = "out"
+    IN = "in"
+
+
+class Move(Struct, frozen=True, kw_only=True):
+    """A package that has to move.
+
+    Args:
+        digest: Its address.
+        size_bytes: Its length.
+        direction: From us or to us.
+        precedence: How urgent.
+        done_bytes: How much of an incoming one is here.
+    """
+
+    digest: Digest
+    size_bytes: int
+    direction: Direction
+    precedence: Precedence
+    done_bytes: int = 0
+
+    @property
+    def urgency(self) -> tuple[int, str]:
+        """Sorts the most urgent first; among equals the order that it was listed in is kept."""
+        return (-PRECEDENCE_ORDER.index(self.precedence), self.direction)
+
+
+class Post(Protocol):
+    """What a pump needs of its node."""
+
+    async def next_frame(self, partner: PartyCode, *, is_poll: bool) -> bytes | None:
+        """Give what the partner has not acknowledged; `None` when nothing, unless polling."""
+        ...
+
+    async def take_reply(self, partner: PartyCode, frame: bytes) -> None:
+        """Take the partner's frame."""
+        ...
+
+    async def moves(self, partner: PartyCode) -> tuple[Move, ...]:
+        """List packages that have to move, most urgent first."""
+        ...
+
+    async def outgoing_piece(self, partner: PartyCode, digest: Digest, *, offset: int) -> bytes:
+        """Read the next piece to hand over; asks the law again (FL-36)."""
+        ...
+
+    async def incoming_piece(
+        self, partner: PartyCode, digest: Digest, *, offset: int, piece: bytes
+    ) -> int:
+        """Keep a piece that was fetched; gives how much is here."""
+        ...
+
+
+class Fetched(Protocol):
+    """A piece as a caller returns it."""
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes."""
+        ...
+
+    @property
+    def total(self) -> int:
+        """The size of the whole package."""
+        ...
+
+
+class Caller(Protocol):
+    """How a partner is called; the HTTPS caller is one, the tests' wire another."""
+
+    async def exchange(self, frame: bytes, *, wait_seconds: int = 0) -> bytes:
+        """Hand over a frame, get one back."""
+        ...
+
+    async def fetch(self, digest: Digest, *, offset: int) -> Fetched:
+        """Fetch the next piece of a package."""
+        ...
+
+    async def received(self, digest: Digest, *, total: int) -> int:
+        """Ask how much of a package the partner has."""
+        ...
+
+    async def hand_over(self, digest: Digest, *, offset: int, piece: bytes, total: int) -> int:
+        """Hand over the next piece of a package."""
+        ...
+
+    async def close(self) -> None:
+        """Hang up."""
+        ...
+
+
+class Health(Struct, kw_only=True):
+    """What an operator sees of a link.
+
+    Args:
+        state: How it is doing.
+        failures: Calls that failed in a row.
+        error: Code and words of the last failure; empty after a success.
+        retry_seconds: How long it waits before the next call; 0 when it does not wait.
+    """
+
+    state: LinkState = LinkState.NEW
+    failures: int = 0
+    error: str = ""
+    retry_seconds: float = 0.0
+
+
+class _Turn(StrEnum):
+    FRAMES = "frames"
+    PACKAGES = "packages"
+    PULL = "pull"
+
+
+class PieceError(PeerError):
+    """A partner sends a package that is not the one it announced."""
+
+    code = "peer.piece"
+
+
+class Pump:
+    """Keeps one partner supplied.
+
+    Args:
+        partner: Whom.
+        post: The node.
+        caller: How to call; `None` when only the partner calls.
+        is_pulling: The partner cannot call us: we also ask, with a long wait, for what it has.
+        jitter: Gives a number in [0, 1).
+        report: Told the event's name, and code and words of an error.
+
+    Source: docs/spec/link.md LK-15 to LK-18.
+    """
+
+    def __init__(
+        self,
+        partner: PartyCode,
+        *,
+        post: Post,
+        caller: Caller | None,
+        is_pulling: bool,
+        jitter: Callable[[], float],
+        report: Callable[[str, PartyCode, str], None],
+    ) -> None:
+        """Keep the parts; `run` begins."""
+        self.partner = partner
+        self.health = Health(state=LinkState.WAITING if caller is None else LinkState.NEW)
+        self._post = post
+        self._caller = caller
+        self._is_pulling = is_pulling
+        self._jitter: Callable[[], float] = jitter
+        self._report = report
+        self._news = {turn: asyncio.Event() for turn in _Turn}
+        self._is_heard = False
+
+    def wake(self, *, is_heard: bool = False) -> None:
+        """Say that there may be something to send.
+
+        Args:
+            is_heard: The partner has just called: whatever was wrong has passed.
+        """
+        self._is_heard = self._is_heard or is_heard
+        for news in self._news.values():
+            news.set()
+
+    async def run(self) -> None:
+        """Pump until cancelled, then hang up."""
+        if self._caller is None:
+            await asyncio.get_running_loop().create_future()
+        assert self._caller is not None
+        turns = [_Turn.FRAMES, _Turn.PACKAGES, *([_Turn.PULL] if self._is_pulling else [])]
+        try:
+            async with asyncio.TaskGroup() as group:
+                for turn in turns:
+                    group.create_task(self._keep(turn, self._caller))
+        finally:
+            await self._caller.close()
+
+    async def _keep(self, turn: _Turn, caller: Caller) -> None:
+        """Take turns: again at once while there is more, after a rest otherwise."""
+        news = self._news[turn]
+        failures, is_due = 0, True
+        while True:
+            news.clear()
+            try:
+                is_more = await self._take(turn, caller, is_due=is_due)
+            except ReltoError as error:
+                failures += 1
+                pause = self._failed(error, failures)
+                least = min(pause, _RETRY_URGENT_SECONDS)
+            else:
+                self._succeeded()
+                failures, pause, least = 0, _QUIET_SECONDS, 0.0
+                if is_more:
+                    is_due = False
+                    continue
+            is_due = await self._rest(news, pause=pause, least=least)
+
+    async def _take(self, turn: _Turn, caller: Caller, *, is_due: bool) -> bool:
+        match turn:
+            case _Turn.FRAMES:
+                return await self._send(caller, is_poll=is_due and not self._is_pulling)
+            case _Turn.PULL:
+                return await self._pull(caller)
+            case _Turn.PACKAGES:
+                return await self._move(caller, is_due=is_due)
+
+    async def _rest(self, news: asyncio.Event, *, pause: float, least: float) -> bool:
+        """Wait for news or for the time to pass; tells whether the time has passed."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            async with asyncio.timeout(pause):
+                await news.wait()
+                if least and not self._is_heard:
+                    await asyncio.sleep(least - (loop.time() - begun))
+        except TimeoutError:
+            return True
+        return False
+
+    # ---------------------------------------------------------------- turns
+
+    async def _send(self, caller: Caller, *, is_poll: bool) -> bool:
+        """Send what is not acknowledged; nothing else waits for its answer, so batches grow with load."""
+        frame = await self._post.next_frame(self.partner, is_poll=is_poll)
+        if frame is None:
+            return False
+        await self._post.take_reply(self.partner, await caller.exchange(frame))
+        # What the frame announced may be moved now.
+        self._news[_Turn.PACKAGES].set()
+        return True
+
+    async def _pull(self, caller: Caller) -> bool:
+        """Ask for what the partner has; it answers as soon as it has something (LK-16)."""
+        frame = await self._post.next_frame(self.partner, is_poll=True)
+        assert frame is not None
+        reply = await caller.exchange(frame, wait_seconds=_PULL_WAIT_SECONDS)
+        await self._post.take_reply(self.partner, reply)
+        return True
+
+    async def _move(self, caller: Caller, *, is_due: bool) -> bool:
+        """Move one piece of the most urgent package, then look again: flash overtakes (LK-15).
+
+        Small packages travel with their entries; only when time has passed are they looked after too.
+        """
+        for move in await self._post.moves(self.partner):
+            if move.direction is Direction.IN:
+                got = await caller.fetch(move.digest, offset=move.done_bytes)
+                if got.total != move.size_bytes:
+                    raise PieceError(f"package of {self.partner} has another size than announced")
+                await self._post.incoming_piece(
+                    self.partner, move.digest, offset=move.done_bytes, piece=got.content
+                )
+                return True
+            is_small = move.size_bytes <= PACKAGE_INLINE_BYTES_MAX and not is_due
+            if self._is_pulling and not is_small and await self._hand_over(caller, move):
+                return True
+        return False
+
+    async def _hand_over(self, caller: Caller, move: Move) -> bool:
+        """Hand over one piece; tells whether there was one to hand over."""
+        offset = await caller.received(move.digest, total=move.size_bytes)
+        if offset >= move.size_bytes:
+            return False
+        piece = await self._post.outgoing_piece(self.partner, move.digest, offset=offset)
+        await caller.hand_over(move.digest, offset=offset, piece=piece, total=move.size_bytes)
+        return True
+
+    # ---------------------------------------------------------------- health
+
+    def _failed(self, error: ReltoError, failures: int) -> float:
+        pause = min(_RETRY_SECONDS_MIN * float(1 << min(failures - 1, 16)), _RETRY_SECONDS_MAX)
+        state = LinkState.DOWN
+        if isinstance(error, PeerError):
+            state, pause = LinkState.REFUSED, max(pause, _RETRY_REFUSED_SECONDS)
+        # Half of it is fixed, so that the wait never shrinks to nothing.
+        pause *= 0.5 + 0.5 * self._jitter()
+        self._is_heard = False
+        if (self.health.state, self.health.error) != (state, f"{error.code}: {error.message}"):
+            self._report("link_failed", self.partner, f"{error.code}: {error.message}")
+        self.health = Health(
+            state=state,
+            failures=failures,
+            error=f"{error.code}: {error.message}",
+            retry_seconds=pause,
+        )
+        return pause
+
+    def _succeeded(self) -> None:
+        if self.health.state is not LinkState.UP:
+            self._report("link_up", self.partner, "")
+            self.health = Health(state=LinkState.UP)

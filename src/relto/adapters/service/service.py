@@ -1,0 +1,313 @@
+"""A node, running: one writer, one pump for each partner, and answers for whoever calls.
+
+The service knows no socket and no file. It is handed a driver and, for each partner, a way to call it; it is itself
+the desk behind the link port and the hands of the officers' port.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+from whenever import Instant
+
+from relto.adapters.service.pump import Caller, Direction, Health, LinkState, Move, Pump
+from relto.adapters.service.writer import Writer
+from relto.driver import Driver, Moved, Result
+from relto.errors import LocalError, ReltoError
+from relto.limits import LINK_PIECE_BYTES_MAX
+from relto.node import Command
+from relto.units import Digest, PartyCode
+
+# What a reply to a partner's call has said is not said again by our own pump before the partner has had
+# the time to acknowledge it.
+_REPLY_GRACE_SECONDS: Final = 0.25
+_TICK_SECONDS_MAX: Final = 30.0
+
+Report = Callable[[str, PartyCode | None, str], None]
+
+
+class Calling(Struct, frozen=True, kw_only=True):
+    """How a partner is reached.
+
+    Args:
+        caller: Calls it; `None` when only the partner calls.
+        is_pulling: The partner cannot call us, so we also ask for what it has.
+    """
+
+    caller: Caller | None
+    is_pulling: bool
+
+
+class NodeService:
+    """Runs a driver in an event loop.
+
+    Args:
+        driver: The node.
+        card: Its own signed card.
+        reach: Says how to call a partner; asked when a partner is new or its card has changed.
+        jitter: Gives a number in [0, 1).
+        report: Told an event's name, whom it is about, and words.
+
+    Source: docs/spec/link.md LK-15 to LK-18.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        *,
+        card: bytes,
+        reach: Callable[[PartyCode], Calling],
+        jitter: Callable[[], float],
+        report: Report,
+    ) -> None:
+        """Keep the parts; `run` begins."""
+        self.driver = driver
+        self.heard_at: dict[PartyCode, Instant] = {}
+        self._card = card
+        self._reach = reach
+        self._jitter = jitter
+        self._report = report
+        self._writer = Writer(driver, after=self._after)
+        self._pumps: dict[PartyCode, tuple[Pump, asyncio.Task[None]]] = {}
+        self._cards: dict[PartyCode, bytes] = {}
+        # A partner's call that waits for news, and what wakes it.
+        self._waiters: dict[PartyCode, asyncio.Event] = {}
+        self._replied: dict[PartyCode, float] = {}
+        self._stopped = asyncio.Event()
+
+    # ---------------------------------------------------------------- life
+
+    async def run(self) -> None:
+        """Run until `stop` is called: pump every link, and tick when something is due."""
+        loop = asyncio.get_running_loop()
+        await self._writer.call(self.driver.tick)
+        try:
+            while not self._stopped.is_set():
+                try:
+                    async with asyncio.timeout(self._until_deadline()):
+                        await self._stopped.wait()
+                except TimeoutError:
+                    await self._tick()
+        finally:
+            self._writer.stop()
+            tasks = [task for _, task in self._pumps.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            loop.call_soon(self.driver.close)
+            await asyncio.sleep(0)
+
+    def stop(self) -> None:
+        """End `run` after what is under way."""
+        self._stopped.set()
+
+    async def _tick(self) -> None:
+        try:
+            await self._writer.call(self.driver.tick)
+        except ReltoError as error:
+            self._report("tick_failed", None, f"{error.code}: {error.message}")
+
+    def _until_deadline(self) -> float:
+        deadline = self.driver.next_deadline()
+        if deadline is None:
+            return _TICK_SECONDS_MAX
+        left = deadline.difference(self.driver.now()).total("seconds")
+        return min(max(left, 0.0) + 0.001, _TICK_SECONDS_MAX)
+
+    def _after(self) -> None:
+        """After each group: follow the list of partners, report, wake whom it concerns."""
+        for notice in self.driver.notices():
+            if isinstance(notice, Moved):
+                self._report(notice.kind, notice.source, f"{notice.target} {notice.number}")
+            else:
+                self._report("alarm", notice.partner, f"{notice.code}: {notice.text}")
+        self.follow_partners()
+        now = asyncio.get_running_loop().time()
+        for partner in self.driver.pending():
+            waiter = self._waiters.get(partner)
+            if waiter is not None:
+                waiter.set()
+            elif now - self._replied.get(partner, -_REPLY_GRACE_SECONDS) >= _REPLY_GRACE_SECONDS:
+                self._wake(partner)
+
+    def _wake(self, partner: PartyCode, *, is_heard: bool = False) -> None:
+        kept = self._pumps.get(partner)
+        if kept is not None:
+            kept[0].wake(is_heard=is_heard)
+
+    def follow_partners(self) -> None:
+        """Start a pump for each new partner, and a new one where a card has changed."""
+        for party, peer in self.driver.node.state.peers.items():
+            if self._cards.get(party) == peer.card:
+                continue
+            self._cards[party] = peer.card
+            old = self._pumps.pop(party, None)
+            if old is not None:
+                old[1].cancel()
+            calling = self._reach(party)
+            pump = Pump(
+                party,
+                post=self,
+                caller=calling.caller,
+                is_pulling=calling.is_pulling,
+                jitter=self._jitter,
+                report=self._report_link,
+            )
+            self._pumps[party] = (pump, asyncio.get_running_loop().create_task(pump.run()))
+
+    def _report_link(self, event: str, partner: PartyCode, words: str) -> None:
+        self._report(event, partner, words)
+
+    # ---------------------------------------------------------------- officers
+
+    async def command(self, command: Command) -> Result:
+        """Carry out a command, grouped with others that wait."""
+        return await self._writer.command(command)
+
+    async def call(self, run: Callable[[], object]) -> object:
+        """Run something on the driver, in its turn."""
+        return await self._writer.call(run)
+
+    def health(self, partner: PartyCode) -> Health:
+        """Tell how a link is doing."""
+        kept = self._pumps.get(partner)
+        return Health(state=LinkState.NEW) if kept is None else kept[0].health
+
+    def reconcile(self, partner: PartyCode) -> None:
+        """Call a partner now, whatever it was waiting for."""
+        self._wake(partner, is_heard=True)
+
+    # ---------------------------------------------------------------- the desk behind the link port
+
+    async def exchange(self, partner: PartyCode, frame: bytes, *, wait_seconds: int) -> bytes:
+        """Answer a partner's frame; with nothing to say, wait for news that long (LK-16).
+
+        A frame may be answered twice: the second time it changes nothing and takes the news along.
+        """
+        self._heard(partner)
+        answer = await self._answer(partner, frame)
+        if wait_seconds and partner not in self.driver.pending():
+            await self._wait_for_news(partner, wait_seconds)
+            answer = await self._answer(partner, frame)
+        return answer
+
+    async def _answer(self, partner: PartyCode, frame: bytes) -> bytes:
+        loop = asyncio.get_running_loop()
+        self._replied[partner] = loop.time()
+        answer = await self._writer.exchange(partner, frame)
+        loop.call_later(_REPLY_GRACE_SECONDS, self._look_again, partner)
+        return answer
+
+    def _look_again(self, partner: PartyCode) -> None:
+        if not self._stopped.is_set() and partner in self.driver.pending():
+            self._wake(partner)
+
+    async def _wait_for_news(self, partner: PartyCode, seconds: int) -> None:
+        """Hold one call of a partner; a second one lets the first go."""
+        held = self._waiters.get(partner)
+        if held is not None:
+            held.set()
+        news = self._waiters[partner] = asyncio.Event()
+        try:
+            async with asyncio.timeout(seconds):
+                await news.wait()
+        except TimeoutError:
+            pass
+        finally:
+            if self._waiters.get(partner) is news:
+                del self._waiters[partner]
+
+    def _heard(self, partner: PartyCode) -> None:
+        self.heard_at[partner] = self.driver.now()
+        kept = self._pumps.get(partner)
+        # Whatever kept us from reaching it may have passed.
+        if kept is not None and kept[0].health.failures:
+            kept[0].wake(is_heard=True)
+
+    async def card(self) -> bytes:
+        """Give the node's card."""
+        return self._card
+
+    async def offered_bytes(self, partner: PartyCode, digest: Digest) -> int | None:
+        """See `Desk.offered_bytes`."""
+        return self.driver.offered_bytes(partner, digest)
+
+    async def read_package(
+        self, partner: PartyCode, digest: Digest, *, offset: int, size: int
+    ) -> bytes:
+        """See `Desk.read_package`."""
+        return await self._writer.call(
+            lambda: self.driver.read_package(partner, digest, offset=offset, size=size)
+        )
+
+    async def wanted_bytes(self, partner: PartyCode, digest: Digest) -> int | None:
+        """See `Desk.wanted_bytes`."""
+        return self.driver.wanted_bytes(partner, digest)
+
+    async def received_bytes(self, partner: PartyCode, digest: Digest) -> int:
+        """See `Desk.received_bytes`."""
+        return self.driver.received_bytes(partner, digest)
+
+    async def write_package(
+        self, partner: PartyCode, digest: Digest, *, offset: int, piece: bytes
+    ) -> int:
+        """See `Desk.write_package`."""
+        return await self._writer.call(
+            lambda: self.driver.write_package(partner, digest, offset=offset, piece=piece)
+        )
+
+    # ---------------------------------------------------------------- what the pumps need
+
+    async def next_frame(self, partner: PartyCode, *, is_poll: bool) -> bytes | None:
+        """See `Post.next_frame`."""
+        if not is_poll and partner not in self.driver.pending():
+            return None
+        return await self._writer.call(
+            lambda: self.driver.next_batch(partner, is_poll=is_poll)
+        )
+
+    async def take_reply(self, partner: PartyCode, frame: bytes) -> None:
+        """See `Post.take_reply`."""
+        self.heard_at[partner] = self.driver.now()
+        await self._writer.call(lambda: self.driver.receive_reply(partner, frame))
+
+    async def moves(self, partner: PartyCode) -> tuple[Move, ...]:
+        """See `Post.moves`."""
+        incoming = [
+            Move(
+                digest=parcel.digest,
+                size_bytes=parcel.size_bytes,
+                direction=Direction.IN,
+                precedence=parcel.precedence,
+                done_bytes=self.driver.received_bytes(partner, parcel.digest),
+            )
+            for parcel in self.driver.wanted(partner)
+        ]
+        outgoing = [
+            Move(
+                digest=parcel.digest,
+                size_bytes=parcel.size_bytes,
+                direction=Direction.OUT,
+                precedence=parcel.precedence,
+            )
+            for parcel in self.driver.owed(partner)
+        ]
+        return tuple(sorted((*incoming, *outgoing), key=lambda move: move.urgency))
+
+    async def outgoing_piece(self, partner: PartyCode, digest: Digest, *, offset: int) -> bytes:
+        """See `Post.outgoing_piece`."""
+        return await self.read_package(partner, digest, offset=offset, size=LINK_PIECE_BYTES_MAX)
+
+    async def incoming_piece(
+        self, partner: PartyCode, digest: Digest, *, offset: int, piece: bytes
+    ) -> int:
+        """See `Post.incoming_piece`."""
+        return await self.write_package(partner, digest, offset=offset, piece=piece)
+
+
+class NoLinkError(LocalError):
+    """There is no link with that party."""
+
+    code = "local.no_link"
+    hint_default = "`relto link status` lists the links"

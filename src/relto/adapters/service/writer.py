@@ -1,0 +1,197 @@
+"""One writer, many callers: what waits together is committed together.
+
+A node's journal has one writer. Callers hand in jobs; when the writer's turn comes, all frames that wait in a row are
+answered in one transaction, and so are all commands, so that eight releases in flight cost one write
+to the disk and not eight. A job that fails fails its own caller.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, TypeAlias, TypeVar
+
+from relto.driver import Result
+from relto.errors import LocalError, ReltoError, WorldError
+from relto.node import Command
+from relto.units import PartyCode
+
+T = TypeVar("T")
+
+# A group is bounded, so that the first in it does not wait for a flood behind it.
+_GROUP_MAX: Final = 64
+
+
+class StoppingError(WorldError):
+    """The node is stopping and takes no more jobs."""
+
+    code = "world.stopping"
+
+
+class Grouping(Protocol):
+    """What the writer needs of the driver: groups of frames, groups of commands."""
+
+    def handle_many(self, frames: Sequence[tuple[PartyCode, bytes]]) -> tuple[bytes, ...]:
+        """Answer frames in one transaction."""
+        ...
+
+    def command_many(self, given: Sequence[Command]) -> tuple[Result | LocalError, ...]:
+        """Carry out commands in one transaction."""
+        ...
+
+
+class _Frame:
+    __slots__ = ("done", "frame", "partner")
+
+    def __init__(self, partner: PartyCode, frame: bytes, done: asyncio.Future[bytes]) -> None:
+        self.partner, self.frame, self.done = partner, frame, done
+
+
+class _Order:
+    __slots__ = ("command", "done")
+
+    def __init__(self, command: Command, done: asyncio.Future[Result]) -> None:
+        self.command, self.done = command, done
+
+
+class _Call:
+    __slots__ = ("done", "run")
+
+    def __init__(self, run: Callable[[], object], done: asyncio.Future[object]) -> None:
+        self.run, self.done = run, done
+
+
+_Job: TypeAlias = _Frame | _Order | _Call
+
+
+class Writer:
+    """Runs jobs in the order in which they came, grouped where they are alike.
+
+    Args:
+        driver: Runs groups.
+        after: Called after each group; what it has appended may have to be sent.
+    """
+
+    def __init__(self, driver: Grouping, *, after: Callable[[], None]) -> None:
+        """Keep the parts."""
+        self._driver = driver
+        self._after = after
+        self._jobs: deque[_Job] = deque()
+        self._is_scheduled = False
+        self._is_stopped = False
+
+    async def exchange(self, partner: PartyCode, frame: bytes) -> bytes:
+        """Answer a partner's frame, together with the others that wait.
+
+        Raises:
+            StoppingError: The node is stopping.
+            ReltoError: The frame was not taken.
+        """
+        done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._enter(_Frame(partner, frame, done))
+        return await done
+
+    async def command(self, command: Command) -> Result:
+        """Carry out a command, together with the others that wait.
+
+        Raises:
+            StoppingError: The node is stopping.
+            ReltoError: The command breaks a rule, or the world failed.
+        """
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._enter(_Order(command, done))
+        return await done
+
+    async def call(self, run: Callable[[], T]) -> T:
+        """Run anything else on the driver, alone.
+
+        Raises:
+            StoppingError: The node is stopping.
+            ReltoError: Whatever it raised.
+        """
+        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._enter(_Call(run, done))
+        result: T = await done  # type: ignore[assignment]  # the future is this call's own
+        return result
+
+    def stop(self) -> None:
+        """Take no more jobs; what waits is finished."""
+        self._is_stopped = True
+
+    def _enter(self, job: _Job) -> None:
+        if self._is_stopped:
+            raise StoppingError("the node is stopping")
+        self._jobs.append(job)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Run one group; the loop breathes between groups."""
+        self._is_scheduled = False
+        while self._jobs and self._jobs[0].done.cancelled():
+            self._jobs.popleft()
+        if not self._jobs:
+            return
+        first = self._jobs.popleft()
+        try:
+            match first:
+                case _Frame():
+                    self._run_frames(first)
+                case _Order():
+                    self._run_orders(first)
+                case _Call():
+                    first.done.set_result(first.run())
+        except ReltoError as error:
+            if not first.done.done():
+                first.done.set_exception(error)
+        finally:
+            if self._jobs and not self._is_scheduled:
+                self._is_scheduled = True
+                asyncio.get_running_loop().call_soon(self._turn)
+        self._after()
+
+    def _run_frames(self, first: _Frame) -> None:
+        group = [first]
+        while self._jobs and len(group) < _GROUP_MAX:
+            following = self._jobs[0]
+            if not isinstance(following, _Frame):
+                break
+            # One partner's second frame is answered after its first is durable.
+            if any(one.partner == following.partner for one in group):
+                break
+            group.append(following)
+            self._jobs.popleft()
+        try:
+            answers = self._driver.handle_many([(one.partner, one.frame) for one in group])
+        except ReltoError as error:
+            for one in group:
+                _fail(one.done, error)
+            return
+        for one, answer in zip(group, answers, strict=True):
+            if not one.done.done():
+                one.done.set_result(answer)
+
+    def _run_orders(self, first: _Order) -> None:
+        group = [first]
+        while self._jobs and len(group) < _GROUP_MAX:
+            following = self._jobs[0]
+            if not isinstance(following, _Order):
+                break
+            group.append(following)
+            self._jobs.popleft()
+        try:
+            results = self._driver.command_many([one.command for one in group])
+        except ReltoError as error:
+            for one in group:
+                _fail(one.done, error)
+            return
+        for one, result in zip(group, results, strict=True):
+            if isinstance(result, LocalError):
+                _fail(one.done, result)
+            elif not one.done.done():
+                one.done.set_result(result)
+
+
+def _fail(done: asyncio.Future[T], error: ReltoError) -> None:
+    if not done.done():
+        done.set_exception(error)

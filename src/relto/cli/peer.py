@@ -1,0 +1,88 @@
+"""`relto peer` and `relto link`: partners pinned, and how the links to them are."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relto.cli.desk import DirOption, OfficerOption, ReasonOption, answer_of, by
+from relto.cli.desk_views import render_done, render_links
+from relto.cli.output import InputError, JsonFlag, emit
+from relto.console import Done, Links, LookLinks, PinCard, ReconcileLink
+from relto.limits import CARD_BYTES_MAX
+from relto.units import PARTY_PATTERN, PartyCode
+
+peer_app = typer.Typer(name="peer", help="Partners, by their cards.", no_args_is_help=True)
+link_app = typer.Typer(name="link", help="Links to partners.", no_args_is_help=True)
+
+
+@peer_app.command("add")
+def add(
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="The partner's card, a file.")],
+    fingerprint: Annotated[
+        str,
+        typer.Option(help="As the partner read it to you, over a channel you trust."),
+    ],
+    directory: DirOption,
+    officer: OfficerOption = "",
+    reason: ReasonOption = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Pin a partner's card, if its fingerprint is the one you were told.
+
+    Example: relto peer add kor.relto --fingerprint "3f1c 88a0 …" --dir jpn
+    """
+    order = PinCard(
+        card=_read(card), fingerprint=fingerprint, by=by(officer, "administrator", reason)
+    )
+    answer = answer_of(directory, order)
+    assert isinstance(answer, Done)
+    emit(answer, as_json=as_json, render=lambda console: render_done(console, answer))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(CARD_BYTES_MAX + 1)
+    except OSError as error:
+        raise InputError(
+            f"cannot read `{path}`: {(error.strerror or 'unreadable').lower()}",
+            hint="the partner writes it with `relto card --out FILE`",
+        ) from error
+    if len(content) > CARD_BYTES_MAX:
+        raise InputError(f"`{path}` is too large for a card: limit {CARD_BYTES_MAX} bytes")
+    return content
+
+
+@link_app.command("status")
+def status(directory: DirOption, as_json: JsonFlag = False) -> None:
+    """Say how each link is: what the partner holds of our log, what we hold of its.
+
+    Example: relto link status --dir jpn
+    """
+    answer = answer_of(directory, LookLinks())
+    assert isinstance(answer, Links)
+    emit(answer, as_json=as_json, render=lambda console: render_links(console, answer))
+
+
+@link_app.command("reconcile")
+def reconcile(
+    partner: Annotated[str, typer.Argument(metavar="PARTNER")],
+    directory: DirOption,
+    as_json: JsonFlag = False,
+) -> None:
+    """Call a partner now, hand over what it lacks, and compare both logs.
+
+    Example: relto link reconcile KOR --dir jpn
+    """
+    if not PARTY_PATTERN.fullmatch(partner):
+        raise InputError(f"no party code: `{partner}`", hint="write a code like KOR")
+    answer = answer_of(directory, ReconcileLink(partner=PartyCode(partner)))
+    assert isinstance(answer, Links)
+    emit(answer, as_json=as_json, render=lambda console: render_links(console, answer))
+
+
+def register(app: typer.Typer) -> None:
+    """Wire these commands into the program."""
+    app.add_typer(peer_app)
+    app.add_typer(link_app)

@@ -1,0 +1,319 @@
+"""Making a node and opening it: keys, store, blobs and driver, wired together in one directory."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+from whenever import Instant
+
+from relto.adapters.blobs import FileBlobs
+from relto.adapters.https_link import endpoint_of, free_port
+from relto.adapters.keys import NodeKeys, OsEntropy
+from relto.adapters.lawfiles import digest_of, library_of, packaged_files, read_files
+from relto.adapters.store import SqliteStore
+from relto.codec import CARD, SIGNED_CARD
+from relto.console.home import Config, Home, HomeError, write_private
+from relto.console.office import Office
+from relto.driver import Driver
+from relto.errors import LocalError
+from relto.journal import VerifiedCard, sign_card, verify_card
+from relto.model import PROTOCOL_MAJOR, NodeCard
+from relto.node import AdoptDelegations, By
+from relto.ports import World
+from relto.seal import running_digest
+from relto.units import Digest, OfficerRole, PartyCode
+
+_STEP_BYTES: Final = 1_048_576
+_MAKER: Final = By(officer="relto init", role=OfficerRole("administrator"), reason="a new node")
+
+
+class PartyError(LocalError):
+    """A node is to be made for a party that the law files do not know."""
+
+    code = "local.party"
+
+
+class ListenError(LocalError):
+    """An address to listen on has the wrong form."""
+
+    code = "local.listen"
+    hint_default = "write it like 127.0.0.1:0 or [::1]:8443"
+
+
+class ContentError(LocalError):
+    """A file cannot be taken as the content of an item."""
+
+    code = "local.content"
+
+
+class MachineClock:
+    """The machine's clock; on an exercise node moved to where the exercise began."""
+
+    def __init__(self, shift_seconds: int = 0) -> None:
+        """Take how far the exercise began from the machine's time."""
+        self._shift = shift_seconds
+
+    def now(self) -> Instant:
+        """See `relto.ports.Clock`."""
+        return Instant.now().add(seconds=self._shift)
+
+
+class OpenNode:
+    """A node, open in this process.
+
+    Args:
+        home: Its directory.
+        config: What `node.toml` says.
+        keys: Its keys.
+        store: Its journal, locked.
+        driver: The node.
+        card: Its own card.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        config: Config,
+        keys: NodeKeys,
+        store: SqliteStore,
+        driver: Driver,
+        card: VerifiedCard,
+    ) -> None:
+        """Keep the parts; `open_home` makes one."""
+        self.home = home
+        self.config = config
+        self.keys = keys
+        self.store = store
+        self.driver = driver
+        self.card = card
+        self.office = Office(driver, home=home, config=config, card=card)
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """A content that lies among a node's blobs.
+
+    Args:
+        digest: SHA-256 of it.
+        size_bytes: Its length.
+    """
+
+    digest: Digest
+    size_bytes: int
+
+
+def create_home(
+    directory: Path,
+    *,
+    party: str,
+    listen: str = "127.0.0.1:0",
+    endpoints: tuple[str, ...] = (),
+    law: Path | None = None,
+    is_exercise: bool = False,
+    begins_at: Instant | None = None,
+) -> VerifiedCard:
+    """Make a node: directory, keys, journal with the law in it, card.
+
+    Args:
+        directory: Empty, or not there yet.
+        party: A code of the law files.
+        listen: Numeric address and port, 0 for a free one; empty for a node that only calls.
+        endpoints: Where partners reach it; empty takes the address it listens on.
+        law: A directory of law files; `None` for those of the package.
+        is_exercise: It runs on an exercise clock.
+        begins_at: Where that clock begins; `None` for the machine's time.
+
+    Returns:
+        Its card.
+
+    Raises:
+        PartyError: The law files know no such party.
+        ListenError: `listen` has the wrong form.
+        EndpointError: An endpoint has the wrong form.
+        PortError: The address is not this machine's, or the port is taken.
+        HomeTakenError: The directory is not empty.
+        LawFileError: The law files cannot be used.
+    """
+    files = packaged_files() if law is None else read_files(law)
+    library = library_of(files)
+    if party not in library.parties:
+        raise PartyError(
+            f"the law files know no party `{party}`",
+            hint=f"they know {', '.join(sorted(library.parties))}",
+        )
+    if begins_at is not None and not is_exercise:
+        raise HomeError("only an exercise begins at another time than now", hint="add --exercise")
+    place = _listening(listen)
+    config = Config(
+        party=party,
+        listen=place,
+        endpoints=tuple(endpoint_of(one).url for one in endpoints)
+        or ((endpoint_of(f"https://{place}").url,) if place else ()),
+        exercise=is_exercise,
+        exercise_shift_seconds=_shift(begins_at),
+        law="" if law is None else str(law.resolve()),
+    )
+    home = Home(directory)
+    home.create(config)
+    try:
+        NodeKeys.create(home.keys, party=PartyCode(party), now=Instant.now())
+        return _fill(home, config, files)
+    except BaseException:
+        # Half a node is none: the directory was empty before.
+        for path in tuple(directory.iterdir()):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        raise
+
+
+def _shift(begins_at: Instant | None) -> int:
+    if begins_at is None:
+        return 0
+    return round(begins_at.difference(Instant.now()).total("seconds"))
+
+
+def _listening(listen: str) -> str:
+    """Settle the port, so that the card can name it."""
+    if not listen:
+        return ""
+    host, _, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise ListenError(f"cannot listen on `{listen}`: expected ADDRESS:PORT")
+    number = int(port) or free_port(host)
+    return f"[{host}]:{number}" if ":" in host else f"{host}:{number}"
+
+
+def _fill(home: Home, config: Config, files: Mapping[str, bytes]) -> VerifiedCard:
+    """Write the first entries and the card."""
+    keys = NodeKeys.load(home.keys)
+    store = SqliteStore(home.store_file)
+    try:
+        driver = Driver.create(
+            _world(home, config, keys=keys, store=store),
+            party=PartyCode(config.party),
+            is_exercise=config.exercise,
+        )
+        driver.adopt_law(files, digest=digest_of(files), by=_MAKER)
+        driver.command(AdoptDelegations(delegations=(), by=_MAKER))
+        driver.close()
+    finally:
+        store.close()
+    card = make_card(config, keys=keys, now=Instant.now())
+    write_private(home.card_file, card)
+    return verify_card(card, is_exercise=config.exercise)
+
+
+def make_card(config: Config, *, keys: NodeKeys, now: Instant) -> bytes:
+    """Make and sign a node's card.
+
+    Args:
+        config: Whose, and where it is reached.
+        keys: The newest keys.
+        now: The machine's clock: cards are about keys, not about an exercise.
+    """
+    card = NodeCard(
+        protocol=PROTOCOL_MAJOR,
+        party=PartyCode(config.party),
+        serial=keys.serial,
+        issued_at=now,
+        keys=keys.keys,
+        certificate=keys.certificate,
+        endpoints=config.endpoints,
+        is_exercise=config.exercise,
+    )
+    return sign_card(card, signer=keys)
+
+
+def _world(home: Home, config: Config, *, keys: NodeKeys, store: SqliteStore) -> World:
+    return World(
+        store=store,
+        blobs=FileBlobs(home.blobs),
+        clock=MachineClock(config.exercise_shift_seconds if config.exercise else 0),
+        entropy=OsEntropy(),
+        signer=keys,
+        sealer=keys,
+        opener=keys,
+    )
+
+
+@contextmanager
+def open_home(directory: Path) -> Iterator[OpenNode]:
+    """Open a node, alone; nobody else can open it meanwhile.
+
+    Args:
+        directory: The node's.
+
+    Raises:
+        HomeError: Not a node's directory.
+        StoreLockedError: It is open in another process.
+        KeysMissingError: Its keys are not there.
+    """
+    home = Home(directory)
+    config = home.config()
+    if not home.store_file.is_file():
+        raise HomeError(f"`{directory}` has no journal", hint="restore a backup of the node")
+    keys = NodeKeys.load(home.keys)
+    try:
+        content = home.card_file.read_bytes()
+    except OSError as error:
+        raise HomeError(f"`{directory}` has no card", hint="restore a backup of the node") from error
+    card = verify_card(content, is_exercise=config.exercise)
+    store = SqliteStore(home.store_file)
+    try:
+        driver = Driver.create(
+            _world(home, config, keys=keys, store=store),
+            party=PartyCode(config.party),
+            is_exercise=config.exercise,
+        )
+        yield OpenNode(
+            home, config=config, keys=keys, store=store, driver=driver, card=card
+        )
+    finally:
+        store.close()
+
+
+def partner_card(content: bytes) -> NodeCard:
+    """Read a pinned partner's card; it was verified when it was pinned."""
+    return CARD.decode(SIGNED_CARD.decode(content).card)
+
+
+def keep_content(directory: Path, file: Path) -> Kept:
+    """Put a file among a node's blobs, under its digest; whether it is an item is another question.
+
+    Args:
+        directory: The node's.
+        file: Any size.
+
+    Raises:
+        HomeError: Not a node's directory.
+        ContentError: The file cannot be read, or is empty.
+    """
+    home = Home(directory)
+    home.config()
+    running, size = running_digest(), 0
+    try:
+        with file.open("rb") as source:
+            while piece := source.read(_STEP_BYTES):
+                running.update(piece)
+                size += len(piece)
+            if not size:
+                raise ContentError(f"`{file}` is empty", hint="there is nothing to hold")
+            digest = Digest(running.hexdigest())
+            blobs = FileBlobs(home.blobs)
+            source.seek(0)
+            offset = 0
+            while piece := source.read(_STEP_BYTES):
+                offset = blobs.write(digest, offset=offset, data=piece)
+            blobs.finish(digest, size_bytes=size)
+    except OSError as error:
+        raise ContentError(f"cannot read `{file}`: {(error.strerror or '?').lower()}") from error
+    return Kept(digest=digest, size_bytes=size)
+
+
+def forget_content(path: Path) -> None:
+    """Remove a content that was laid out for reading."""
+    with suppress(FileNotFoundError):
+        path.unlink()

@@ -1,0 +1,401 @@
+"""The office: carries out orders at an open node, and tells what the node knows.
+
+Synchronous, on the driver, one order at a time: the running node puts it in the writer's turn, a command at a
+stopped node calls it directly.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, Protocol, assert_never
+
+from relto.adapters.blobs import FileBlobs
+from relto.adapters.lawfiles import digest_of, library_of
+from relto.console.delegations import read_authorities
+from relto.console.home import Config, Dial, Home
+from relto.console.orders import (
+    AdoptAuthorities,
+    AdoptFiles,
+    AnyAnswer,
+    AnyOrder,
+    ApproveCase,
+    AskConsentOf,
+    AskFor,
+    CardAnswer,
+    Cases,
+    Done,
+    HoldingAnswer,
+    Holdings,
+    HoldItem,
+    LinkLine,
+    Links,
+    LookCard,
+    LookCase,
+    LookCases,
+    LookHoldings,
+    LookInbox,
+    LookLinks,
+    LookStatus,
+    MoveClock,
+    PinCard,
+    ReconcileLink,
+    RefuseCase,
+    RotateKeys,
+    Status,
+    Story,
+)
+from relto.console.stories import case_line, tell
+from relto.driver import Driver
+from relto.errors import LocalError
+from relto.journal import VerifiedCard, read_fingerprint, show_fingerprint
+from relto.law import LawFileError
+from relto.limits import IDENTIFIER_CHARS_MAX, LIST_ITEMS_MAX
+from relto.model import Assurance, Holding, Label
+from relto.node import (
+    AdoptDelegations,
+    Approve,
+    Ask,
+    AskConsent,
+    Hold,
+    NoLawError,
+    NoPartnerError,
+    Refuse,
+    SetClock,
+    UnknownItemError,
+    UnknownWordError,
+)
+from relto.units import HoldingId, PartyCode
+
+_OURS: Final = "ours"
+
+
+class UnknownCaseError(LocalError):
+    """No case of that id at this node."""
+
+    code = "local.unknown_case"
+    hint_default = "`relto cases` lists them"
+
+
+class NotYetError(LocalError):
+    """An order that needs a running node, or that this version cannot carry out."""
+
+    code = "local.not_yet"
+
+
+class Service(Protocol):
+    """What a running node adds to an open one."""
+
+    @property
+    def listens_at(self) -> str:
+        """Address and port; empty when it does not listen."""
+        ...
+
+    def link(self, partner: PartyCode) -> LinkLine:
+        """Tell how a link is doing: state, error, failures and when the partner was heard."""
+        ...
+
+    def reconcile(self, partner: PartyCode) -> None:
+        """Call a partner now."""
+        ...
+
+
+class Office:
+    """Carries out orders.
+
+    Args:
+        driver: The node.
+        home: Its directory.
+        config: What `node.toml` says.
+        card: Its own card.
+    """
+
+    def __init__(self, driver: Driver, *, home: Home, config: Config, card: VerifiedCard) -> None:
+        """Keep the parts."""
+        self._driver = driver
+        self._home = home
+        self._config = config
+        self._card = card
+        self._blobs = FileBlobs(home.blobs)
+        self.service: Service | None = None
+
+    def answer(self, order: AnyOrder) -> AnyAnswer:
+        """Carry out an order.
+
+        Raises:
+            LocalError: It breaks a rule; nothing has changed.
+            PeerError: A card or a package of a partner breaks one.
+            WorldError: The disk failed; nothing has changed.
+        """
+        match order:
+            case LookStatus():
+                return self._status()
+            case HoldItem():
+                return self._hold(order)
+            case LookHoldings():
+                stock = self._driver.node.state.stock
+                return Holdings(holdings=tuple(stock[key].holding for key in sorted(stock)))
+            case AskFor():
+                return self._ask(order)
+            case LookInbox() | LookCases():
+                return self._cases(is_inbox=isinstance(order, LookInbox))
+            case ApproveCase() | RefuseCase() | AskConsentOf():
+                return self._step(order)
+            case LookCase():
+                return self._story(order)
+            case LookCard():
+                return self._own_card()
+            case PinCard():
+                return self._pin(order)
+            case LookLinks():
+                return self._links()
+            case ReconcileLink():
+                return self._reconcile(order)
+            case RotateKeys():
+                raise NotYetError("keys are changed while the node is stopped")
+            case MoveClock():
+                return self._move_clock(order)
+            case AdoptFiles():
+                return self._adopt(order)
+            case AdoptAuthorities():
+                return self._authorities(order)
+            case _:
+                assert_never(order)
+
+    # ---------------------------------------------------------------- looking
+
+    def _status(self) -> Status:
+        state = self._driver.node.state
+        return Status(
+            party=self._driver.party,
+            is_exercise=self._driver.is_exercise,
+            is_running=self.service is not None,
+            now=self._driver.now(),
+            listens_at=self._config.listen if self.service is None else self.service.listens_at,
+            law=None if state.law is None else state.law.digest,
+            peers=self._driver.partners(),
+            open_cases=len(state.open),
+            waiting=len(self._driver.node.queue()),
+            holdings=len(state.stock),
+        )
+
+    def _cases(self, *, is_inbox: bool) -> Cases:
+        waiting = {one.file.case: one for one in self._driver.node.queue()}
+        if is_inbox:
+            return Cases(cases=tuple(case_line(one.file, one) for one in waiting.values()))
+        state = self._driver.node.state
+        files = sorted(
+            (*state.open.values(), *state.closed.values()), key=lambda one: one.opened_at
+        )
+        return Cases(cases=tuple(case_line(file, waiting.get(file.case)) for file in files))
+
+    def _story(self, order: LookCase) -> Story:
+        story = self._driver.story(order.case)
+        if story is None:
+            raise UnknownCaseError(f"no case `{order.case}` here")
+        waiting = {one.file.case: one for one in self._driver.node.queue()}
+        stock = {
+            one.reference: one
+            for one in self._driver.node.state.stock.values()
+            if one.case == order.case
+        }
+        return tell(story, waiting=waiting.get(order.case), stock=stock, lay_out=self._lay_out)
+
+    def _lay_out(self, holding: Holding) -> Path | None:
+        """Lay a content out as a file for its reader; `None` when it is not here any more."""
+        folder = self._home.directory / "received"
+        path = folder / holding.digest
+        if self._blobs.is_complete(holding.digest):
+            path.unlink(missing_ok=True)
+            return self._blobs.path(holding.digest)
+        if not path.is_file():
+            content = self._driver.content_or_none(holding.digest)
+            if content is None:
+                return None
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _write(path, content)
+        return path
+
+    def _own_card(self) -> CardAnswer:
+        card = self._card.card
+        return CardAnswer(
+            card=self._card.signed,
+            party=card.party,
+            fingerprint=show_fingerprint(self._card.fingerprint),
+            serial=card.serial,
+            endpoints=card.endpoints,
+            is_exercise=card.is_exercise,
+        )
+
+    def _links(self) -> Links:
+        return Links(links=tuple(self._link(partner) for partner in self._driver.partners()))
+
+    def _link(self, partner: PartyCode) -> LinkLine:
+        counts = self._driver.link(partner)
+        line = LinkLine(
+            partner=partner, dial=self._config.dials(partner), state="the node is not running"
+        )
+        if self.service is not None:
+            line = self.service.link(partner)
+        return LinkLine(
+            partner=partner,
+            dial=line.dial,
+            state=line.state,
+            error=line.error,
+            failures=line.failures,
+            heard_at=line.heard_at,
+            ours=counts.ours,
+            acknowledged=counts.acknowledged,
+            theirs=counts.theirs,
+            packages=len(self._driver.wanted(partner)) + len(self._driver.owed(partner)),
+            fork=counts.stopped,
+        )
+
+    def _reconcile(self, order: ReconcileLink) -> Links:
+        self._check_partner(order.partner)
+        if self.service is None:
+            raise NotYetError("only a running node can call a partner", hint="start `relto serve`")
+        self.service.reconcile(order.partner)
+        return Links(links=(self._link(order.partner),))
+
+    # ---------------------------------------------------------------- stepping
+
+    def _hold(self, order: HoldItem) -> HoldingAnswer:
+        if not self._blobs.is_complete(order.digest):
+            raise UnknownItemError("the content is not among the node's blobs")
+        originator = order.originator or self._driver.party
+        self._check_label(order.label)
+        self._check_parties((originator, *(order.label.releasable_to or ())))
+        holding = Holding(
+            id=HoldingId(f"{self._driver.party.lower()}-{order.digest[:16]}"),
+            title=order.title,
+            originator=originator,
+            label=order.label,
+            topics=tuple(sorted(set(order.topics))),
+            form=order.form,
+            digest=order.digest,
+            size_bytes=order.size_bytes,
+            held_at=self._driver.now(),
+        )
+        self._driver.command(Hold(holding=holding, by=order.by))
+        return HoldingAnswer(holding=self._driver.node.state.stock[holding.id].holding)
+
+    def _ask(self, order: AskFor) -> Story:
+        assurance = None
+        if order.cleared_to is not None:
+            self._check_own_level(order.cleared_to)
+            assurance = Assurance(
+                cleared_to=order.cleared_to,
+                needs_access=True,
+                will_protect=True,
+                by=order.by.role,
+            )
+        self._check_parties((order.holder,))
+        if order.holding is not None and len(order.holding) > IDENTIFIER_CHARS_MAX:
+            raise UnknownItemError("no item has so long an id")
+        case = self._driver.new_case()
+        self._driver.command(
+            Ask(
+                case=case,
+                holder=order.holder,
+                topics=tuple(sorted(set(order.topics)))[:LIST_ITEMS_MAX],
+                holding=order.holding,
+                purpose=order.purpose,
+                about=order.about,
+                precedence=order.precedence,
+                assurance=assurance,
+                is_forced=order.is_direct,
+                by=order.by,
+            )
+        )
+        return self._story(LookCase(case=case))
+
+    def _step(self, order: ApproveCase | RefuseCase | AskConsentOf) -> Story:
+        match order:
+            case ApproveCase():
+                self._driver.command(Approve(case=order.case, by=order.by))
+            case RefuseCase():
+                self._driver.command(Refuse(case=order.case, by=order.by))
+            case AskConsentOf():
+                self._driver.command(AskConsent(case=order.case, by=order.by))
+        return self._story(LookCase(case=order.case))
+
+    def _pin(self, order: PinCard) -> Done:
+        fingerprint = read_fingerprint(order.fingerprint)
+        before = self._driver.partners()
+        result = self._driver.pin(order.card, fingerprint=fingerprint, by=order.by)
+        fresh = [party for party in self._driver.partners() if party not in before]
+        if not result.facts:
+            return Done(text="the card was pinned already")
+        return Done(text=f"pinned {fresh[0]}" if fresh else "pinned a newer card")
+
+    def _move_clock(self, order: MoveClock) -> Done:
+        driver = self._driver
+        ahead = order.at.difference(driver.now()).total("seconds")
+        offset = driver.node.state.clock_offset_seconds + _up(ahead)
+        driver.command(SetClock(offset_seconds=offset, by=order.by))
+        driver.tick()
+        return Done(text=f"the exercise clock stands at {driver.now().format_iso()}")
+
+    def _adopt(self, order: AdoptFiles) -> Done:
+        files: Mapping[str, bytes] = order.files
+        if not order.is_whole:
+            files = {**self._driver.law_files(), **order.files}
+        library_of(files)
+        digest = digest_of(files)
+        result = self._driver.adopt_law(files, digest=digest, by=order.by)
+        self._driver.tick()
+        if not result.facts:
+            return Done(text="this law is in force already")
+        return Done(text=f"adopted {len(files)} law files, digest {digest}")
+
+    def _authorities(self, order: AdoptAuthorities) -> Done:
+        read = read_authorities(
+            order.content,
+            party=self._driver.party,
+            library=library_of(self._driver.law_files()),
+        )
+        self._driver.command(
+            AdoptDelegations(
+                delegations=read.delegations,
+                two_persons_from=read.two_persons_from,
+                margin_seconds=read.margin_seconds,
+                by=order.by,
+            )
+        )
+        self._driver.tick()
+        return Done(text=f"adopted {len(read.delegations)} standing authorities")
+
+    # ---------------------------------------------------------------- words
+
+    def _check_partner(self, partner: PartyCode) -> None:
+        if partner not in self._driver.partners():
+            raise NoPartnerError(f"`{partner}` is no pinned partner")
+
+    def _check_parties(self, codes: tuple[PartyCode, ...]) -> None:
+        known = self._library().parties
+        for code in codes:
+            if code not in known:
+                raise UnknownWordError(
+                    f"unknown party `{code}`", hint=f"known: {', '.join(sorted(known))}"
+                )
+
+    def _check_label(self, label: Label) -> None:
+        schemes = self._library().schemes
+        scheme = schemes.get(label.scheme)
+        if scheme is None:
+            raise UnknownWordError(
+                f"unknown scheme `{label.scheme}`", hint=f"known: {', '.join(sorted(schemes))}"
+            )
+        if scheme.level(label.level) is None:
+            known = ", ".join(level.id for level in scheme.levels)
+            raise UnknownWordError(
+                f"unknown level `{label.level}` of `{label.scheme}`", hint=f"known: {known}"
+            )
+
+    def _check_own_level(self, level: str) -> None:
+        library = self._library()
+        scheme = library.schemes[library.parties[self._driver.party].scheme]
+        known = [one.id for one in scheme.levels]
+        if level not in known:
+            raise UnknownWordError(
+                f"unknown level `{level}` in the own scheme", hint=f"known: {', '.join(known)}"
+            )

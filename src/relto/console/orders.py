@@ -1,0 +1,552 @@
+"""What officers can order at a running node, and what they are answered: the words of the officers' port.
+
+Orders and answers are values; JSON on the socket, the same values when a command opens the node itself. An
+order names its officer in `By`. Nothing here has power of its own: each order becomes a command of
+the node's core, or a look at what it knows.
+"""
+
+from typing import Final, TypeAlias
+
+import msgspec
+from msgspec import Struct
+from whenever import Instant
+
+from relto.codec.pack import instant_from_text, instant_to_text
+from relto.errors import LocalError, PeerError, ReltoError, WorldError
+from relto.model import (
+    Considered,
+    Finding,
+    Form,
+    Holding,
+    Label,
+    Obligation,
+    Precedence,
+    Request,
+)
+from relto.node import By
+from relto.units import (
+    CaseId,
+    Digest,
+    HoldingId,
+    InstrumentId,
+    LevelId,
+    PartyCode,
+    PurposeId,
+    TopicId,
+)
+
+
+class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Anything that can be ordered."""
+
+
+class LookStatus(Order, tag="status"):
+    """How is the node?"""
+
+
+class HoldItem(Order, tag="hold"):
+    """Register an item whose content lies among the node's blobs already.
+
+    Args:
+        digest: SHA-256 of the content.
+        size_bytes: Its length.
+        title: One line for people.
+        originator: Who made it; `None` for the party itself.
+        label: As the originator labelled it.
+        topics: What it is about.
+        form: Its form.
+        by: The officer.
+    """
+
+    digest: Digest
+    size_bytes: int
+    title: str
+    originator: PartyCode | None = None
+    label: Label
+    topics: tuple[TopicId, ...]
+    form: Form
+    by: By
+
+
+class LookHoldings(Order, tag="holdings"):
+    """What does the party hold?"""
+
+
+class AskFor(Order, tag="request"):
+    """Request information.
+
+    Args:
+        holder: Who is thought to hold it.
+        topics: What about.
+        holding: One known item; `None` for whatever is held.
+        purpose: What for.
+        about: Words for the officer on the other side.
+        precedence: How urgent.
+        cleared_to: The reader's clearance, when the assurance is given; `None` gives none.
+        is_direct: Go directly even if the own reading says that the way is closed.
+        by: The officer.
+    """
+
+    holder: PartyCode
+    topics: tuple[TopicId, ...]
+    holding: HoldingId | None = None
+    purpose: PurposeId
+    about: str = ""
+    precedence: Precedence = Precedence.ROUTINE
+    cleared_to: LevelId | None = None
+    is_direct: bool = False
+    by: By
+
+
+class LookInbox(Order, tag="inbox"):
+    """Which cases wait for officers?"""
+
+
+class LookCases(Order, tag="cases"):
+    """Which cases are there?"""
+
+
+class ApproveCase(Order, tag="approve"):
+    """Say yes."""
+
+    case: CaseId
+    by: By
+
+
+class RefuseCase(Order, tag="refuse"):
+    """Say no; the reason is shown to the other side."""
+
+    case: CaseId
+    by: By
+
+
+class AskConsentOf(Order, tag="ask-consent"):
+    """Ask the originator for consent to a release that waits."""
+
+    case: CaseId
+    by: By
+
+
+class LookCase(Order, tag="show"):
+    """What is the whole story of a case?"""
+
+    case: CaseId
+
+
+class LookCard(Order, tag="card"):
+    """What is the node's own card?"""
+
+
+class PinCard(Order, tag="peer-add"):
+    """Pin a partner's card whose fingerprint was compared outside the network."""
+
+    card: bytes
+    fingerprint: str
+    by: By
+
+
+class LookLinks(Order, tag="links"):
+    """How are the links?"""
+
+
+class ReconcileLink(Order, tag="reconcile"):
+    """Call a partner now and compare both logs."""
+
+    partner: PartyCode
+
+
+class RotateKeys(Order, tag="key-rotate"):
+    """Make new keys and announce them to all partners."""
+
+    by: By
+
+
+class MoveClock(Order, tag="clock-set"):
+    """Move the exercise clock forward to an instant."""
+
+    at: Instant
+    by: By
+
+
+class AdoptFiles(Order, tag="law-adopt"):
+    """Adopt law files on top of those in force; a file of the same name replaces the old one.
+
+    Args:
+        files: Name to content.
+        is_whole: They replace all files in force.
+        by: The officer.
+    """
+
+    files: dict[str, bytes]
+    is_whole: bool = False
+    by: By
+
+
+class AdoptAuthorities(Order, tag="delegations-adopt"):
+    """Adopt the standing authorities written in a file of TOML."""
+
+    content: bytes
+    by: By
+
+
+AnyOrder: TypeAlias = (
+    LookStatus
+    | HoldItem
+    | LookHoldings
+    | AskFor
+    | LookInbox
+    | LookCases
+    | ApproveCase
+    | RefuseCase
+    | AskConsentOf
+    | LookCase
+    | LookCard
+    | PinCard
+    | LookLinks
+    | ReconcileLink
+    | RotateKeys
+    | MoveClock
+    | AdoptFiles
+    | AdoptAuthorities
+)
+
+
+# ---------------------------------------------------------------- answers
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """Anything that is answered."""
+
+
+class Status(Answer, tag="status"):
+    """How the node is.
+
+    Args:
+        party: Whose.
+        is_exercise: On an exercise clock.
+        is_running: Answered by a running node.
+        now: Its clock.
+        listens_at: Address and port; empty when it does not listen.
+        law: Digest of the law adopted; `None` when none has been.
+        peers: Partners pinned.
+        open_cases: Cases in which somebody has to act.
+        waiting: Of those, how many wait for this party's officers.
+        holdings: Items held.
+    """
+
+    party: PartyCode
+    is_exercise: bool
+    is_running: bool
+    now: Instant
+    listens_at: str = ""
+    law: Digest | None = None
+    peers: tuple[PartyCode, ...] = ()
+    open_cases: int = 0
+    waiting: int = 0
+    holdings: int = 0
+
+
+class Done(Answer, tag="done"):
+    """Done; there is nothing more to say than this."""
+
+    text: str
+
+
+class HoldingAnswer(Answer, tag="holding"):
+    """One item held."""
+
+    holding: Holding
+
+
+class Holdings(Answer, tag="holdings"):
+    """Items held, by id."""
+
+    holdings: tuple[Holding, ...]
+
+
+class CaseLine(Struct, frozen=True, kw_only=True):
+    """A case in a list.
+
+    Args:
+        case: Its id.
+        role: What this node is in it.
+        state: Where it stands.
+        partner: Whom an answer would go to, or is expected from.
+        requester: Who wants to know.
+        topics: What about.
+        purpose: What for.
+        precedence: How urgent.
+        opened_at: When it began here.
+        waits_for: What it waits for, in words; empty when for nothing of ours.
+        needs: How many officers must approve.
+        approved: How many have.
+        instrument: Which would carry the release.
+    """
+
+    case: CaseId
+    role: str
+    state: str
+    partner: PartyCode | None
+    requester: PartyCode | None = None
+    topics: tuple[TopicId, ...] = ()
+    purpose: PurposeId | None = None
+    precedence: Precedence
+    opened_at: Instant
+    waits_for: str = ""
+    needs: int = 0
+    approved: int = 0
+    instrument: InstrumentId | None = None
+
+
+class Cases(Answer, tag="cases"):
+    """Cases; the most urgent first in an inbox, the oldest first otherwise."""
+
+    cases: tuple[CaseLine, ...]
+
+
+class StoryLine(Struct, frozen=True, kw_only=True):
+    """One entry of a case's story.
+
+    Args:
+        position: Its place among all entries this node stores.
+        source: Who wrote it.
+        target: To whom; the same in a node's own log.
+        number: Its place in that log.
+        at: The author's clock.
+        kind: What it is.
+        text: What it says, in a line.
+    """
+
+    position: int
+    source: PartyCode
+    target: PartyCode
+    number: int
+    at: Instant
+    kind: str
+    text: str
+
+
+class StoryItem(Struct, frozen=True, kw_only=True):
+    """An item in a case.
+
+    Args:
+        holding: The originator's id.
+        originator: Who made it.
+        label: The originator's label.
+        marked: How this node marked it; `None` when it did not receive it.
+        markings: The words on it.
+        title: From the opened package; empty before.
+        size_bytes: Of the content; 0 before it is opened.
+        path: Where the content lies on this machine; empty when it is not here.
+    """
+
+    holding: HoldingId
+    originator: PartyCode
+    label: Label
+    marked: Label | None = None
+    markings: tuple[str, ...] = ()
+    title: str = ""
+    size_bytes: int = 0
+    path: str = ""
+
+
+class BlockedWay(Struct, frozen=True, kw_only=True):
+    """A way that the law closes.
+
+    Args:
+        way: The parties on it, holder first.
+        instrument: Which instrument; `None` when none links them.
+        finding: The first rule that closes it.
+    """
+
+    way: tuple[PartyCode, ...]
+    instrument: InstrumentId | None
+    finding: Finding
+
+
+class Story(Answer, tag="story"):
+    """The whole story of a case, as this node knows it.
+
+    Args:
+        line: The case.
+        is_closed: Nobody has to act in it any more.
+        request: What is asked; `None` when its words are gone.
+        route: The parties on the way, holder first; empty when the holder was to choose.
+        instrument: Under which it was released.
+        entries: Both ways and the node's own, in the order in which they came.
+        items: What was released.
+        obligations: What the receiver owes.
+        considered: What the law said, where somebody had to be told no.
+        blocked: Why there is no lawful way.
+        refusal: Code of the refusal; empty when there was none.
+        reason: An officer's words with it.
+        holds_until: When the decision behind a release could change.
+        assumed: Rules with evidence `assumed` that it rests on.
+    """
+
+    line: CaseLine
+    is_closed: bool
+    request: Request | None = None
+    route: tuple[PartyCode, ...] = ()
+    instrument: InstrumentId | None = None
+    entries: tuple[StoryLine, ...] = ()
+    items: tuple[StoryItem, ...] = ()
+    obligations: tuple[Obligation, ...] = ()
+    considered: tuple[Considered, ...] = ()
+    blocked: tuple[BlockedWay, ...] = ()
+    refusal: str = ""
+    reason: str = ""
+    holds_until: Instant | None = None
+    assumed: tuple[str, ...] = ()
+
+
+class CardAnswer(Answer, tag="card"):
+    """A node's own card.
+
+    Args:
+        card: Signed, to be handed over.
+        party: Whose.
+        fingerprint: To be compared outside the network.
+        serial: Counts up with each change.
+        endpoints: Where it is reached.
+        is_exercise: Of an exercise node.
+    """
+
+    card: bytes
+    party: PartyCode
+    fingerprint: str
+    serial: int
+    endpoints: tuple[str, ...]
+    is_exercise: bool
+
+
+class LinkLine(Struct, frozen=True, kw_only=True):
+    """One link.
+
+    Args:
+        partner: With whom.
+        dial: Which side calls.
+        state: How it is doing.
+        error: The last failure; empty after a success.
+        failures: Calls that failed in a row.
+        heard_at: When the partner was last heard; `None` since the node started.
+        ours: Entries in our log to the partner.
+        acknowledged: Of those, how many it holds for certain.
+        theirs: Entries of the partner's log that are here.
+        packages: Packages that still have to move.
+        fork: Why the link is stopped for good; empty when it is not.
+    """
+
+    partner: PartyCode
+    dial: str
+    state: str
+    error: str = ""
+    failures: int = 0
+    heard_at: Instant | None = None
+    ours: int = 0
+    acknowledged: int = 0
+    theirs: int = 0
+    packages: int = 0
+    fork: str = ""
+
+
+class Links(Answer, tag="links"):
+    """All links, by partner."""
+
+    links: tuple[LinkLine, ...]
+
+
+AnyAnswer: TypeAlias = (
+    Status | Done | HoldingAnswer | Holdings | Cases | Story | CardAnswer | Links
+)
+
+
+class Failure(Struct, frozen=True, kw_only=True, tag="failure"):
+    """An order that was not carried out.
+
+    Args:
+        code: Dotted; its first word says whose fault.
+        message: What happened.
+        hint: What to do next.
+    """
+
+    code: str
+    message: str
+    hint: str
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=instant_to_text)
+_ORDERS: Final = msgspec.json.Decoder(AnyOrder, dec_hook=instant_from_text)
+_ANSWERS: Final = msgspec.json.Decoder(AnyAnswer | Failure, dec_hook=instant_from_text)
+
+
+class OrderFormError(LocalError):
+    """Bytes at the officers' port are no order."""
+
+    code = "local.order_form"
+
+
+class AnswerFormError(WorldError):
+    """What the node answered cannot be read: another version is running."""
+
+    code = "world.answer_form"
+    hint_default = "restart the node, so that command and node are of one version"
+
+
+def encode_order(order: AnyOrder) -> bytes:
+    """Give an order as JSON."""
+    return _ENCODER.encode(order)
+
+
+def decode_order(data: bytes) -> AnyOrder:
+    """Read an order.
+
+    Raises:
+        OrderFormError: It is none.
+    """
+    try:
+        return _ORDERS.decode(data)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise OrderFormError(f"no order: {str(error).lower()}") from error
+
+
+def encode_answer(answer: AnyAnswer | ReltoError) -> bytes:
+    """Give an answer, or the error in its place, as JSON."""
+    if isinstance(answer, ReltoError):
+        return _ENCODER.encode(
+            Failure(code=answer.code, message=answer.message, hint=answer.hint)
+        )
+    return _ENCODER.encode(answer)
+
+
+def decode_answer(data: bytes) -> AnyAnswer:
+    """Read an answer; a failure is raised as the error it was.
+
+    Raises:
+        AnswerFormError: It is none.
+        ReltoError: The order failed.
+    """
+    try:
+        answer = _ANSWERS.decode(data)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise AnswerFormError("the node's answer cannot be read") from error
+    if isinstance(answer, Failure):
+        raise _error_of(answer)
+    return answer
+
+
+class _Told:
+    """An error that happened in the node, told here under its own code."""
+
+
+def _error_of(failure: Failure) -> ReltoError:
+    families: dict[str, type[ReltoError]] = {
+        "local": LocalError,
+        "peer": PeerError,
+        "world": WorldError,
+    }
+    family = families.get(failure.code.split(".", 1)[0], LocalError)
+    told = type("ToldError", (_Told, family), {"code": failure.code})
+    error = told(failure.message, hint=failure.hint)
+    assert isinstance(error, ReltoError)
+    return error

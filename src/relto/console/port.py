@@ -1,0 +1,154 @@
+"""The officers' port: a socket in the node's directory that only the node's own user can open.
+
+One request, one order, one answer, as JSON over HTTP. The port knows no order; it carries bytes to the
+office of the running node and back. A console or a script on the same machine speaks to it as
+the commands do.
+"""
+
+import asyncio
+import http.client
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from relto.errors import LocalError, WorldError
+from relto.limits import ORDER_BYTES_MAX
+
+SOCKET_NAME: Final = "control.sock"
+PLACE: Final = "/1/orders"
+_SECONDS_MAX: Final = 60
+
+
+class NotRunningError(WorldError):
+    """No node answers at the directory's socket."""
+
+    code = "world.not_running"
+    hint_default = "start it with `relto serve --dir …`"
+
+
+class OrderError(LocalError):
+    """An order is too large or has the wrong form."""
+
+    code = "local.order"
+
+
+@contextmanager
+def _reachable(directory: Path) -> Iterator[str]:
+    """Give a short path to the socket: the system allows 107 bytes, directories are longer."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{handle}/{SOCKET_NAME}"
+    finally:
+        os.close(handle)
+
+
+class OfficersPort:
+    """Listens in a node's directory and hands orders to the office.
+
+    Args:
+        directory: The node's; the caller holds the lock of its store, so a socket there is stale.
+        answer: Takes an order as JSON and gives the answer as JSON; never raises.
+    """
+
+    def __init__(self, directory: Path, answer: Callable[[bytes], Awaitable[bytes]]) -> None:
+        """Keep the parts; `open` begins."""
+        self._directory = directory
+        self._answer = answer
+        self._server: web.Server | None = None
+        self._listening: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        """Listen; the socket can be opened by the node's own user alone."""
+        with suppress(FileNotFoundError):
+            (self._directory / SOCKET_NAME).unlink()
+        taken = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        before = os.umask(0o177)
+        try:
+            with _reachable(self._directory) as path:
+                taken.bind(path)
+        finally:
+            os.umask(before)
+        taken.setblocking(False)
+        self._server = web.Server(self._handle, access_log=None, keepalive_timeout=5)
+        loop = asyncio.get_running_loop()
+        self._listening = await loop.create_unix_server(self._server, sock=taken)
+
+    async def close(self) -> None:
+        """Stop listening and take the socket away."""
+        if self._listening is not None:
+            self._listening.close()
+            await self._listening.wait_closed()
+        if self._server is not None:
+            await self._server.shutdown(timeout=2)
+        with suppress(FileNotFoundError):
+            (self._directory / SOCKET_NAME).unlink()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if (request.method, request.path) != ("POST", PLACE):
+            return web.Response(status=404)
+        length = request.content_length
+        if length is None or length > ORDER_BYTES_MAX:
+            return web.Response(status=413)
+        try:
+            order = await request.content.readexactly(length) if length else b""
+        except asyncio.IncompleteReadError:
+            return web.Response(status=400)
+        return web.Response(body=await self._answer(order), content_type="application/json")
+
+
+class _SocketConnection(http.client.HTTPConnection):
+    def __init__(self, directory: Path) -> None:
+        super().__init__("localhost", timeout=_SECONDS_MAX)
+        self._directory = directory
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(_SECONDS_MAX)
+        with _reachable(self._directory) as path:
+            self.sock.connect(path)
+
+
+def send_order(directory: Path, order: bytes) -> bytes:
+    """Send an order to the running node and wait for its answer.
+
+    Args:
+        directory: The node's.
+        order: JSON.
+
+    Raises:
+        NotRunningError: Nobody listens there.
+        OrderError: The order is too large.
+    """
+    if len(order) > ORDER_BYTES_MAX:
+        raise OrderError(f"order too large: {len(order)} bytes, limit {ORDER_BYTES_MAX}")
+    connection = _SocketConnection(directory)
+    try:
+        connection.request("POST", PLACE, body=order)
+        answer = connection.getresponse()
+        body = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise NotRunningError(f"no node answers in `{directory}`") from error
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise OrderError(f"the node does not take the order: status {answer.status}")
+    return body
+
+
+def is_running(directory: Path) -> bool:
+    """Tell whether a node answers at the directory's socket."""
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with _reachable(directory) as path:
+            probe.connect(path)
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        probe.close()
