@@ -113,5 +113,6 @@ SNAPSHOT_ENTRIES: Final = 20_000
 
 # Old keys stay usable this long after a change, for what is under way (FL-20).
 KEY_OVERLAP_SECONDS: Final = 604_800
+
 # An order at the officers' port: a law file or two at most.
 ORDER_BYTES_MAX: Final = 8_388_608

@@ -90,6 +90,10 @@ class FileBlobs:
         except FileNotFoundError as error:
             raise BlobMissingError(f"package `{digest}` is not here") from error
 
+    def path(self, digest: Digest) -> Path:
+        """Tell where a complete package or content lies, for whoever reads it on this machine."""
+        return self._whole(digest)
+
     def destroy(self, digest: Digest) -> bool:
         """See `BlobStore.destroy`; the key is destroyed with the entry, which is what counts."""
         is_found = False

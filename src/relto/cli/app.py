@@ -8,6 +8,7 @@ import traceback
 
 import typer
 
+from relto.cli import exchange, node, peer
 from relto.cli.decide import decide_app, routes
 from relto.cli.law import law_app
 from relto.cli.output import Exit, exit_of, safe, show_error
@@ -25,6 +26,9 @@ app = typer.Typer(
 app.add_typer(law_app)
 app.add_typer(decide_app)
 app.command()(routes)
+node.register(app, law=law_app)
+peer.register(app)
+exchange.register(app)
 
 
 @app.callback()

@@ -1,4 +1,4 @@
-"""How commands reach a node: through its socket while it runs, else by opening it under its lock."""
+"""How commands reach a node: by its socket while it runs, else by opening it under its lock."""
 
 import getpass
 import os
@@ -24,13 +24,18 @@ from relto.units import OfficerRole
 DirOption = Annotated[
     Path,
     typer.Option(
-        "--dir", metavar="D", envvar="RELTO_DIR", help="The node's directory; RELTO_DIR names it too."
+        "--dir",
+        metavar="D",
+        envvar="RELTO_DIR",
+        help="The node's directory; RELTO_DIR names it too.",
     ),
 ]
 OfficerOption = Annotated[
     str, typer.Option("--officer", metavar="NAME", help="Who; without it, your user name.")
 ]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why, in words; goes into the journal.")]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="Why, in words; goes into the journal.")
+]
 
 
 def answer_of(directory: Path, order: AnyOrder) -> AnyAnswer:

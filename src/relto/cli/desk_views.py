@@ -48,7 +48,7 @@ def render_status(console: Console, answer: Status) -> None:
         console.print(EXERCISE, style="bold")
     _line(console, "party", answer.party)
     _line(console, "running", "yes" if answer.is_running else "no")
-    _line(console, "clock", answer.now.format_iso())
+    _line(console, "clock", answer.now.format_iso(unit="second"))
     _line(console, "listens at", answer.listens_at or "nowhere: it only calls")
     _line(console, "law", answer.law or "none adopted: nothing is released")
     _line(console, "partners", _list(answer.peers) or "none")
@@ -127,7 +127,9 @@ def render_story(console: Console, story: Story) -> None:
     _line(console, "state", f"{line.state} (we are {line.role})")
     if story.request is not None:
         asked = story.request
-        _line(console, "request", f"{asked.requester} asks {asked.holder} about {_list(asked.topics)}")
+        _line(
+            console, "request", f"{asked.requester} asks {asked.holder} about {_list(asked.topics)}"
+        )
         _line(console, "purpose", asked.purpose)
         if asked.about:
             _line(console, "about", asked.about)
@@ -142,7 +144,13 @@ def render_story(console: Console, story: Story) -> None:
     _render_reasons(console, story)
     _render_items(console, story)
     rows = [
-        [one.at.format_iso(), f"{one.source} → {one.target}", str(one.number), one.kind, one.text]
+        [
+            one.at.format_iso(unit="millisecond"),
+            f"{one.source} → {one.target}",
+            str(one.number),
+            one.kind,
+            one.text,
+        ]
         for one in story.entries
     ]
     console.print(table("", ["at", "log", "no.", "entry", "says"], rows))
@@ -161,7 +169,7 @@ def _render_reasons(console: Console, story: Story) -> None:
     if story.assumed:
         _line(console, "assumed", _list(story.assumed))
     if story.holds_until is not None:
-        _line(console, "holds until", story.holds_until.format_iso())
+        _line(console, "holds until", story.holds_until.format_iso(unit="second"))
 
 
 def _finding(finding: Finding) -> str:

@@ -47,11 +47,14 @@ TopicOption = Annotated[
 
 def hold(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The content.")],
+    *,
     topic: TopicOption,
     scheme: Annotated[str, typer.Option(help="Whose words the level is in.")],
     level: Annotated[str, typer.Option(help="A level of that scheme.")],
     directory: DirOption,
-    title: Annotated[str, typer.Option(help="One line for people; without it, the file's name.")] = "",
+    title: Annotated[
+        str, typer.Option(help="One line for people; without it, the file's name.")
+    ] = "",
     originator: Annotated[
         str, typer.Option(metavar="PARTY", help="Who made it; without it, this party.")
     ] = "",
@@ -108,6 +111,7 @@ def holdings(directory: DirOption, as_json: JsonFlag = False) -> None:
 
 def request(
     holder: Annotated[str, typer.Argument(metavar="HOLDER", help="Who is thought to hold it.")],
+    *,
     topic: TopicOption,
     purpose: Annotated[str, typer.Option(help="What the information is for.")],
     directory: DirOption,
@@ -120,7 +124,7 @@ def request(
         str,
         typer.Option(
             metavar="LEVEL",
-            help="Give the assurance: the reader is cleared to this level, needs it, will protect it.",
+            help="Give the assurance: the reader is cleared to it, needs it, will protect it.",
         ),
     ] = "",
     is_direct: Annotated[
@@ -195,6 +199,7 @@ def cases(directory: DirOption, as_json: JsonFlag = False) -> None:
 
 def approve(
     case: CaseArgument,
+    *,
     directory: DirOption,
     role: AsOption,
     reason: Annotated[str, typer.Option("--reason", help="Why; goes into the journal.")],
@@ -211,6 +216,7 @@ def approve(
 
 def refuse(
     case: CaseArgument,
+    *,
     directory: DirOption,
     role: AsOption,
     reason: Annotated[str, typer.Option("--reason", help="Why; shown to the other side.")],
@@ -227,6 +233,7 @@ def refuse(
 
 def ask_consent(
     case: CaseArgument,
+    *,
     directory: DirOption,
     role: AsOption,
     reason: ReasonOption = "",

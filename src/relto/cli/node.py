@@ -1,4 +1,4 @@
-"""`relto init`, `serve`, `status`, `card`, `key`, `clock`, `delegations`, `law adopt`: a node's life."""
+"""`relto init`, `serve`, `status`, `card`, `key`, `clock`, `delegations`, `law adopt`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +25,7 @@ from relto.console import (
     serve_home,
     show_fingerprint,
 )
+from relto.units import Digest, PartyCode
 
 key_app = typer.Typer(name="key", help="The node's keys.", no_args_is_help=True)
 clock_app = typer.Typer(
@@ -41,22 +42,25 @@ class Made(Struct, frozen=True, kw_only=True):
     Args:
         directory: Where.
         party: Whose.
-        listen: Where it will listen; empty when it only calls.
+        endpoints: Where partners reach it; empty when it only calls.
         fingerprint: Of its card.
         card: The file to hand over.
         is_exercise: On an exercise clock.
     """
 
     directory: str
-    party: str
-    listen: str
-    fingerprint: str
+    party: PartyCode
+    endpoints: tuple[str, ...]
+    fingerprint: Digest
     card: str
     is_exercise: bool
 
 
 def init(
-    party: Annotated[str, typer.Argument(metavar="PARTY", help="Whose node: a code of the library.")],
+    party: Annotated[
+        str, typer.Argument(metavar="PARTY", help="Whose node: a code of the library.")
+    ],
+    *,
     directory: DirOption,
     listen: Annotated[
         str,
@@ -76,27 +80,32 @@ def init(
     is_exercise: Annotated[
         bool, typer.Option("--exercise", help="Run on an exercise clock, and say so everywhere.")
     ] = False,
+    clock: Annotated[
+        str | None,
+        typer.Option(metavar="INSTANT", help="Where the exercise clock begins; without it, now."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Make a node: its directory, its keys, its card, and its journal with the law in it.
 
     Example: relto init JPN --dir jpn --listen 192.0.2.1:8443
     """
-    card = create_home(
+    verified = create_home(
         directory,
         party=party,
         listen=listen,
         endpoints=tuple(endpoint or ()),
         law=law,
         is_exercise=is_exercise,
+        begins_at=None if clock is None else instant_of(clock, name="--clock"),
     )
     made = Made(
         directory=str(directory),
-        party=card.party,
-        listen=card.endpoints[0].removeprefix("https://") if card.endpoints else "",
-        fingerprint=card.fingerprint,
+        party=verified.card.party,
+        endpoints=verified.card.endpoints,
+        fingerprint=verified.fingerprint,
         card=str(directory / "card.relto"),
-        is_exercise=card.is_exercise,
+        is_exercise=verified.card.is_exercise,
     )
 
     def render(console: Console) -> None:
@@ -201,7 +210,8 @@ def delegations_adopt(
 
 def law_adopt(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="Files of acts or instruments, or one directory.")
+        list[Path],
+        typer.Argument(metavar="FILE…", help="Files of acts or instruments, or one directory."),
     ],
     directory: DirOption,
     officer: OfficerOption = "",
@@ -214,9 +224,7 @@ def law_adopt(
     """
     is_whole = len(files) == 1 and files[0].is_dir()
     content = read_files(files[0]) if is_whole else {_name(path): read_file(path) for path in files}
-    order = AdoptFiles(
-        files=content, is_whole=is_whole, by=by(officer, "administrator", reason)
-    )
+    order = AdoptFiles(files=content, is_whole=is_whole, by=by(officer, "administrator", reason))
     _done(directory, order, as_json=as_json)
 
 

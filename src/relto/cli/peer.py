@@ -19,6 +19,7 @@ link_app = typer.Typer(name="link", help="Links to partners.", no_args_is_help=T
 @peer_app.command("add")
 def add(
     card: Annotated[Path, typer.Argument(metavar="CARD", help="The partner's card, a file.")],
+    *,
     fingerprint: Annotated[
         str,
         typer.Option(help="As the partner read it to you, over a channel you trust."),

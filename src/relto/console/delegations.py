@@ -1,7 +1,7 @@
 """A party's standing authorities, as its administrator writes them in TOML.
 
-Everything named must exist in the law adopted, so that a slip of the pen never becomes an authority that nobody
-meant, nor one that silently never applies.
+Everything named must exist in the law adopted, so that a slip of the pen never becomes an
+authority that nobody meant, nor one that silently never applies.
 """
 
 import tomllib
@@ -14,7 +14,7 @@ from whenever import Instant
 from relto.errors import LocalError
 from relto.law import Library
 from relto.limits import LIST_ITEMS_MAX
-from relto.model import Delegation
+from relto.model.delegation import Delegation
 from relto.units import InstrumentId, LevelId, PartyCode, TopicId
 
 
@@ -109,7 +109,8 @@ def _instant(kind: type, value: object) -> object:
 
 def _check(written: _File, *, party: PartyCode, library: Library) -> list[str]:
     record = library.parties.get(party)
-    scheme = None if record is None else library.schemes.get(record.scheme)
+    own = None if record is None else record.scheme
+    scheme = None if own is None else library.schemes.get(own)
     levels = set() if scheme is None else {level.id for level in scheme.levels}
     wrong: list[str] = []
     if written.margin_seconds < 0:
@@ -132,11 +133,14 @@ def _check(written: _File, *, party: PartyCode, library: Library) -> list[str]:
             for name in one.instruments
             if name not in library.instruments
         ]
-        wrong += [f"{place}: no topic `{topic}`" for topic in one.topics if topic not in library.topics]
+        wrong += [
+            f"{place}: no topic `{topic}`" for topic in one.topics if topic not in library.topics
+        ]
         if one.level_max not in levels:
             wrong.append(f"{place}: no level `{one.level_max}` in the own scheme")
         if not one.by.strip():
             wrong.append(f"{place}: `by` does not say who delegated")
-        if None not in (one.starts_at, one.ends_at) and one.ends_at <= one.starts_at:  # type: ignore[operator]  # neither is None here
+        starts, ends = one.starts_at, one.ends_at
+        if starts is not None and ends is not None and ends <= starts:
             wrong.append(f"{place}: it ends before it starts")
     return wrong

@@ -8,8 +8,8 @@
     card.relto           the node's own card, to be given to partners
     control.sock         the officers' port, while the node runs
 
-What the journal says stands above `node.toml`: the file tells a node how to start, and never changes what has
-been adopted or pinned.
+What the journal says stands above `node.toml`: the file tells a node how to start, and never
+changes what has been adopted or pinned.
 """
 
 import os
@@ -56,9 +56,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         listen: Numeric address and port; empty when this node only calls.
         endpoints: Where partners reach it, as its card says; empty when they cannot.
         exercise: Runs on an exercise clock, and everything it makes says so.
-        exercise_shift_seconds: Where that clock began, counted from the machine's; never changed later.
-        law: A directory of law files, relative to the node's; empty for the library of the package.
-        delegations: The file of standing authorities, relative to the node's directory.
+        exercise_shift_seconds: Where that clock began, counted from the machine's; never changed
+        later. law: A directory of law files, relative to the node's; empty for the library of the
+        package. delegations: The file of standing authorities, relative to the node's directory.
         dial: Which side calls, per partner; `both` where nothing is said.
     """
 
@@ -167,7 +167,8 @@ exercise_shift_seconds = {config.exercise_shift_seconds}
 # Where it listens for partners; empty when it only calls them.
 listen = {quote(config.listen)}
 
-# Where partners reach it, as its card says; a change needs `relto key rotate`, which makes a new card.
+# Where partners reach it, as its card says; a change needs `relto key rotate`, which makes a new
+# card.
 endpoints = [{endpoints}]
 
 # A directory of law files for the first start; empty takes the library that comes with relto.

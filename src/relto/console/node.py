@@ -259,7 +259,9 @@ def open_home(directory: Path) -> Iterator[OpenNode]:
     try:
         content = home.card_file.read_bytes()
     except OSError as error:
-        raise HomeError(f"`{directory}` has no card", hint="restore a backup of the node") from error
+        raise HomeError(
+            f"`{directory}` has no card", hint="restore a backup of the node"
+        ) from error
     card = verify_card(content, is_exercise=config.exercise)
     store = SqliteStore(home.store_file)
     try:
@@ -268,9 +270,7 @@ def open_home(directory: Path) -> Iterator[OpenNode]:
             party=PartyCode(config.party),
             is_exercise=config.exercise,
         )
-        yield OpenNode(
-            home, config=config, keys=keys, store=store, driver=driver, card=card
-        )
+        yield OpenNode(home, config=config, keys=keys, store=store, driver=driver, card=card)
     finally:
         store.close()
 

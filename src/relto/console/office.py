@@ -1,17 +1,18 @@
 """The office: carries out orders at an open node, and tells what the node knows.
 
-Synchronous, on the driver, one order at a time: the running node puts it in the writer's turn, a command at a
-stopped node calls it directly.
+Synchronous, on the driver, one order at a time: the running node puts it in the writer's turn, a
+command at a stopped node calls it directly.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
-from typing import Final, Protocol, assert_never
+from typing import Protocol, assert_never
 
 from relto.adapters.blobs import FileBlobs
 from relto.adapters.lawfiles import digest_of, library_of
 from relto.console.delegations import read_authorities
-from relto.console.home import Config, Dial, Home
+from relto.console.home import Config, Home, write_private
 from relto.console.orders import (
     AdoptAuthorities,
     AdoptFiles,
@@ -46,8 +47,8 @@ from relto.console.orders import (
 from relto.console.stories import case_line, tell
 from relto.driver import Driver
 from relto.errors import LocalError
-from relto.journal import VerifiedCard, read_fingerprint, show_fingerprint
-from relto.law import LawFileError
+from relto.journal import VerifiedCard, read_fingerprint
+from relto.law import Library
 from relto.limits import IDENTIFIER_CHARS_MAX, LIST_ITEMS_MAX
 from relto.model import Assurance, Holding, Label
 from relto.node import (
@@ -63,9 +64,8 @@ from relto.node import (
     UnknownItemError,
     UnknownWordError,
 )
-from relto.units import HoldingId, PartyCode
-
-_OURS: Final = "ours"
+from relto.ports import BlobMissingError
+from relto.units import Digest, HoldingId, PartyCode
 
 
 class UnknownCaseError(LocalError):
@@ -115,6 +115,7 @@ class Office:
         self._config = config
         self._card = card
         self._blobs = FileBlobs(home.blobs)
+        self._words: tuple[Digest, Library] | None = None
         self.service: Service | None = None
 
     def answer(self, order: AnyOrder) -> AnyAnswer:
@@ -207,11 +208,12 @@ class Office:
             path.unlink(missing_ok=True)
             return self._blobs.path(holding.digest)
         if not path.is_file():
-            content = self._driver.content_or_none(holding.digest)
-            if content is None:
+            try:
+                content = self._driver.content(holding.digest)
+            except BlobMissingError:
                 return None
             folder.mkdir(mode=0o700, exist_ok=True)
-            _write(path, content)
+            write_private(path, content)
         return path
 
     def _own_card(self) -> CardAnswer:
@@ -219,7 +221,7 @@ class Office:
         return CardAnswer(
             card=self._card.signed,
             party=card.party,
-            fingerprint=show_fingerprint(self._card.fingerprint),
+            fingerprint=self._card.fingerprint,
             serial=card.serial,
             endpoints=card.endpoints,
             is_exercise=card.is_exercise,
@@ -330,7 +332,7 @@ class Office:
     def _move_clock(self, order: MoveClock) -> Done:
         driver = self._driver
         ahead = order.at.difference(driver.now()).total("seconds")
-        offset = driver.node.state.clock_offset_seconds + _up(ahead)
+        offset = driver.node.state.clock_offset_seconds + ceil(ahead)
         driver.command(SetClock(offset_seconds=offset, by=order.by))
         driver.tick()
         return Done(text=f"the exercise clock stands at {driver.now().format_iso()}")
@@ -351,7 +353,7 @@ class Office:
         read = read_authorities(
             order.content,
             party=self._driver.party,
-            library=library_of(self._driver.law_files()),
+            library=self._library(),
         )
         self._driver.command(
             AdoptDelegations(
@@ -365,6 +367,15 @@ class Office:
         return Done(text=f"adopted {len(read.delegations)} standing authorities")
 
     # ---------------------------------------------------------------- words
+
+    def _library(self) -> Library:
+        """The law adopted, for its words; read once for each law."""
+        law = self._driver.node.state.law
+        if law is None:
+            raise NoLawError("no law has been adopted")
+        if self._words is None or self._words[0] != law.digest:
+            self._words = (law.digest, library_of(self._driver.law_files()))
+        return self._words[1]
 
     def _check_partner(self, partner: PartyCode) -> None:
         if partner not in self._driver.partners():
@@ -393,8 +404,8 @@ class Office:
 
     def _check_own_level(self, level: str) -> None:
         library = self._library()
-        scheme = library.schemes[library.parties[self._driver.party].scheme]
-        known = [one.id for one in scheme.levels]
+        own = library.parties[self._driver.party].scheme
+        known = [] if own is None else [one.id for one in library.schemes[own].levels]
         if level not in known:
             raise UnknownWordError(
                 f"unknown level `{level}` in the own scheme", hint=f"known: {', '.join(known)}"

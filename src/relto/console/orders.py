@@ -1,8 +1,8 @@
-"""What officers can order at a running node, and what they are answered: the words of the officers' port.
+"""What officers can order at a node, and what they are answered: the words of their port.
 
-Orders and answers are values; JSON on the socket, the same values when a command opens the node itself. An
-order names its officer in `By`. Nothing here has power of its own: each order becomes a command of
-the node's core, or a look at what it knows.
+Orders and answers are values; JSON on the socket, the same values when a command opens the node
+itself. An order names its officer in `By`. Nothing here has power of its own: each order becomes a
+command of the node's core, or a look at what it knows.
 """
 
 from typing import Final, TypeAlias
@@ -40,11 +40,11 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     """Anything that can be ordered."""
 
 
-class LookStatus(Order, tag="status"):
+class LookStatus(Order, frozen=True, kw_only=True, tag="status"):
     """How is the node?"""
 
 
-class HoldItem(Order, tag="hold"):
+class HoldItem(Order, frozen=True, kw_only=True, tag="hold"):
     """Register an item whose content lies among the node's blobs already.
 
     Args:
@@ -68,11 +68,11 @@ class HoldItem(Order, tag="hold"):
     by: By
 
 
-class LookHoldings(Order, tag="holdings"):
+class LookHoldings(Order, frozen=True, kw_only=True, tag="holdings"):
     """What does the party hold?"""
 
 
-class AskFor(Order, tag="request"):
+class AskFor(Order, frozen=True, kw_only=True, tag="request"):
     """Request information.
 
     Args:
@@ -98,46 +98,46 @@ class AskFor(Order, tag="request"):
     by: By
 
 
-class LookInbox(Order, tag="inbox"):
+class LookInbox(Order, frozen=True, kw_only=True, tag="inbox"):
     """Which cases wait for officers?"""
 
 
-class LookCases(Order, tag="cases"):
+class LookCases(Order, frozen=True, kw_only=True, tag="cases"):
     """Which cases are there?"""
 
 
-class ApproveCase(Order, tag="approve"):
+class ApproveCase(Order, frozen=True, kw_only=True, tag="approve"):
     """Say yes."""
 
     case: CaseId
     by: By
 
 
-class RefuseCase(Order, tag="refuse"):
+class RefuseCase(Order, frozen=True, kw_only=True, tag="refuse"):
     """Say no; the reason is shown to the other side."""
 
     case: CaseId
     by: By
 
 
-class AskConsentOf(Order, tag="ask-consent"):
+class AskConsentOf(Order, frozen=True, kw_only=True, tag="ask-consent"):
     """Ask the originator for consent to a release that waits."""
 
     case: CaseId
     by: By
 
 
-class LookCase(Order, tag="show"):
+class LookCase(Order, frozen=True, kw_only=True, tag="show"):
     """What is the whole story of a case?"""
 
     case: CaseId
 
 
-class LookCard(Order, tag="card"):
+class LookCard(Order, frozen=True, kw_only=True, tag="card"):
     """What is the node's own card?"""
 
 
-class PinCard(Order, tag="peer-add"):
+class PinCard(Order, frozen=True, kw_only=True, tag="peer-add"):
     """Pin a partner's card whose fingerprint was compared outside the network."""
 
     card: bytes
@@ -145,30 +145,30 @@ class PinCard(Order, tag="peer-add"):
     by: By
 
 
-class LookLinks(Order, tag="links"):
+class LookLinks(Order, frozen=True, kw_only=True, tag="links"):
     """How are the links?"""
 
 
-class ReconcileLink(Order, tag="reconcile"):
+class ReconcileLink(Order, frozen=True, kw_only=True, tag="reconcile"):
     """Call a partner now and compare both logs."""
 
     partner: PartyCode
 
 
-class RotateKeys(Order, tag="key-rotate"):
+class RotateKeys(Order, frozen=True, kw_only=True, tag="key-rotate"):
     """Make new keys and announce them to all partners."""
 
     by: By
 
 
-class MoveClock(Order, tag="clock-set"):
+class MoveClock(Order, frozen=True, kw_only=True, tag="clock-set"):
     """Move the exercise clock forward to an instant."""
 
     at: Instant
     by: By
 
 
-class AdoptFiles(Order, tag="law-adopt"):
+class AdoptFiles(Order, frozen=True, kw_only=True, tag="law-adopt"):
     """Adopt law files on top of those in force; a file of the same name replaces the old one.
 
     Args:
@@ -182,7 +182,7 @@ class AdoptFiles(Order, tag="law-adopt"):
     by: By
 
 
-class AdoptAuthorities(Order, tag="delegations-adopt"):
+class AdoptAuthorities(Order, frozen=True, kw_only=True, tag="delegations-adopt"):
     """Adopt the standing authorities written in a file of TOML."""
 
     content: bytes
@@ -218,7 +218,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     """Anything that is answered."""
 
 
-class Status(Answer, tag="status"):
+class Status(Answer, frozen=True, kw_only=True, tag="status"):
     """How the node is.
 
     Args:
@@ -246,19 +246,19 @@ class Status(Answer, tag="status"):
     holdings: int = 0
 
 
-class Done(Answer, tag="done"):
+class Done(Answer, frozen=True, kw_only=True, tag="done"):
     """Done; there is nothing more to say than this."""
 
     text: str
 
 
-class HoldingAnswer(Answer, tag="holding"):
+class HoldingAnswer(Answer, frozen=True, kw_only=True, tag="holding"):
     """One item held."""
 
     holding: Holding
 
 
-class Holdings(Answer, tag="holdings"):
+class Holdings(Answer, frozen=True, kw_only=True, tag="holdings"):
     """Items held, by id."""
 
     holdings: tuple[Holding, ...]
@@ -298,7 +298,7 @@ class CaseLine(Struct, frozen=True, kw_only=True):
     instrument: InstrumentId | None = None
 
 
-class Cases(Answer, tag="cases"):
+class Cases(Answer, frozen=True, kw_only=True, tag="cases"):
     """Cases; the most urgent first in an inbox, the oldest first otherwise."""
 
     cases: tuple[CaseLine, ...]
@@ -364,7 +364,7 @@ class BlockedWay(Struct, frozen=True, kw_only=True):
     finding: Finding
 
 
-class Story(Answer, tag="story"):
+class Story(Answer, frozen=True, kw_only=True, tag="story"):
     """The whole story of a case, as this node knows it.
 
     Args:
@@ -400,7 +400,7 @@ class Story(Answer, tag="story"):
     assumed: tuple[str, ...] = ()
 
 
-class CardAnswer(Answer, tag="card"):
+class CardAnswer(Answer, frozen=True, kw_only=True, tag="card"):
     """A node's own card.
 
     Args:
@@ -414,7 +414,7 @@ class CardAnswer(Answer, tag="card"):
 
     card: bytes
     party: PartyCode
-    fingerprint: str
+    fingerprint: Digest
     serial: int
     endpoints: tuple[str, ...]
     is_exercise: bool
@@ -450,15 +450,13 @@ class LinkLine(Struct, frozen=True, kw_only=True):
     fork: str = ""
 
 
-class Links(Answer, tag="links"):
+class Links(Answer, frozen=True, kw_only=True, tag="links"):
     """All links, by partner."""
 
     links: tuple[LinkLine, ...]
 
 
-AnyAnswer: TypeAlias = (
-    Status | Done | HoldingAnswer | Holdings | Cases | Story | CardAnswer | Links
-)
+AnyAnswer: TypeAlias = Status | Done | HoldingAnswer | Holdings | Cases | Story | CardAnswer | Links
 
 
 class Failure(Struct, frozen=True, kw_only=True, tag="failure"):
@@ -476,8 +474,12 @@ class Failure(Struct, frozen=True, kw_only=True, tag="failure"):
 
 
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=instant_to_text)
-_ORDERS: Final = msgspec.json.Decoder(AnyOrder, dec_hook=instant_from_text)
-_ANSWERS: Final = msgspec.json.Decoder(AnyAnswer | Failure, dec_hook=instant_from_text)
+_ORDERS: Final[msgspec.json.Decoder[AnyOrder]] = msgspec.json.Decoder(
+    AnyOrder, dec_hook=instant_from_text
+)
+_ANSWERS: Final[msgspec.json.Decoder[AnyAnswer | Failure]] = msgspec.json.Decoder(
+    AnyAnswer | Failure, dec_hook=instant_from_text
+)
 
 
 class OrderFormError(LocalError):
@@ -513,9 +515,7 @@ def decode_order(data: bytes) -> AnyOrder:
 def encode_answer(answer: AnyAnswer | ReltoError) -> bytes:
     """Give an answer, or the error in its place, as JSON."""
     if isinstance(answer, ReltoError):
-        return _ENCODER.encode(
-            Failure(code=answer.code, message=answer.message, hint=answer.hint)
-        )
+        return _ENCODER.encode(Failure(code=answer.code, message=answer.message, hint=answer.hint))
     return _ENCODER.encode(answer)
 
 

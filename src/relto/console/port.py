@@ -1,7 +1,7 @@
 """The officers' port: a socket in the node's directory that only the node's own user can open.
 
-One request, one order, one answer, as JSON over HTTP. The port knows no order; it carries bytes to the
-office of the running node and back. A console or a script on the same machine speaks to it as
+One request, one order, one answer, as JSON over HTTP. The port knows no order; it carries bytes to
+the office of the running node and back. A console or a script on the same machine speaks to it as
 the commands do.
 """
 

@@ -24,7 +24,7 @@ Spec: docs/spec/exchange.md EX-34 to EX-40.
 """
 
 from relto.driver.driver import Driver, Result, Story
-from relto.driver.exchanges import RefusedFrameError, StoppedError, UnpinnedPartnerError
+from relto.driver.exchanges import LinkCounts, RefusedFrameError, StoppedError, UnpinnedPartnerError
 from relto.driver.faults import FAULT_POINTS, Hook, no_fault
 from relto.driver.laws import LawBook
 from relto.driver.loop import Identity, Moved, Notice, NotInitialisedError, OtherNodeError
@@ -37,6 +37,7 @@ __all__ = [
     "Hook",
     "Identity",
     "LawBook",
+    "LinkCounts",
     "Moved",
     "NoSuchPackageError",
     "NotInitialisedError",

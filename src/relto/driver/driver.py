@@ -235,6 +235,12 @@ class Driver(Parcels):
         with self._world.store.transaction() as tx:
             return b"".join(self._cabinet.pieces(tx, digest))
 
+    def law_files(self) -> dict[str, bytes]:
+        """Give the files of the law adopted, name to bytes; empty before the first adoption."""
+        self._refresh()
+        with self._world.store.transaction() as tx:
+            return self._law_files(tx)
+
     # ------------------------------------------------------------ time
 
     def tick(self) -> None:

@@ -9,6 +9,7 @@ Source: docs/spec/exchange.md EX-34 to EX-38.
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import Struct
 from whenever import Instant
 
 from relto.codec import FORK, FRAME
@@ -52,6 +53,22 @@ class RefusedFrameError(PeerError):
     hint_default = "its operator sees why; nothing is lost here"
 
 
+class LinkCounts(Struct, frozen=True, kw_only=True):
+    """How far the two logs of a link have got.
+
+    Args:
+        ours: Entries in our log to the partner.
+        acknowledged: Of those, how many the partner has signed for.
+        theirs: Entries of the partner's log that are here.
+        stopped: The code of what stopped the link for good; empty while it runs.
+    """
+
+    ours: int
+    acknowledged: int
+    theirs: int
+    stopped: str
+
+
 class Exchanges(Engine):
     """The part of the driver that talks to partners."""
 
@@ -67,6 +84,21 @@ class Exchanges(Engine):
         self._held: dict[PartyCode, int] = {}
         self._answered: dict[PartyCode, tuple[int, Instant]] = {}
         self._reach: dict[PartyCode, int] = {}
+
+    # ------------------------------------------------------------ looking
+
+    def link(self, partner: PartyCode) -> LinkCounts:
+        """Tell what each side holds of the other's log, and whether the link is stopped."""
+        self._refresh()
+        out, mirror = self._logs.out(partner), self._logs.mirror(partner)
+        with self._world.store.transaction() as tx:
+            stopped = tx.value(_STOPPED + partner)
+        return LinkCounts(
+            ours=out.size,
+            acknowledged=out.acknowledged,
+            theirs=mirror.size,
+            stopped=(stopped or b"").decode(),
+        )
 
     # ------------------------------------------------------------ exchange
 

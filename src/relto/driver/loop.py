@@ -272,21 +272,22 @@ class Engine:
     def _counsel(self, ref: LawRef) -> Counsel:
         """Give the counsel of an adopted law; its files are in the store."""
 
-        def read(tx: Transaction) -> Mapping[str, bytes]:
-            found: dict[str, bytes] = {}
-            for file in self._node.state.law_files:
-                content = tx.value(law_value(file.digest))
-                assert content is not None
-                found[file.name] = content
-            return found
-
         def files() -> Mapping[str, bytes]:
+            # Shells look at the node between transactions, too.
             if self._tx is not None:
-                return read(self._tx)
+                return self._law_files(self._tx)
             with self._world.store.transaction() as tx:
-                return read(tx)
+                return self._law_files(tx)
 
         return self._laws.counsel(ref, files)
+
+    def _law_files(self, tx: Transaction) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        for file in self._node.state.law_files:
+            content = tx.value(law_value(file.digest))
+            assert content is not None
+            found[file.name] = content
+        return found
 
     def _ring(self, partner: PartyCode) -> KeyRing | None:
         peer = self._node.state.peers.get(partner)

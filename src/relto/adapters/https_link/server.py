@@ -251,7 +251,7 @@ class LinkPort:
             await asyncio.gather(self._accepting, return_exceptions=True)
         if self._server is not None:
             self._server.pre_shutdown()
-            await self._server.shutdown(timeout=2)
+            await self._server.shutdown(timeout=0.5)
 
     def pins_changed(self) -> None:
         """Take note of changed pins: trust new ones, hang up on withdrawn ones (LK-5)."""

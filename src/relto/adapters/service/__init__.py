@@ -1,8 +1,8 @@
 """A node, running: the loop around a driver in the real world.
 
-Spec: `docs/spec/link.md` LK-15 to LK-18. `writer` puts what waits together into one transaction, `pump` keeps one
-partner supplied, `service` holds them together. States of a link: new, up, down, refused; waiting where only the
-partner calls. Sockets and files are other adapters' business.
+Spec: `docs/spec/link.md` LK-15 to LK-18. `writer` puts what waits together into one transaction,
+`pump` keeps one partner supplied, `service` holds them together. States of a link: new, up, down,
+refused; waiting where only the partner calls. Sockets and files are other adapters' business.
 """
 
 from relto.adapters.service.pump import (

@@ -1,8 +1,8 @@
 """One link's pump: sends what the log holds and the partner does not, and fetches what is owed.
 
-There is no send queue: the outbox is the log. A pump keeps nothing that a restart would lose. It calls when there is
-something to say, asks now and then otherwise, and after a failure waits longer each time, with jitter, so that
-partners that come back are not met by everybody at once.
+There is no send queue: the outbox is the log. A pump keeps nothing that a restart would lose. It
+calls when there is something to say, asks now and then otherwise, and after a failure waits longer
+each time, with jitter, so that partners that come back are not met by everybody at once.
 """
 
 import asyncio
@@ -17,7 +17,8 @@ from relto.limits import PACKAGE_INLINE_BYTES_MAX
 from relto.model import PRECEDENCE_ORDER, Precedence
 from relto.units import Digest, PartyCode
 
-# A quiet link is asked this often whether anything is new; a pulling one asks with a long wait instead.
+# A quiet link is asked this often whether anything is new; a pulling one asks with a long wait
+# instead.
 _QUIET_SECONDS: Final = 60.0
 _PULL_WAIT_SECONDS: Final = 20
 _RETRY_SECONDS_MIN: Final = 0.2
@@ -219,7 +220,7 @@ class Pump:
             await self._caller.close()
 
     async def _keep(self, turn: _Turn, caller: Caller) -> None:
-        """Take turns: again at once while there is more, after a rest otherwise."""
+        """Take turns: again at once after each that had something to do, otherwise after a rest."""
         news = self._news[turn]
         failures, is_due = 0, True
         while True:
@@ -231,10 +232,10 @@ class Pump:
                 pause = self._failed(error, failures)
                 least = min(pause, _RETRY_URGENT_SECONDS)
             else:
-                self._succeeded()
-                failures, pause, least = 0, _QUIET_SECONDS, 0.0
+                pause, least = _QUIET_SECONDS, 0.0
                 if is_more:
-                    is_due = False
+                    self._succeeded()
+                    failures, is_due = 0, False
                     continue
             is_due = await self._rest(news, pause=pause, least=least)
 
@@ -263,7 +264,7 @@ class Pump:
     # ---------------------------------------------------------------- turns
 
     async def _send(self, caller: Caller, *, is_poll: bool) -> bool:
-        """Send what is not acknowledged; nothing else waits for its answer, so batches grow with load."""
+        """Send what is not acknowledged; while one frame is out, the next one grows."""
         frame = await self._post.next_frame(self.partner, is_poll=is_poll)
         if frame is None:
             return False
@@ -283,7 +284,8 @@ class Pump:
     async def _move(self, caller: Caller, *, is_due: bool) -> bool:
         """Move one piece of the most urgent package, then look again: flash overtakes (LK-15).
 
-        Small packages travel with their entries; only when time has passed are they looked after too.
+        Small packages travel with their entries; only when time has passed are they looked after
+        too.
         """
         for move in await self._post.moves(self.partner):
             if move.direction is Direction.IN:

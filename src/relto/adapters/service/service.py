@@ -1,12 +1,12 @@
 """A node, running: one writer, one pump for each partner, and answers for whoever calls.
 
-The service knows no socket and no file. It is handed a driver and, for each partner, a way to call it; it is itself
-the desk behind the link port and the hands of the officers' port.
+The service knows no socket and no file. It is handed a driver and, for each partner, a way to call
+it; it is itself the desk behind the link port and the hands of the officers' port.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import Struct
 from whenever import Instant
@@ -15,14 +15,15 @@ from relto.adapters.service.pump import Caller, Direction, Health, LinkState, Mo
 from relto.adapters.service.writer import Writer
 from relto.driver import Driver, Moved, Result
 from relto.errors import LocalError, ReltoError
-from relto.limits import LINK_PIECE_BYTES_MAX
+from relto.limits import LINK_PIECE_BYTES_MAX, RESEND_SECONDS
 from relto.node import Command
 from relto.units import Digest, PartyCode
 
-# What a reply to a partner's call has said is not said again by our own pump before the partner has had
-# the time to acknowledge it.
-_REPLY_GRACE_SECONDS: Final = 0.25
+# The driver gives a partner so long to acknowledge what an answer has carried; then we look again.
+_LOOK_AGAIN_SECONDS: Final = RESEND_SECONDS + 0.1
 _TICK_SECONDS_MAX: Final = 30.0
+
+T = TypeVar("T")
 
 Report = Callable[[str, PartyCode | None, str], None]
 
@@ -73,7 +74,7 @@ class NodeService:
         self._cards: dict[PartyCode, bytes] = {}
         # A partner's call that waits for news, and what wakes it.
         self._waiters: dict[PartyCode, asyncio.Event] = {}
-        self._replied: dict[PartyCode, float] = {}
+        self._looking: set[PartyCode] = set()
         self._stopped = asyncio.Event()
 
     # ---------------------------------------------------------------- life
@@ -123,13 +124,11 @@ class NodeService:
             else:
                 self._report("alarm", notice.partner, f"{notice.code}: {notice.text}")
         self.follow_partners()
-        now = asyncio.get_running_loop().time()
         for partner in self.driver.pending():
             waiter = self._waiters.get(partner)
             if waiter is not None:
                 waiter.set()
-            elif now - self._replied.get(partner, -_REPLY_GRACE_SECONDS) >= _REPLY_GRACE_SECONDS:
-                self._wake(partner)
+            self._wake(partner)
 
     def _wake(self, partner: PartyCode, *, is_heard: bool = False) -> None:
         kept = self._pumps.get(partner)
@@ -165,7 +164,7 @@ class NodeService:
         """Carry out a command, grouped with others that wait."""
         return await self._writer.command(command)
 
-    async def call(self, run: Callable[[], object]) -> object:
+    async def call(self, run: Callable[[], T]) -> T:
         """Run something on the driver, in its turn."""
         return await self._writer.call(run)
 
@@ -193,13 +192,15 @@ class NodeService:
         return answer
 
     async def _answer(self, partner: PartyCode, frame: bytes) -> bytes:
-        loop = asyncio.get_running_loop()
-        self._replied[partner] = loop.time()
         answer = await self._writer.exchange(partner, frame)
-        loop.call_later(_REPLY_GRACE_SECONDS, self._look_again, partner)
+        if partner not in self._looking:
+            self._looking.add(partner)
+            loop = asyncio.get_running_loop()
+            loop.call_later(_LOOK_AGAIN_SECONDS, self._look_again, partner)
         return answer
 
     def _look_again(self, partner: PartyCode) -> None:
+        self._looking.discard(partner)
         if not self._stopped.is_set() and partner in self.driver.pending():
             self._wake(partner)
 
@@ -263,9 +264,7 @@ class NodeService:
         """See `Post.next_frame`."""
         if not is_poll and partner not in self.driver.pending():
             return None
-        return await self._writer.call(
-            lambda: self.driver.next_batch(partner, is_poll=is_poll)
-        )
+        return await self._writer.call(lambda: self.driver.next_batch(partner, is_poll=is_poll))
 
     async def take_reply(self, partner: PartyCode, frame: bytes) -> None:
         """See `Post.take_reply`."""

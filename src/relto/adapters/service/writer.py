@@ -1,8 +1,8 @@
 """One writer, many callers: what waits together is committed together.
 
-A node's journal has one writer. Callers hand in jobs; when the writer's turn comes, all frames that wait in a row are
-answered in one transaction, and so are all commands, so that eight releases in flight cost one write
-to the disk and not eight. A job that fails fails its own caller.
+A node's journal has one writer. Callers hand in jobs; when the writer's turn comes, all frames
+that wait in a row are answered in one transaction, and so are all commands, so that eight releases
+in flight cost one write to the disk and not eight. A job that fails fails its own caller.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 from relto.driver import Result
-from relto.errors import LocalError, ReltoError, WorldError
+from relto.errors import LocalError, WorldError
 from relto.node import Command
 from relto.units import PartyCode
 
@@ -141,9 +141,8 @@ class Writer:
                     self._run_orders(first)
                 case _Call():
                     first.done.set_result(first.run())
-        except ReltoError as error:
-            if not first.done.done():
-                first.done.set_exception(error)
+        except Exception as error:  # noqa: BLE001 -- a bug fails its own caller; the driver folds anew
+            _fail(first.done, error)
         finally:
             if self._jobs and not self._is_scheduled:
                 self._is_scheduled = True
@@ -163,7 +162,7 @@ class Writer:
             self._jobs.popleft()
         try:
             answers = self._driver.handle_many([(one.partner, one.frame) for one in group])
-        except ReltoError as error:
+        except Exception as error:  # noqa: BLE001 -- as above
             for one in group:
                 _fail(one.done, error)
             return
@@ -181,7 +180,7 @@ class Writer:
             self._jobs.popleft()
         try:
             results = self._driver.command_many([one.command for one in group])
-        except ReltoError as error:
+        except Exception as error:  # noqa: BLE001 -- as above
             for one in group:
                 _fail(one.done, error)
             return
@@ -192,6 +191,8 @@ class Writer:
                 one.done.set_result(result)
 
 
-def _fail(done: asyncio.Future[T], error: ReltoError) -> None:
+def _fail(
+    done: asyncio.Future[bytes] | asyncio.Future[Result] | asyncio.Future[object], error: Exception
+) -> None:
     if not done.done():
         done.set_exception(error)

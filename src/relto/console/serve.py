@@ -1,0 +1,197 @@
+"""`relto serve`: a node with its two ports, until it is told to stop.
+
+Wires the service, the link port and the officers' port together. Logs events, one line each; never
+a key, never a content, never what a partner wrote beyond codes and numbers.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from random import SystemRandom
+
+import structlog
+
+from relto.adapters.https_link import LinkPort, PartnerCaller, PinnedContext, Pins, endpoint_of
+from relto.adapters.service import Calling, NodeService
+from relto.console.home import Dial
+from relto.console.node import OpenNode, open_home, partner_card
+from relto.console.orders import LinkLine, decode_order, encode_answer
+from relto.console.port import OfficersPort
+from relto.errors import ReltoError, WorldError
+from relto.units import PartyCode
+
+
+class BugError(WorldError):
+    """The node hit a bug while it carried out an order; nothing of the order has happened."""
+
+    code = "world.bug"
+    hint_default = "its log has the details"
+
+
+class RunningNode:
+    """A node whose ports are open.
+
+    Args:
+        node: Open in this process.
+        log: Takes events.
+    """
+
+    def __init__(self, node: OpenNode, *, log: structlog.stdlib.BoundLogger) -> None:
+        """Wire the parts; `run` opens the ports."""
+        self._node = node
+        self._log = log
+        self._pins = Pins()
+        self._context = PinnedContext.listening(
+            node.keys.tls_certificate_file, node.keys.tls_key_file, pins=self._pins
+        )
+        self.service = NodeService(
+            node.driver,
+            card=node.card.signed,
+            reach=self._reach,
+            jitter=SystemRandom().random,
+            report=self._report,
+        )
+        self._link_port = LinkPort(self.service, context=self._context, report=self._turned_away)
+        self._officers = OfficersPort(node.home.directory, self._answer)
+        self.listens_at = ""
+
+    async def run(self, *, ready: Callable[[], None]) -> None:
+        """Open the ports and run until `stop`.
+
+        Args:
+            ready: Called once both ports are open.
+
+        Raises:
+            PortError: The address to listen on is taken.
+        """
+        node = self._node
+        node.office.service = self
+        try:
+            self.service.follow_partners()
+            if node.config.listen:
+                host, _, port = node.config.listen.rpartition(":")
+                at = await self._link_port.open(host.strip("[]"), int(port))
+                self.listens_at = f"{at[0]}:{at[1]}"
+            await self._officers.open()
+            self._log.info("serving", party=node.config.party, link=self.listens_at)
+            ready()
+            await self.service.run()
+        finally:
+            await self._officers.close()
+            await self._link_port.close()
+            node.office.service = None
+            self._log.info("stopped", party=node.config.party)
+
+    def stop(self) -> None:
+        """End `run`."""
+        self.service.stop()
+
+    # ---------------------------------------------------------------- partners
+
+    def _reach(self, partner: PartyCode) -> Calling:
+        """Pin a partner's certificate, and say how it is called."""
+        card = partner_card(self._node.driver.node.state.peers[partner].card)
+        before = self._pins.of(partner)
+        # During a change of keys the certificate before still counts, until a restart.
+        kept = tuple(one for one in before if one != card.certificate)[:1]
+        self._pins.replace(partner, (card.certificate, *kept))
+        self._link_port.pins_changed()
+        dial = self._node.config.dials(partner)
+        can_call = bool(card.endpoints) and dial is not Dial.THEM
+        can_be_called = bool(self._node.config.endpoints) and dial is not Dial.US
+        if not can_call:
+            return Calling(caller=None, is_pulling=False)
+        caller = PartnerCaller(
+            partner,
+            [endpoint_of(one) for one in card.endpoints],
+            certificate=self._node.keys.tls_certificate_file,
+            key=self._node.keys.tls_key_file,
+            pins=self._pins,
+        )
+        return Calling(caller=caller, is_pulling=not can_be_called)
+
+    def link(self, partner: PartyCode) -> LinkLine:
+        """See `Service.link`."""
+        health = self.service.health(partner)
+        return LinkLine(
+            partner=partner,
+            dial=self._node.config.dials(partner),
+            state=health.state,
+            error=health.error,
+            failures=health.failures,
+            heard_at=self.service.heard_at.get(partner),
+        )
+
+    def reconcile(self, partner: PartyCode) -> None:
+        """See `Service.reconcile`."""
+        self.service.reconcile(partner)
+
+    # ---------------------------------------------------------------- officers
+
+    async def _answer(self, data: bytes) -> bytes:
+        try:
+            order = decode_order(data)
+            answer = await self.service.call(lambda: self._node.office.answer(order))
+        except ReltoError as error:
+            return encode_answer(error)
+        except Exception:  # noqa: BLE001 -- the last-resort handler of one order: logged whole, the node goes on
+            self._log.exception("order_broke")
+            return encode_answer(BugError("the order could not be carried out"))
+        return encode_answer(answer)
+
+    # ---------------------------------------------------------------- events
+
+    def _report(self, event: str, partner: PartyCode | None, words: str) -> None:
+        self._log.info(event, partner=partner, words=words)
+
+    def _turned_away(self, who: str, why: str) -> None:
+        self._log.warning("turned_away", who=who, why=why)
+
+
+def serve_home(directory: Path, *, as_json: bool) -> None:
+    """Run a node until SIGTERM or SIGINT.
+
+    Args:
+        directory: The node's.
+        as_json: Log events as JSON.
+
+    Raises:
+        HomeError: Not a node's directory.
+        StoreLockedError: The node runs already.
+        PortError: The address to listen on is taken.
+    """
+    log = _logger(as_json=as_json)
+    with open_home(directory) as node:
+        asyncio.run(_serve(node, log))
+
+
+async def _serve(node: OpenNode, log: structlog.stdlib.BoundLogger) -> None:
+    running = RunningNode(node, log=log)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, running.stop)
+    await running.run(ready=lambda: None)
+
+
+def _logger(*, as_json: bool) -> structlog.stdlib.BoundLogger:
+    import sys
+
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.BoundLogger,
+    )
+    return logger
