@@ -195,7 +195,12 @@ def clock_set(
 @delegations_app.command("adopt")
 def delegations_adopt(
     file: Annotated[Path, typer.Argument(metavar="FILE")],
+    *,
     directory: DirOption,
+    margin: Annotated[
+        int,
+        typer.Option(min=0, metavar="SECONDS", help="A release must be lawful this long ahead."),
+    ] = 0,
     officer: OfficerOption = "",
     reason: ReasonOption = "",
     as_json: JsonFlag = False,
@@ -204,7 +209,12 @@ def delegations_adopt(
 
     Example: relto delegations adopt jpn/delegations.toml --dir jpn
     """
-    order = AdoptAuthorities(content=read_file(file), by=by(officer, "administrator", reason))
+    order = AdoptAuthorities(
+        file=file.name,
+        content=read_file(file),
+        margin_seconds=margin,
+        by=by(officer, "administrator", reason),
+    )
     _done(directory, order, as_json=as_json)
 
 

@@ -5,7 +5,6 @@
 to a node through these and have no power of their own.
 """
 
-from relto.console.delegations import Authorities, DelegationsError, read_authorities
 from relto.console.home import CONFIG_NAME, Config, Dial, Home, HomeError, HomeTakenError
 from relto.console.node import (
     ContentError,
@@ -80,7 +79,6 @@ __all__ = [
     "ApproveCase",
     "AskConsentOf",
     "AskFor",
-    "Authorities",
     "BlockedWay",
     "BugError",
     "CardAnswer",
@@ -88,7 +86,6 @@ __all__ = [
     "Cases",
     "Config",
     "ContentError",
-    "DelegationsError",
     "Dial",
     "Done",
     "HoldItem",
@@ -136,7 +133,6 @@ __all__ = [
     "keep_content",
     "open_home",
     "partner_card",
-    "read_authorities",
     "send_order",
     "serve_home",
     "show_fingerprint",

@@ -133,7 +133,8 @@ class Home:
             self.directory.chmod(0o700)
             self.keys.mkdir(mode=0o700)
             self.blobs.mkdir(mode=0o700)
-            write_private(self.delegations_file, _DELEGATIONS.encode())
+            draft = _DELEGATIONS.replace("@PARTY@", config.party)
+            write_private(self.delegations_file, draft.encode())
             write_private(self.config_file, render(config).encode())
         except OSError as error:
             raise HomeError(f"cannot make `{self.directory}`: {error.strerror}") from error
@@ -188,16 +189,19 @@ def _quote(text: str) -> str:
 
 _DELEGATIONS = """\
 # Standing authorities: what may be released without asking an officer, once the law permits it.
-# Nothing here makes lawful what is not. An empty file asks an officer every time.
+# Nothing here makes lawful what is not. Adopt the file with `relto delegations adopt FILE --dir D`; until then an
+# officer is asked every time. The keys stand in docs/guides/delegate-a-release.md.
+
+format = "relto.delegations/1"
+holder = "@PARTY@"
+
+# two_persons_from = "gokuhi"       # from this level on, two officers must approve
 #
-# two_persons_from = "hi"        # from this level on, two officers must approve
-# margin_seconds = 0             # a release must also be lawful this long ahead
-#
-# [[delegation]]
-# id = "warning-to-kor"
+# [[delegations]]
+# id = "launches-to-kor"
 # recipients = ["KOR"]
 # instruments = ["jpn-kor-gsomia-2016"]
 # topics = ["dprk.missile"]
-# level_max = "hi"
-# by = "Minister of Defense, directive of 1 April 2019"
+# up_to = "hi"
+# by = "Minister of Defense"
 """

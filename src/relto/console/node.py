@@ -21,6 +21,7 @@ from relto.driver import Driver
 from relto.errors import LocalError
 from relto.journal import VerifiedCard, sign_card, verify_card
 from relto.model import PROTOCOL_MAJOR, NodeCard
+from relto.model.delegation import Delegations
 from relto.node import AdoptDelegations, By
 from relto.ports import World
 from relto.seal import running_digest
@@ -197,7 +198,8 @@ def _fill(home: Home, config: Config, files: Mapping[str, bytes]) -> VerifiedCar
             is_exercise=config.exercise,
         )
         driver.adopt_law(files, digest=digest_of(files), by=_MAKER)
-        driver.command(AdoptDelegations(delegations=(), by=_MAKER))
+        none = Delegations(holder=PartyCode(config.party))
+        driver.command(AdoptDelegations(delegations=none, by=_MAKER))
         driver.close()
     finally:
         store.close()

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Protocol, assert_never
 
 from relto.adapters.blobs import FileBlobs
-from relto.adapters.lawfiles import digest_of, library_of
-from relto.console.delegations import read_authorities
+from relto.adapters.lawfiles import digest_of, library_of, locate
 from relto.console.home import Config, Home, write_private
 from relto.console.orders import (
     AdoptAuthorities,
@@ -45,6 +44,7 @@ from relto.console.orders import (
     Story,
 )
 from relto.console.stories import case_line, tell
+from relto.decide import load_delegations
 from relto.driver import Driver
 from relto.errors import LocalError
 from relto.journal import VerifiedCard, read_fingerprint
@@ -73,6 +73,13 @@ class UnknownCaseError(LocalError):
 
     code = "local.unknown_case"
     hint_default = "`relto cases` lists them"
+
+
+class HolderError(LocalError):
+    """Standing authorities of another party."""
+
+    code = "local.holder"
+    hint_default = "each party adopts its own"
 
 
 class NotYetError(LocalError):
@@ -350,18 +357,13 @@ class Office:
         return Done(text=f"adopted {len(files)} law files, digest {digest}")
 
     def _authorities(self, order: AdoptAuthorities) -> Done:
-        read = read_authorities(
-            order.content,
-            party=self._driver.party,
-            library=self._library(),
+        read = load_delegations(
+            order.content, library=self._library(), file=order.file, locate=locate
         )
+        if read.holder != self._driver.party:
+            raise HolderError(f"these are authorities of `{read.holder}`, not of this party")
         self._driver.command(
-            AdoptDelegations(
-                delegations=read.delegations,
-                two_persons_from=read.two_persons_from,
-                margin_seconds=read.margin_seconds,
-                by=order.by,
-            )
+            AdoptDelegations(delegations=read, margin_seconds=order.margin_seconds, by=order.by)
         )
         self._driver.tick()
         return Done(text=f"adopted {len(read.delegations)} standing authorities")

@@ -183,9 +183,18 @@ class AdoptFiles(Order, frozen=True, kw_only=True, tag="law-adopt"):
 
 
 class AdoptAuthorities(Order, frozen=True, kw_only=True, tag="delegations-adopt"):
-    """Adopt the standing authorities written in a file of TOML."""
+    """Adopt the standing authorities written in a file of TOML.
 
+    Args:
+        file: Its name, for errors.
+        content: The file.
+        margin_seconds: A release must also be lawful this long ahead (FL-34).
+        by: The officer.
+    """
+
+    file: str
     content: bytes
+    margin_seconds: int = 0
     by: By
 
 
