@@ -8,7 +8,7 @@ import traceback
 
 import typer
 
-from relto.cli import exchange, node, peer
+from relto.cli import drill, exchange, node, peer
 from relto.cli.decide import decide_app, routes
 from relto.cli.law import law_app
 from relto.cli.output import Exit, exit_of, safe, show_error
@@ -29,6 +29,7 @@ app.command()(routes)
 node.register(app, law=law_app)
 peer.register(app)
 exchange.register(app)
+drill.register(app)
 
 
 @app.callback()
