@@ -19,13 +19,13 @@ from relto.journal import sign_card, verify_card
 from relto.law import Law, compile_law, load_library
 from relto.limits import PACKAGE_CHUNK_BYTES
 from relto.model import PROTOCOL_MAJOR, Holding, Label, NodeCard
-from relto.model.delegation import Delegation
+from relto.model.delegation import Delegation, Delegations
 from relto.node import AdoptDelegations, Approve, Ask, By, Hold
 from relto.ports import World
 from relto.seal import digest
 from relto.sim.oracle import assurance_of
 from relto.sim.play import Played, Teller, play
-from relto.sim.scenario import Officer, Plan, Scenario, Standing
+from relto.sim.scenario import Officer, Plan, Scenario
 from relto.sim.scenario import World as Ending
 from relto.sim.store import MemoryBlobs, MemoryStore
 from relto.sim.twins import SeededEntropy, TwinKeys, TwinSealer
@@ -145,10 +145,8 @@ class VirtualStage:
                     held_at=self._clock.at,
                 )
                 driver.hold(Hold(holding=holding, by=CONTROL), content)
-        own = tuple(one for one in scenario.delegations if one.party == driver.party)
-        if own:
-            delegations = tuple(delegation_of(one) for one in own)
-            driver.command(AdoptDelegations(delegations=delegations, by=CONTROL))
+        delegations = delegations_of(scenario, driver.party)
+        driver.command(AdoptDelegations(delegations=delegations, by=CONTROL))
 
     # ------------------------------------------------------------ what the runner needs
 
@@ -271,13 +269,20 @@ def schemes_of(law: Law) -> dict[PartyCode, SchemeId]:
     }
 
 
-def delegation_of(standing: Standing) -> Delegation:
-    """Give a standing authority as a node adopts it."""
-    return Delegation(
-        id=standing.id,
-        recipients=standing.recipients,
-        instruments=standing.instruments,
-        topics=standing.topics,
-        level_max=standing.level_max,
-        by=standing.by,
+def delegations_of(scenario: Scenario, party: PartyCode) -> Delegations:
+    """Give a party's standing authorities as its node adopts them."""
+    return Delegations(
+        holder=party,
+        delegations=tuple(
+            Delegation(
+                id=one.id,
+                recipients=one.recipients,
+                instruments=one.instruments,
+                topics=one.topics,
+                up_to=one.up_to,
+                by=one.by,
+            )
+            for one in scenario.delegations
+            if one.party == party
+        ),
     )

@@ -87,7 +87,7 @@ class Standing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     recipients: tuple[PartyCode, ...]
     instruments: tuple[InstrumentId, ...]
     topics: tuple[TopicId, ...]
-    level_max: LevelId
+    up_to: LevelId
     by: str
 
 
@@ -386,7 +386,7 @@ def _check_words(scenario: Scenario, library: Library, finder: Finder) -> None:
     for index, standing in enumerate(scenario.delegations):
         path = ("delegations", index)
         words.party(standing.party, (*path, "party"))
-        words.level(standing.level_max, standing.party, (*path, "level_max"))
+        words.level(standing.up_to, standing.party, (*path, "up_to"))
         words.topics(standing.topics, (*path, "topics"))
         words.instruments(standing.instruments, (*path, "instruments"))
     for index, officer in enumerate(scenario.officers):
