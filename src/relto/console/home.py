@@ -1,7 +1,7 @@
 """A node's directory: where everything is, and the file that its administrator writes.
 
     node.toml            whose node it is, where it listens, which law it begins with
-    delegations.toml     the party's standing authorities
+    delegations.toml     the party's standing authorities, as a draft until they are adopted
     keys/                private keys and the TLS certificate; nobody else may look into it
     journal.sqlite       the journal and everything folded from it
     blobs/               packages and contents, by digest
@@ -56,9 +56,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         listen: Numeric address and port; empty when this node only calls.
         endpoints: Where partners reach it, as its card says; empty when they cannot.
         exercise: Runs on an exercise clock, and everything it makes says so.
-        exercise_shift_seconds: Where that clock began, counted from the machine's; never changed
-        later. law: A directory of law files, relative to the node's; empty for the library of the
-        package. delegations: The file of standing authorities, relative to the node's directory.
+        exercise_shift_seconds: Where that clock began, counted from the machine's; fixed for ever.
+        law: A directory of law files, relative to the node's; empty for those of the package.
         dial: Which side calls, per partner; `both` where nothing is said.
     """
 
@@ -68,7 +67,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     exercise: bool = False
     exercise_shift_seconds: int = 0
     law: str = ""
-    delegations: str = "delegations.toml"
     dial: dict[str, Dial] = {}
 
     def dials(self, partner: PartyCode) -> Dial:
@@ -175,9 +173,6 @@ endpoints = [{endpoints}]
 # A directory of law files for the first start; empty takes the library that comes with relto.
 law = {quote(config.law)}
 
-# Standing authorities to release without asking an officer.
-delegations = {quote(config.delegations)}
-
 # Which side of a link calls: "both", "us" or "them"; "both" where nothing is said.
 [dial]
 {dial}"""
@@ -189,8 +184,8 @@ def _quote(text: str) -> str:
 
 _DELEGATIONS = """\
 # Standing authorities: what may be released without asking an officer, once the law permits it.
-# Nothing here makes lawful what is not. Adopt the file with `relto delegations adopt FILE --dir D`; until then an
-# officer is asked every time. The keys stand in docs/guides/delegate-a-release.md.
+# Nothing here makes lawful what is not. Adopt the file with `relto delegations adopt FILE --dir D`;
+# until then an officer is asked every time. Keys: docs/guides/delegate-a-release.md.
 
 format = "relto.delegations/1"
 holder = "@PARTY@"
