@@ -38,6 +38,7 @@ from relto.law import (
     LawFileError,
     Library,
     Problem,
+    State,
     compare,
     compile_law,
     dues,
@@ -96,7 +97,7 @@ def _row(law: Law, instrument: Instrument, when: Instant) -> ListRow:
         parties=terms.parties,
         state=str(span.state),
         until=span.end,
-        evidence=str(span.evidence),
+        evidence="-" if span.state is State.UNKNOWN else str(span.evidence),
         is_contested=law.readings_differ(terms.id, at=when) is not None,
         is_example=instrument.is_example,
     )
