@@ -5,7 +5,8 @@ Units are the last word of the name. A limit is checked before memory is taken.
 
 from typing import Final
 
-# A treaty of a hundred pages with its acts is well under 200 kB of TOML; ten times that is not a treaty.
+# A treaty of a hundred pages with its acts is well under 200 kB of TOML; ten times that is not a
+# treaty.
 LAW_FILE_BYTES_MAX: Final = 2_000_000
 
 # Identifiers are typed by people and printed in tables.
@@ -38,11 +39,23 @@ NOTE_SIGNATURES_MAX: Final = 16
 # A proof in a tree with less than 2**53 leaves, and one more.
 PROOF_HASHES_MAX: Final = 64
 
-# One frame on a link: a full batch, base64 included, an acknowledgement, and inline packages beside it.
+# One frame on a link: a full batch, base64 included, an acknowledgement, and inline packages beside
+# it.
 FRAME_BYTES_MAX: Final = 16_777_216
 
-# Every so many entries the author signs the tree head with ML-DSA-65 too: 15 microseconds for each entry.
+# Every so many entries the author signs the tree head with ML-DSA-65 too: 15 microseconds for each
+# entry.
 DURABLE_CHECKPOINT_ENTRIES: Final = 64
+
+# An extract of a case: entries of all logs, cards, law files; and the archive that carries it.
+EXTRACT_LOGS_MAX: Final = 16
+EXTRACT_ENTRIES_MAX: Final = 10_000
+EXTRACT_CARDS_MAX: Final = 64
+EXTRACT_FILES_MAX: Final = 1_000
+EXTRACT_BYTES_MAX: Final = 67_108_864
+ARCHIVE_BYTES_MAX: Final = 134_217_728
+# Text packs ten to one; a hundred to one is a bomb (FL-30).
+ARCHIVE_RATIO_MAX: Final = 100
 
 # A node card: identity, keys, one certificate.
 CARD_BYTES_MAX: Final = 65_536
@@ -63,14 +76,17 @@ ROUTES_BLOCKED_MAX: Final = 64
 CLOCK_SKEW_SECONDS_MAX: Final = 300
 
 # The link port. Partners are few and known, so these are generous for them and tight for strangers.
-# Handshakes in flight: an honest one takes milliseconds, so the oldest is dropped for a new one (FL-44).
+# Handshakes in flight: an honest one takes milliseconds, so the oldest is dropped for a new one
+# (FL-44).
 LINK_HANDSHAKES_MAX: Final = 64
-# Open connections of all partners, and of one: one slow partner never takes another's place (FL-12).
+# Open connections of all partners, and of one: one slow partner never takes another's place
+# (FL-12).
 LINK_CONNECTIONS_MAX: Final = 512
 LINK_PARTNER_CONNECTIONS_MAX: Final = 16
 LINK_PARTNER_REQUESTS_MAX: Final = 8
 
-# Each phase of a request has its own time; a stalled partner loses the connection, nobody else does.
+# Each phase of a request has its own time; a stalled partner loses the connection, nobody else
+# does.
 LINK_HANDSHAKE_SECONDS_MAX: Final = 5
 LINK_IDLE_SECONDS_MAX: Final = 30  # until the next request's head is complete
 LINK_BODY_SECONDS_MAX: Final = 20
@@ -82,15 +98,18 @@ LINK_WAIT_SECONDS_MAX: Final = 20  # an answer held until there is news, where o
 LINK_HEADER_BYTES_MAX: Final = 2_048
 LINK_HEADERS_MAX: Final = 32
 
-# Packages travel in pieces of this size, each a request of its own, so that any break can be resumed; and
-# one partner's packages arrive at no more than this rate, so that they cannot fill a disk in a minute.
+# Packages travel in pieces of this size, each a request of its own, so that any break can be
+# resumed; and one partner's packages arrive at no more than this rate, so that they cannot fill a
+# disk in a minute.
 LINK_PIECE_BYTES_MAX: Final = 1_048_576
 LINK_PARTNER_BYTES_PER_SECOND_MAX: Final = 67_108_864
 
-# Plans for pairs of parties kept by one planner: every ordered pair of 250 parties. Beyond: begin anew.
+# Plans for pairs of parties kept by one planner: every ordered pair of 250 parties. Beyond: begin
+# anew.
 PLANS_MAX: Final = 65_536
 
-# Facts remembered in one table of one plan; a label, a set of topics or a purpose each take one place.
+# Facts remembered in one table of one plan; a label, a set of topics or a purpose each take one
+# place.
 PLAN_FACTS_MAX: Final = 4_096
 
 # Whole answers remembered by one planner: the same kind of item for the same pair, asked again.

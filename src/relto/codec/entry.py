@@ -3,10 +3,17 @@
 from typing import Final
 
 from relto.codec.strict import Codec, MalformedError
-from relto.limits import BATCH_BYTES_MAX, CARD_BYTES_MAX, FRAME_BYTES_MAX, HEADER_BYTES_MAX
+from relto.limits import (
+    BATCH_BYTES_MAX,
+    CARD_BYTES_MAX,
+    EXTRACT_BYTES_MAX,
+    FRAME_BYTES_MAX,
+    HEADER_BYTES_MAX,
+)
 from relto.model import (
     Batch,
     Entry,
+    Extract,
     ForkEvidence,
     Frame,
     Header,
@@ -23,6 +30,7 @@ FRAME: Final = Codec(Frame, name="frame", limit=FRAME_BYTES_MAX)
 CARD: Final = Codec(NodeCard, name="node card", limit=CARD_BYTES_MAX)
 SIGNED_CARD: Final = Codec(SignedCard, name="signed node card", limit=CARD_BYTES_MAX)
 CONTEXT: Final = Codec(PackageContext, name="package context", limit=HEADER_BYTES_MAX)
+EXTRACT: Final = Codec(Extract, name="extract", limit=EXTRACT_BYTES_MAX)
 FORK: Final = Codec(ForkEvidence, name="fork evidence", limit=BATCH_BYTES_MAX)
 
 

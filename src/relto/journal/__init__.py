@@ -7,6 +7,7 @@ acknowledged (stored by the partner), and at any later time with some bodies des
 forks stops; the evidence stays.
 """
 
+from relto.journal.audit import AuditError, audit_log
 from relto.journal.card import (
     FingerprintError,
     ProtocolError,
@@ -31,6 +32,16 @@ from relto.journal.checkpoint import (
     verify_cosignature,
 )
 from relto.journal.evidence import check_fork, fork_sizes
+from relto.journal.extract import (
+    LAW_KIND,
+    ExtractError,
+    Statement,
+    UntrustedKeyError,
+    VerifiedExtract,
+    extract_log,
+    verify_extract,
+    verify_proof,
+)
 from relto.journal.keyring import (
     KeyRing,
     KeySpan,
@@ -84,12 +95,15 @@ from relto.journal.verify import (
 
 __all__ = [
     "EPOCH_KIND",
+    "LAW_KIND",
     "LOG_STATE",
+    "AuditError",
     "BodyMissingError",
     "ChainError",
     "ClockError",
     "Draft",
     "EntryTooLargeError",
+    "ExtractError",
     "FingerprintError",
     "ForkError",
     "FutureError",
@@ -103,13 +117,17 @@ __all__ = [
     "ProtocolError",
     "Read",
     "RewoundError",
+    "Statement",
     "SuccessionError",
     "UnknownKeyError",
+    "UntrustedKeyError",
     "VerifiedBatch",
     "VerifiedCard",
+    "VerifiedExtract",
     "WrongLogError",
     "acknowledge",
     "append",
+    "audit_log",
     "check_consistency",
     "check_fork",
     "check_inclusion",
@@ -119,6 +137,7 @@ __all__ = [
     "empty_log",
     "entry_bytes",
     "extend",
+    "extract_log",
     "first_ring",
     "fork_sizes",
     "frontier_of",
@@ -144,6 +163,8 @@ __all__ = [
     "verify_card",
     "verify_checkpoint",
     "verify_cosignature",
+    "verify_extract",
+    "verify_proof",
     "verify_restored",
     "verify_successor",
 ]

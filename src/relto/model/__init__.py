@@ -1,7 +1,7 @@
 """The nouns every room shares: frozen values with no behaviour beyond their own laws.
 
-Spec: `docs/glossary.md` for the words, `docs/spec/decide.md` for the decision, `docs/spec/exchange.md`
-for what travels.
+Spec: `docs/glossary.md` for the words, `docs/spec/decide.md` for the decision,
+`docs/spec/exchange.md` for what travels.
 """
 
 from relto.model.case import Assurance, Case, Consent, Holding, Request
@@ -25,6 +25,7 @@ from relto.model.entry import (
     SignedCard,
     WireEntry,
 )
+from relto.model.extract import Extract, ExtractedEntry, ExtractedFile, ExtractedLog
 from relto.model.finding import (
     RULE_ORDER,
     Considered,
@@ -57,6 +58,10 @@ __all__ = [
     "Decision",
     "Entry",
     "Evidence",
+    "Extract",
+    "ExtractedEntry",
+    "ExtractedFile",
+    "ExtractedLog",
     "Finding",
     "ForkEvidence",
     "Form",
