@@ -92,7 +92,9 @@ LINK_IDLE_SECONDS_MAX: Final = 30  # until the next request's head is complete
 LINK_BODY_SECONDS_MAX: Final = 20
 LINK_ANSWER_SECONDS_MAX: Final = 30
 LINK_CONNECT_SECONDS_MAX: Final = 5
-LINK_WAIT_SECONDS_MAX: Final = 20  # an answer held until there is news, where only one side can call
+LINK_WAIT_SECONDS_MAX: Final = (
+    20  # an answer held until there is news, where only one side can call
+)
 
 # Request lines and headers of this protocol are a few hundred bytes.
 LINK_HEADER_BYTES_MAX: Final = 2_048

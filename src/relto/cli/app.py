@@ -10,6 +10,7 @@ import typer
 
 from relto.cli import drill, exchange, node, peer
 from relto.cli.decide import decide_app, routes
+from relto.cli.journal import journal_app
 from relto.cli.law import law_app
 from relto.cli.output import Exit, exit_of, safe, show_error
 from relto.errors import ReltoError
@@ -25,6 +26,7 @@ app = typer.Typer(
 
 app.add_typer(law_app)
 app.add_typer(decide_app)
+app.add_typer(journal_app)
 app.command()(routes)
 node.register(app, law=law_app)
 peer.register(app)
@@ -62,7 +64,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ReltoError as error:
         show_error(error, as_json="--json" in words)
         return int(exit_of(error))
-    except Exception as bug:  # the last-resort handler: a bug ends the process, loudly (ASVS 16.5.4)
+    except (
+        Exception
+    ) as bug:  # the last-resort handler: a bug ends the process, loudly (ASVS 16.5.4)
         traceback.print_exc(file=sys.stderr)
         typer.echo(f"bug: {safe(str(bug))}", err=True)
         return int(Exit.BUG)

@@ -20,7 +20,7 @@ from relto.cli.output import Exit, InputError, JsonFlag, emit, leave, safe, tabl
 from relto.codec import CARD, SIGNED_CARD
 from relto.codec.message import decode_message
 from relto.driver.loop import law_value
-from relto.errors import LocalError, ReltoError
+from relto.errors import LocalError, ReltoError, WorldError
 from relto.journal import (
     LAW_KIND,
     KeyRing,
@@ -241,7 +241,12 @@ def extract_(
 def _verify_node(directory: Path, *, as_json: bool) -> None:
     """Check every entry of every log; says what is wrong instead of stopping at the first."""
     with _reading(directory) as tx:
-        cards = [CARD.decode(SIGNED_CARD.decode(data).card) for data in _cards(directory, tx)]
+        try:
+            signed = _cards(directory, tx)
+        except WorldError:
+            # Then the node's own log is damaged, and is reported below; no partner's key is known.
+            signed = []
+        cards = [CARD.decode(SIGNED_CARD.decode(data).card) for data in signed]
         rings = {
             card.party: first_ring(card.party, card.keys, begins_at=Instant.MIN) for card in cards
         }
@@ -416,7 +421,7 @@ def _law_files(
     named: dict[Digest, ExtractedFile] = {}
     files: dict[Digest, bytes] = {}
     for entry in entries:
-        message = _message(entry)
+        message = _message(entry) if entry.header.kind == LAW_KIND else None
         if not isinstance(message, LawAdopted):
             continue
         for reference in message.files:

@@ -346,6 +346,6 @@ def _verify_law(
             )
 
 
-def _order(statement: Statement) -> tuple[int, str, int]:
+def _order(statement: Statement) -> tuple[Instant, str, int]:
     header = statement.entry.header
-    return header.at.timestamp_nanos(), header.log.origin, header.number
+    return header.at, header.log.origin, header.number

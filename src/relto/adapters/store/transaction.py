@@ -272,8 +272,7 @@ class SqlTransaction:
 
     def _log_state(self, row: tuple[object, ...]) -> LogState:
         log_id, origin, content, checksum = row
-        assert isinstance(origin, str)
-        state = _read(LOG_STATE, _checked(origin, content, checksum))
+        state = _read(LOG_STATE, _checked(str(origin), content, checksum))
         if state.log.origin != origin:
             raise StoreCorruptError(f"log row of `{origin}` holds another log")
         self._log_ids[origin] = _integer(log_id)
@@ -321,10 +320,12 @@ def _read(codec: Codec[T], content: bytes) -> T:
 
 
 def _bytes(value: object) -> bytes:
-    assert isinstance(value, bytes | memoryview)
+    if not isinstance(value, bytes | memoryview):
+        raise StoreCorruptError("a row holds something else than bytes where bytes belong")
     return bytes(value)
 
 
 def _integer(value: object) -> int:
-    assert isinstance(value, int)
+    if not isinstance(value, int):
+        raise StoreCorruptError("a row holds something else than a number where one belongs")
     return value

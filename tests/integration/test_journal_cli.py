@@ -1,0 +1,323 @@
+"""`relto journal`, on a node's directory made here, and on archives that somebody tampered with."""
+
+import io
+import json
+import zipfile
+
+import pytest
+
+from relto.adapters.casezip import ArchiveError, read_archive
+from relto.adapters.store import SqliteStore
+from relto.cli import main
+from relto.codec import EXTRACT
+from relto.limits import EXTRACT_FILES_MAX
+from relto.seal import digest
+from tests.unit.journal.test_extract import CARDS, LAW, TRUSTED, World
+
+
+@pytest.fixture
+def node(tmp_path):
+    """A node's directory: the journal of a case, the node's own card, a partner's pinned."""
+    from relto.codec.message import encode_message
+    from relto.journal import Draft, append, sign_head
+    from relto.model import PartyKeys
+    from relto.model.message import PeerAdded
+    from tests.support_journal import AT
+    from tests.unit.journal.test_extract import KEYS
+
+    directory = tmp_path / "jpn"
+    directory.mkdir()
+    (directory / "card.relto").write_bytes(CARDS["JPN"])
+    world = World(acknowledge_upto=2)
+    keys = KEYS["KOR"].keys
+    assert isinstance(keys, PartyKeys)
+    added = PeerAdded(
+        party="KOR",
+        card=CARDS["KOR"],
+        fingerprint=TRUSTED["KOR"],
+        keys=keys,
+        serial=1,
+        by="administrator",
+    )
+    draft = Draft(kind="peer-added", parts=(("message", encode_message(added)),))
+    state, entry = append(world.local.state, draft, now=AT, entropy=world.local.entropy)
+    world.local.held.append(entry)
+    store = SqliteStore(directory / "journal.sqlite")
+    with store.transaction() as tx:
+        tx.append(world.local.held, sign_head(state, signer=KEYS["JPN"]))
+        tx.append(world.out.held, world.out.state)
+        tx.put_value(f"law/{digest(LAW)}", LAW)
+    store.close()
+    return directory
+
+
+@pytest.fixture
+def archive(node, tmp_path):
+    path = tmp_path / "case.zip"
+    assert main(["journal", "extract", "c-1", "--dir", str(node), "--out", str(path)]) == 0
+    return path
+
+
+@pytest.fixture
+def cards(tmp_path):
+    paths = []
+    for party in ("JPN", "KOR"):
+        (tmp_path / f"{party}.card").write_bytes(CARDS[party])
+        paths += ["--keys", str(tmp_path / f"{party}.card")]
+    return paths
+
+
+def answer(capsys):
+    return json.loads(capsys.readouterr().out)
+
+
+def test_list_shows_entries_in_the_order_in_which_they_were_stored(node, capsys):
+    assert main(["journal", "list", "--dir", str(node), "--json"]) == 0
+    lines = answer(capsys)
+    assert [line["position"] for line in lines] == list(range(1, 9))
+    assert lines[0]["kind"] == "law-adopted"
+    assert main(["journal", "list", "--dir", str(node), "--case", "c-1", "--json"]) == 0
+    assert {line["kind"] for line in answer(capsys)} == {"officer-step", "release", "recall"}
+    assert (
+        main(["journal", "list", "--dir", str(node), "--log", "JPN/KOR", "--limit", "2", "--json"])
+        == 0
+    )
+    assert [line["number"] for line in answer(capsys)] == [3, 4]
+    assert main(["journal", "list", "--dir", str(node)]) == 0
+    assert "law-adopted" in capsys.readouterr().out
+
+
+def test_list_refuses_what_is_no_log_and_no_node(node, tmp_path, capsys):
+    assert main(["journal", "list", "--dir", str(node), "--log", "JPN"]) == 2
+    assert main(["journal", "list", "--dir", str(tmp_path / "nowhere")]) == 2
+    assert "not_a_node" in capsys.readouterr().err
+
+
+def test_verify_checks_every_entry_of_the_nodes_own_journal(node, capsys):
+    assert main(["journal", "verify", "--dir", str(node), "--json"]) == 0
+    logs = answer(capsys)
+    assert {(log["source"], log["target"], log["entries"], log["is_sound"]) for log in logs} == {
+        ("JPN", "JPN", 4, True),
+        ("JPN", "KOR", 4, True),
+    }
+    assert main(["journal", "verify", "--dir", str(node)]) == 0
+
+
+def test_verify_finds_a_changed_entry_and_says_where(node, capsys):
+    import sqlite3
+
+    with sqlite3.connect(node / "journal.sqlite") as raw:
+        raw.execute(
+            "UPDATE entry SET header = CAST(replace(header, 'release', 'refusal') AS BLOB)"
+            " WHERE number = 2 AND log_id = 2"
+        )
+    assert main(["journal", "verify", "--dir", str(node), "--json"]) == 1
+    unsound = [log for log in answer(capsys) if not log["is_sound"]]
+    assert [(log["source"], log["target"]) for log in unsound] == [("JPN", "KOR")]
+    assert "entry 2" in unsound[0]["problem"]
+
+
+def test_an_extract_is_verified_offline_with_the_parties_cards(archive, cards, capsys):
+    """JN-23."""
+    capsys.readouterr()
+    assert main(["journal", "verify", str(archive), *cards, "--json"]) == 0
+    verdict = answer(capsys)
+    assert verdict["verified"]
+    assert verdict["fingerprints"] == {party: TRUSTED[party] for party in ("JPN", "KOR")}
+    assert len(verdict["entries"]) == 4
+    assert main(["journal", "verify", str(archive), *cards]) == 0
+    assert "VERIFIED" in capsys.readouterr().out
+
+
+def test_fingerprints_compared_by_hand_do_as_well(archive, capsys):
+    words = ["journal", "verify", str(archive)]
+    for party in ("JPN", "KOR"):
+        words += ["--fingerprint", TRUSTED[party].upper()]
+    assert main(words) == 0
+
+
+def test_a_nodes_pinned_cards_do_as_well(archive, node):
+    assert main(["journal", "verify", str(archive), "--dir", str(node)]) == 0
+
+
+def test_without_keys_that_somebody_compared_nothing_is_verified(archive, capsys):
+    """JN-23: the cards in the archive are shown, so that somebody can compare them."""
+    capsys.readouterr()
+    assert main(["journal", "verify", str(archive), "--json"]) == 1
+    verdict = answer(capsys)
+    assert not verdict["verified"]
+    assert TRUSTED["JPN"] in verdict["problem"]
+    assert main(["journal", "verify", str(archive)]) == 1
+    assert "NOT VERIFIED" in capsys.readouterr().out
+
+
+def test_nothing_to_verify_is_a_usage_error():
+    assert main(["journal", "verify"]) == 2
+
+
+def test_an_unknown_case_is_an_error_and_writes_nothing(node, tmp_path):
+    out = tmp_path / "none.zip"
+    assert main(["journal", "extract", "c-9", "--dir", str(node), "--out", str(out)]) == 2
+    assert not out.exists()
+
+
+def test_an_archive_is_not_overwritten(archive, node):
+    before = archive.read_bytes()
+    assert main(["journal", "extract", "c-1", "--dir", str(node), "--out", str(archive)]) == 2
+    assert archive.read_bytes() == before
+
+
+# ---------------------------------------------------------------- archives
+
+
+def rebuild(path, change):
+    """Unpack an archive, let somebody change it, and pack it again."""
+    with zipfile.ZipFile(path) as old:
+        content = {name: old.read(name) for name in old.namelist()}
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+        change(new, content)
+    path.write_bytes(made.getvalue())
+
+
+def put_all(new, content):
+    for name, data in content.items():
+        new.writestr(name, data)
+
+
+def flip(content, name, old, new):
+    assert old in content[name]
+    content[name] = content[name].replace(old, new)
+
+
+TAMPERED = {
+    "a body": lambda c: flip(c, "extract.json", b'"content":"e30="', b'"content":"e30g"'),
+    "the case": lambda c: flip(c, "extract.json", b'"case":"c-1"', b'"case":"c-2"'),
+    "a law file": lambda c: flip(c, "law/0001.toml", b"law", b"lie"),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_a_tampered_extract_is_not_verified(archive, cards, capsys, name):
+    """JN-23: a clear error, and nothing is changed."""
+
+    def change(new, content):
+        TAMPERED[name](content)
+        put_all(new, content)
+
+    rebuild(archive, change)
+    capsys.readouterr()
+    assert main(["journal", "verify", str(archive), *cards, "--json"]) == 1
+    assert not answer(capsys)["verified"]
+
+
+def symlink(new, content):
+    put_all(new, content)
+    info = zipfile.ZipInfo("law/0002.toml")
+    info.external_attr = 0o120777 << 16
+    new.writestr(info, "/etc/passwd")
+
+
+def named(name):
+    def change(new, content):
+        put_all(new, content)
+        new.writestr(name, b"x")
+
+    return change
+
+
+def doubled(new, content):
+    import warnings
+
+    put_all(new, content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        new.writestr("extract.json", content["extract.json"])
+
+
+def bomb(new, content):
+    put_all(new, content)
+    new.writestr("law/0002.toml", bytes(1_900_000))
+
+
+def many(new, content):
+    put_all(new, content)
+    for place in range(2, EXTRACT_FILES_MAX + 3):
+        new.writestr(f"law/{place:04}.toml", b"")
+
+
+def huge(new, content):
+    put_all(new, content)
+    new.writestr("law/0002.toml", bytes(3_000_000))
+
+
+BAD_ARCHIVES = {
+    "parent directory": named("../extract.json"),
+    "absolute": named("/etc/passwd"),
+    "drive": named("C:\\x"),
+    "backslash": named("law\\0002.toml"),
+    "device": named("CON"),
+    "directory": named("law/"),
+    "another case of letters": named("EXTRACT.json"),
+    "decomposed letters": named("extract.json\u0301"),
+    "full-width letters": named("ｅxtract.json"),
+    "nested archive": named("inner.zip"),
+    "unexpected file": named("law/1.toml"),
+    "symbolic link": symlink,
+    "a name twice": doubled,
+    "bomb": bomb,
+    "too many files": many,
+    "too large a file": huge,
+    "empty": lambda new, content: None,
+    "no document": lambda new, content: new.writestr("README.txt", b""),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ARCHIVES)
+def test_fl_30_an_archive_that_is_more_than_an_extract_is_not_opened(archive, cards, name):
+    """JN-30: refused by name, kind, count, declared and actual size, and ratio."""
+    rebuild(archive, BAD_ARCHIVES[name])
+    with pytest.raises(ArchiveError):
+        read_archive(archive)
+    assert main(["journal", "verify", str(archive), *cards]) == 3
+
+
+def lie_about_size(data):
+    """Say in both headers that a file is shorter than it is."""
+    import struct
+
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        size = archive.getinfo("extract.json").file_size
+    return data.replace(struct.pack("<I", size), struct.pack("<I", size - 1))
+
+
+RAW = {
+    "not a zip": lambda data: b"hello",
+    "nothing": lambda data: b"",
+    "a null in a name": lambda data: data.replace(b"README.txt", b"README\x00txt"),
+    "cut": lambda data: data[: len(data) // 2],
+    "a flipped bit in the content": lambda data: data[:200] + bytes([data[200] ^ 1]) + data[201:],
+    "a size that is not true": lie_about_size,
+}
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_fl_30_a_damaged_archive_is_not_opened(archive, name):
+    archive.write_bytes(RAW[name](archive.read_bytes()))
+    with pytest.raises(ArchiveError):
+        read_archive(archive)
+
+
+def test_an_archive_that_is_not_there_is_a_usage_error(tmp_path, cards):
+    assert main(["journal", "verify", str(tmp_path / "none.zip"), *cards]) == 2
+    assert main(["journal", "verify", str(tmp_path / "none.zip"), "--keys", str(tmp_path)]) == 2
+
+
+def test_the_same_extract_gives_the_same_archive(archive, tmp_path):
+    from relto.adapters.casezip import write_archive
+
+    extract, files = read_archive(archive)
+    again = tmp_path / "again.zip"
+    write_archive(again, extract, files=files)
+    assert again.read_bytes() == archive.read_bytes()
+    assert EXTRACT.decode(EXTRACT.encode(extract)) == extract

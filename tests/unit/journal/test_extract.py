@@ -1,0 +1,290 @@
+"""Extracts: a case as evidence for a third person."""
+
+import random
+
+import pytest
+from msgspec.structs import replace
+
+from relto.codec import EXTRACT
+from relto.codec.message import encode_message
+from relto.errors import PeerError
+from relto.journal import (
+    Draft,
+    ExtractError,
+    UnknownKeyError,
+    UntrustedKeyError,
+    acknowledge,
+    append,
+    empty_log,
+    extract_log,
+    first_ring,
+    inclusion_proof,
+    make_batch,
+    sign_card,
+    sign_head,
+    verify_acknowledgement,
+    verify_batch,
+    verify_card,
+    verify_extract,
+    verify_proof,
+)
+from relto.model import Body, Extract, ExtractedFile, LogId, NodeCard
+from relto.model.message import FileRef, LawAdopted, LawRef, Proof
+from relto.seal import digest
+from relto.sim.twins import TwinKeys
+from tests.support_journal import AT, JPN_JPN, JPN_KOR, Log
+
+KEYS = {party: TwinKeys(random.Random(party)) for party in ("JPN", "KOR", "USA")}
+LAW = b'id = "law"\n'
+LAW_REF = LawRef(digest=digest(b"the law as compiled"))
+
+
+def ring(party):
+    return first_ring(party, KEYS[party].keys, begins_at=AT.subtract(hours=24))
+
+
+def card(party, keys=None):
+    keys = keys or KEYS[party]
+    return sign_card(
+        NodeCard(
+            protocol=1, party=party, serial=1, issued_at=AT, keys=keys.keys, certificate=b"der"
+        ),
+        signer=keys,
+    )
+
+
+CARDS = {party: card(party) for party in KEYS}
+TRUSTED = {party: verify_card(data, is_exercise=False).fingerprint for party, data in CARDS.items()}
+
+
+def say(log: Log, kind, message=None, *, case=None, text=b"{}"):
+    content = text if message is None else encode_message(message)
+    draft = Draft(kind=kind, case=case, parts=(("message", content),))
+    log.state, entry = append(log.state, draft, now=AT, entropy=log.entropy)
+    log.held.append(entry)
+    return entry
+
+
+class World:
+    """What JPN's node holds after a case, and what it extracts."""
+
+    def __init__(self, *, acknowledge_upto=None):
+        self.local, self.out = Log(JPN_JPN), Log(JPN_KOR, seed=2)
+        law = LawAdopted(
+            law=LAW_REF, files=(FileRef(name="law.toml", digest=digest(LAW)),), by="administrator"
+        )
+        self.law = say(self.local, "law-adopted", law)
+        say(self.local, "queued", case="c-other")
+        self.step = say(self.local, "officer-step", case="c-1")
+        say(self.out, "release", case="c-0")
+        self.release = say(self.out, "release", case="c-1")
+        if acknowledge_upto is not None:
+            self.acknowledged(acknowledge_upto)
+        say(self.out, "refusal", case="c-2")
+        self.late = say(self.out, "recall", case="c-1")
+        for log in (self.local, self.out):
+            log.state = sign_head(log.state, signer=KEYS["JPN"])
+
+    def acknowledged(self, upto):
+        mirror = empty_log(JPN_KOR, is_exercise=False)
+        batch = make_batch(self.out.state, self.out.held[:upto], signer=KEYS["JPN"])
+        verified = verify_batch(
+            batch, state=mirror, ring=ring("JPN"), read=lambda first, end: (), now=AT
+        )
+        mirror = acknowledge(verified, signer=KEYS["KOR"], party="KOR", now=AT)
+        self.out.state = verify_acknowledgement(
+            mirror.acknowledgement,
+            state=self.out.state,
+            partner=ring("KOR"),
+            own=ring("JPN"),
+            leaves=self.out.leaves,
+        )
+
+    def extract(self, *, with_late=True):
+        out = [self.release, self.late] if with_late else [self.release]
+        return Extract(
+            version=1,
+            case="c-1",
+            made_by="JPN",
+            made_at=AT,
+            logs=(
+                extract_log(self.local.state, [self.law, self.step], leaves=self.local.leaves),
+                extract_log(self.out.state, out, leaves=self.out.leaves),
+            ),
+            cards=tuple(CARDS.values()),
+            files=(ExtractedFile(name="law.toml", digest=digest(LAW)),),
+        )
+
+
+def verify(extract, *, files=None, trusted=None):
+    return verify_extract(
+        EXTRACT.decode(EXTRACT.encode(extract)),
+        files={digest(LAW): LAW} if files is None else files,
+        trusted=list(TRUSTED.values()) if trusted is None else trusted,
+    )
+
+
+def test_an_extract_verifies_with_the_parties_cards_alone():
+    """JN-22, JN-23."""
+    verified = verify(World(acknowledge_upto=2).extract())
+    kinds = [it.entry.header.kind for it in verified.statements]
+    assert sorted(kinds) == ["law-adopted", "officer-step", "recall", "release"]
+    sure = {it.entry.header.kind: it.is_acknowledged for it in verified.statements}
+    assert sure == {"law-adopted": False, "officer-step": False, "release": True, "recall": False}
+    assert verified.law == (LAW_REF.digest,)
+    assert verified.fingerprints == TRUSTED
+
+
+def test_what_is_acknowledged_whole_is_shown_under_both_signatures():
+    """JN-22."""
+    world = World(acknowledge_upto=2)
+    extract = world.extract(with_late=False)
+    assert extract.logs[1].checkpoint == extract.logs[1].acknowledgement
+    assert all(
+        it.is_acknowledged for it in verify(extract).statements if it.entry.header.target == "KOR"
+    )
+
+
+def test_an_extract_of_what_nobody_acknowledged_verifies_and_says_so():
+    """JN-22."""
+    statements = verify(World().extract()).statements
+    assert not any(it.is_acknowledged for it in statements)
+
+
+def test_a_destroyed_body_leaves_the_rest_provable():
+    """JN-6, JN-23: a part may also be left out of an extract."""
+    extract = World().extract()
+    local, out = extract.logs
+    bare = replace(out.entries[0], bodies=(None,))
+    shown = replace(extract, logs=(local, replace(out, entries=(bare, *out.entries[1:]))))
+    gone = {
+        it.entry.header.number: it.destroyed
+        for it in verify(shown).statements
+        if it.entry.header.target == "KOR"
+    }
+    assert gone == {2: ("message",), 4: ()}
+
+
+def test_keys_that_nobody_vouched_for_prove_nothing():
+    """JN-23: the extract carries cards, and still they count for nothing by themselves."""
+    extract = World(acknowledge_upto=2).extract()
+    with pytest.raises(UntrustedKeyError):
+        verify(extract, trusted=[])
+    with pytest.raises(UntrustedKeyError):
+        verify(extract, trusted=[TRUSTED["KOR"]])
+    with pytest.raises(UntrustedKeyError):
+        verify(extract, trusted=[TRUSTED["JPN"]])
+    verify(extract, trusted=[TRUSTED["JPN"], TRUSTED["KOR"]])
+
+
+def test_a_card_that_an_impostor_made_does_not_help():
+    """JN-23."""
+    impostor = TwinKeys(random.Random("impostor"))
+    forged = card("JPN", impostor)
+    extract = replace(World().extract(), cards=(forged,))
+    with pytest.raises(UntrustedKeyError):
+        verify(extract)
+    fingerprint = verify_card(forged, is_exercise=False).fingerprint
+    with pytest.raises(UnknownKeyError):
+        verify(extract, trusted=[fingerprint])
+
+
+def tampered():
+    """Every way to change an extract that its reader must notice."""
+    extract = World(acknowledge_upto=2).extract()
+    local, out = extract.logs
+    first, late = out.entries
+    body = first.bodies[0]
+    header = first.header
+
+    def logs(*logs):
+        return replace(extract, logs=logs)
+
+    def entries(*entries):
+        return logs(local, replace(out, entries=entries))
+
+    return {
+        "a body": entries(replace(first, bodies=(replace(body, content=b"forged"),)), late),
+        "a salt": entries(replace(first, bodies=(replace(body, salt=bytes(32)),)), late),
+        "a header": entries(
+            replace(first, header=header.replace(b'"release"', b'"refusal"')), late
+        ),
+        "a body added": entries(
+            replace(first, bodies=(body, Body(salt=bytes(32), content=b""))), late
+        ),
+        "a proof cut": entries(replace(first, path=first.path[:-1]), late),
+        "a proof of another": entries(replace(first, path=late.path), late),
+        "entries swapped": entries(late, first),
+        "an entry twice": entries(first, first),
+        "an entry under another's proof": entries(replace(late, path=first.path)),
+        "a log twice": logs(local, out, out),
+        "an entry in another log": logs(replace(local, entries=(*local.entries, first)), out),
+        "a checkpoint of another log": logs(local, replace(out, checkpoint=local.checkpoint)),
+        "a checkpoint changed": logs(
+            local, replace(out, checkpoint=out.checkpoint.replace(b"\n4\n", b"\n5\n"))
+        ),
+        "an acknowledgement of another log": logs(
+            local, replace(out, acknowledgement=local.checkpoint)
+        ),
+        "an acknowledgement that is none": logs(
+            local, replace(out, acknowledgement=out.checkpoint)
+        ),
+        "a consistency proof cut": logs(local, replace(out, consistency=())),
+        "another case": replace(extract, case="c-2"),
+        "the other world": replace(extract, is_exercise=True),
+        "no files": replace(extract, files=()),
+        "another file": replace(
+            extract, files=(ExtractedFile(name="law.toml", digest=digest(b"other")),)
+        ),
+        "the law left out": logs(replace(local, entries=local.entries[1:]), out),
+        "a card cut": replace(extract, cards=(extract.cards[0][:-1],)),
+    }
+
+
+@pytest.mark.parametrize("name", tampered())
+def test_a_tampered_extract_is_not_verified(name):
+    """JN-23: the bad input that `journal verify` must catch."""
+    with pytest.raises(PeerError):
+        verify(tampered()[name])
+
+
+def test_a_file_that_is_not_what_was_adopted_is_noticed():
+    """JN-23."""
+    extract = World().extract()
+    for files in ({}, {digest(LAW): b"other"}, {digest(LAW): LAW, digest(b"x"): b"x"}):
+        with pytest.raises(ExtractError):
+            verify(extract, files=files)
+
+
+def test_a_proof_of_a_consent_verifies_and_a_changed_one_does_not():
+    """JN-24."""
+    world = World()
+    rings = {"JPN": ring("JPN")}
+    body = world.release.bodies[0]
+    good = Proof(
+        source="JPN",
+        target="KOR",
+        header=world.release.raw,
+        part="message",
+        salt=body.salt,
+        body=body.content,
+        path=inclusion_proof(world.out.leaves, index=1, size=4),
+        checkpoint=world.out.state.note,
+    )
+    verify_proof(good, rings=rings)
+    for bad in (
+        replace(good, body=b"forged"),
+        replace(good, salt=bytes(32)),
+        replace(good, salt=b""),
+        replace(good, part="other"),
+        replace(good, target="USA"),
+        replace(good, path=()),
+        replace(good, header=world.late.raw),
+        replace(good, header=b"{}"),
+        replace(good, checkpoint=world.local.state.note),
+    ):
+        with pytest.raises(PeerError):
+            verify_proof(bad, rings=rings)
+    with pytest.raises(UntrustedKeyError):
+        verify_proof(good, rings={})
+    assert LogId(source="JPN", target="KOR") == JPN_KOR
