@@ -90,7 +90,7 @@ def test_list_shows_entries_in_the_order_in_which_they_were_stored(node, capsys)
 def test_list_refuses_what_is_no_log_and_no_node(node, tmp_path, capsys):
     assert main(["journal", "list", "--dir", str(node), "--log", "JPN"]) == 2
     assert main(["journal", "list", "--dir", str(tmp_path / "nowhere")]) == 2
-    assert "not_a_node" in capsys.readouterr().err
+    assert "local.not_a_node" in capsys.readouterr().err
 
 
 def test_verify_checks_every_entry_of_the_nodes_own_journal(node, capsys):
@@ -155,16 +155,18 @@ def test_nothing_to_verify_is_a_usage_error():
     assert main(["journal", "verify"]) == 2
 
 
-def test_an_unknown_case_is_an_error_and_writes_nothing(node, tmp_path):
+def test_an_unknown_case_is_an_error_and_writes_nothing(node, tmp_path, capsys):
     out = tmp_path / "none.zip"
     assert main(["journal", "extract", "c-9", "--dir", str(node), "--out", str(out)]) == 2
     assert not out.exists()
+    assert "local.journal_case" in capsys.readouterr().err
 
 
-def test_an_archive_is_not_overwritten(archive, node):
+def test_an_archive_is_not_overwritten(archive, node, capsys):
     before = archive.read_bytes()
     assert main(["journal", "extract", "c-1", "--dir", str(node), "--out", str(archive)]) == 2
     assert archive.read_bytes() == before
+    assert "local.archive_file" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- archives
