@@ -223,7 +223,14 @@ def law_adopt(
         list[Path],
         typer.Argument(metavar="FILE…", help="Files of acts or instruments, or one directory."),
     ],
+    *,
     directory: DirOption,
+    known: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INSTANT", help="Only acts known until then count; all in the files otherwise."
+        ),
+    ] = None,
     officer: OfficerOption = "",
     reason: ReasonOption = "",
     as_json: JsonFlag = False,
@@ -234,7 +241,12 @@ def law_adopt(
     """
     is_whole = len(files) == 1 and files[0].is_dir()
     content = read_files(files[0]) if is_whole else {_name(path): read_file(path) for path in files}
-    order = AdoptFiles(files=content, is_whole=is_whole, by=by(officer, "administrator", reason))
+    order = AdoptFiles(
+        files=content,
+        is_whole=is_whole,
+        known=None if known is None else instant_of(known, name="--known"),
+        by=by(officer, "administrator", reason),
+    )
     _done(directory, order, as_json=as_json)
 
 

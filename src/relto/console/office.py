@@ -23,6 +23,7 @@ from relto.console.orders import (
     CardAnswer,
     Cases,
     Done,
+    Facts,
     HoldingAnswer,
     Holdings,
     HoldItem,
@@ -31,6 +32,7 @@ from relto.console.orders import (
     LookCard,
     LookCase,
     LookCases,
+    LookFacts,
     LookHoldings,
     LookInbox,
     LookLinks,
@@ -149,6 +151,9 @@ class Office:
                 return self._step(order)
             case LookCase():
                 return self._story(order)
+            case LookFacts():
+                found = self._driver.story(order.case)
+                return Facts(facts=() if found is None else found.facts)
             case LookCard():
                 return self._own_card()
             case PinCard():
@@ -300,7 +305,7 @@ class Office:
         self._check_parties((order.holder,))
         if order.holding is not None and len(order.holding) > IDENTIFIER_CHARS_MAX:
             raise UnknownItemError("no item has so long an id")
-        case = self._driver.new_case()
+        case = order.case or self._driver.new_case()
         self._driver.command(
             Ask(
                 case=case,
@@ -350,7 +355,7 @@ class Office:
             files = {**self._driver.law_files(), **order.files}
         library_of(files)
         digest = digest_of(files)
-        result = self._driver.adopt_law(files, digest=digest, by=order.by)
+        result = self._driver.adopt_law(files, digest=digest, by=order.by, known=order.known)
         self._driver.tick()
         if not result.facts:
             return Done(text="this law is in force already")

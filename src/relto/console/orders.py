@@ -13,6 +13,7 @@ from whenever import Instant
 
 from relto.codec.pack import instant_from_text, instant_to_text
 from relto.errors import LocalError, PeerError, ReltoError, WorldError
+from relto.exchange import Fact
 from relto.model import (
     Considered,
     Finding,
@@ -23,6 +24,7 @@ from relto.model import (
     Precedence,
     Request,
 )
+from relto.model.entry import WireCase
 from relto.node import By
 from relto.units import (
     CaseId,
@@ -76,6 +78,8 @@ class AskFor(Order, frozen=True, kw_only=True, tag="request"):
     """Request information.
 
     Args:
+        case: A fresh id of the caller's, so that an order sent twice is one request; `None` lets
+            the node draw one.
         holder: Who is thought to hold it.
         topics: What about.
         holding: One known item; `None` for whatever is held.
@@ -87,6 +91,7 @@ class AskFor(Order, frozen=True, kw_only=True, tag="request"):
         by: The officer.
     """
 
+    case: WireCase | None = None
     holder: PartyCode
     topics: tuple[TopicId, ...]
     holding: HoldingId | None = None
@@ -133,6 +138,12 @@ class LookCase(Order, frozen=True, kw_only=True, tag="show"):
     case: CaseId
 
 
+class LookFacts(Order, frozen=True, kw_only=True, tag="facts"):
+    """Which entries has a case, with all they say? None for a case that is not known here."""
+
+    case: CaseId
+
+
 class LookCard(Order, frozen=True, kw_only=True, tag="card"):
     """What is the node's own card?"""
 
@@ -174,11 +185,13 @@ class AdoptFiles(Order, frozen=True, kw_only=True, tag="law-adopt"):
     Args:
         files: Name to content.
         is_whole: They replace all files in force.
+        known: Acts known until then count; `None` for all in the files.
         by: The officer.
     """
 
     files: dict[str, bytes]
     is_whole: bool = False
+    known: Instant | None = None
     by: By
 
 
@@ -209,6 +222,7 @@ AnyOrder: TypeAlias = (
     | RefuseCase
     | AskConsentOf
     | LookCase
+    | LookFacts
     | LookCard
     | PinCard
     | LookLinks
@@ -409,6 +423,12 @@ class Story(Answer, frozen=True, kw_only=True, tag="story"):
     assumed: tuple[str, ...] = ()
 
 
+class Facts(Answer, frozen=True, kw_only=True, tag="facts"):
+    """The entries of a case over all logs of this node, in the order in which they were stored."""
+
+    facts: tuple[Fact, ...]
+
+
 class CardAnswer(Answer, frozen=True, kw_only=True, tag="card"):
     """A node's own card.
 
@@ -465,7 +485,9 @@ class Links(Answer, frozen=True, kw_only=True, tag="links"):
     links: tuple[LinkLine, ...]
 
 
-AnyAnswer: TypeAlias = Status | Done | HoldingAnswer | Holdings | Cases | Story | CardAnswer | Links
+AnyAnswer: TypeAlias = (
+    Status | Done | HoldingAnswer | Holdings | Cases | Story | Facts | CardAnswer | Links
+)
 
 
 class Failure(Struct, frozen=True, kw_only=True, tag="failure"):
