@@ -137,3 +137,12 @@ KEY_OVERLAP_SECONDS: Final = 604_800
 
 # An order at the officers' port: a law file or two at most.
 ORDER_BYTES_MAX: Final = 8_388_608
+
+# Instruments between one holder and one recipient in bulk tables: 256 words for each row.
+BULK_INSTRUMENTS_MAX: Final = 1_024
+
+# With consents the tables are by topics and origin together: 2 MB for each word.
+BULK_JOINT_CODES_MAX: Final = 262_144
+
+# Different facts of one kind in a table of holdings: each is read and checked once, in microseconds.
+BULK_CODES_MAX: Final = 1_048_576
