@@ -9,10 +9,10 @@ from relto.adapters.tables import Encoder
 from relto.decide import Planner, decide
 from relto.impact import (
     BulkConsidered,
+    BulkQuestion,
     BulkTables,
     Engine,
     Holdings,
-    Question,
     compile_tables,
     owed,
     read_answer,
@@ -26,7 +26,7 @@ class Sample(Struct, frozen=True, eq=False):
     """A law, a question, and the same rows twice."""
 
     law: PlainLaw
-    question: Question
+    question: BulkQuestion
     cases: tuple[Case, ...]
     frame: pl.DataFrame
 
@@ -34,7 +34,7 @@ class Sample(Struct, frozen=True, eq=False):
 def make_sample(dice: Dice, law: PlainLaw, *, rows: int) -> Sample:
     """Rows for one recipient, one instant and one purpose; consents for topics alone."""
     first = make_case(dice, law)
-    question = Question(
+    question = BulkQuestion(
         recipient=first.recipient,
         at=make_instant(dice),
         purpose=first.purpose,
@@ -47,7 +47,7 @@ def make_sample(dice: Dice, law: PlainLaw, *, rows: int) -> Sample:
     return Sample(law, question, cases, frame_of(cases))
 
 
-def _asked(case: Case, question: Question) -> Case:
+def _asked(case: Case, question: BulkQuestion) -> Case:
     marked = case.marked
     if marked is not None:
         marked = Label(scheme=marked.scheme, level=marked.level)

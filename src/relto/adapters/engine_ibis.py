@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from relto.decide import Planner
-from relto.impact.facts import Question
+from relto.impact.facts import BulkQuestion
 from relto.impact.holdings import Holdings, Outcomes, Words
 from relto.impact.reading import OPTIONAL, REQUIRED, Column, FactReader, TableError
 from relto.impact.words import FAILS, FAULT, FULL, GUARDS, OUTCOMES, BulkTables, compile_tables
@@ -114,7 +114,7 @@ def decide_codes(table: ir.Table, tables: BulkTables) -> ir.Table:
 
 
 def decide_words(
-    table: ir.Table, planner: Planner, question: Question, *, connection: ibis.BaseBackend
+    table: ir.Table, planner: Planner, question: BulkQuestion, *, connection: ibis.BaseBackend
 ) -> ir.Table:
     """Decide a table that holds words, in the columns of a table of holdings.
 

@@ -5,10 +5,10 @@ rules become words by code (`words`); an engine, which is an adapter, looks up a
 """
 
 from relto.impact.facts import (
+    BulkQuestion,
     CaveatFacts,
     LabelFacts,
     OriginFacts,
-    Question,
     RowFacts,
     TopicFacts,
     case_of,
@@ -40,6 +40,7 @@ __all__ = [
     "BulkAnswer",
     "BulkConsidered",
     "BulkError",
+    "BulkQuestion",
     "BulkTables",
     "CaveatFacts",
     "Codes",
@@ -52,7 +53,6 @@ __all__ = [
     "LabelFacts",
     "OriginFacts",
     "Outcomes",
-    "Question",
     "RowFacts",
     "StrictError",
     "TableError",

@@ -100,7 +100,7 @@ class RowFacts(Struct, frozen=True, kw_only=True):
         return tuple(sorted({one.holder for one in self.labels}))
 
 
-class Question(Struct, frozen=True, kw_only=True):
+class BulkQuestion(Struct, frozen=True, kw_only=True):
     """What is asked of every row.
 
     Args:
@@ -123,7 +123,7 @@ class Question(Struct, frozen=True, kw_only=True):
 
 
 def case_of(
-    question: Question,
+    question: BulkQuestion,
     *,
     label: LabelFacts,
     topics: TopicFacts,

@@ -26,10 +26,10 @@ from relto.decide.rules import consents_for, markings_of, runs_at
 from relto.decide.view import LawView, leg_of, table_at
 from relto.errors import LocalError
 from relto.impact.facts import (
+    BulkQuestion,
     CaveatFacts,
     LabelFacts,
     OriginFacts,
-    Question,
     RowFacts,
     TopicFacts,
 )
@@ -83,7 +83,7 @@ class BulkTables(Struct, frozen=True, kw_only=True):
         stride: How many origins there are when a consent makes them depend on the topics; else 0.
     """
 
-    question: Question
+    question: BulkQuestion
     pairs: Mapping[PartyCode, tuple[InstrumentId, ...]]
     labels: tuple[tuple[int, ...], ...]
     topics: tuple[tuple[int, ...], ...]
@@ -255,7 +255,7 @@ def _caveat_fact(facts: CaveatFacts) -> LevelFact:
     return LevelFact(label=label)
 
 
-def compile_tables(planner: Planner, facts: RowFacts, question: Question) -> BulkTables:
+def compile_tables(planner: Planner, facts: RowFacts, question: BulkQuestion) -> BulkTables:
     """Apply every rule once to every distinct fact, and keep the verdicts as words.
 
     Args:
@@ -342,7 +342,7 @@ def _caveats(
 
 
 def _origins(
-    pairs: Mapping[PartyCode, _Pair], facts: RowFacts, question: Question, count: int
+    pairs: Mapping[PartyCode, _Pair], facts: RowFacts, question: BulkQuestion, count: int
 ) -> tuple[tuple[tuple[int, ...], ...], int]:
     """Words by origin; with consents by topics and origin."""
     unusable = _all_lanes(Rule.THIRD_PARTY, count)
@@ -380,7 +380,7 @@ def _origins(
     return marked(_words(numbers, count)), len(facts.origins)
 
 
-def _is_consented(topics: TopicFacts, origin: OriginFacts | None, question: Question) -> bool:
+def _is_consented(topics: TopicFacts, origin: OriginFacts | None, question: BulkQuestion) -> bool:
     if origin is None or origin.holder != topics.holder:
         return False
     case = Case(
@@ -429,7 +429,7 @@ def read_answer(tables: BulkTables, holder: PartyCode, words: Sequence[int]) -> 
 
 def owed(
     law: LawView,
-    question: Question,
+    question: BulkQuestion,
     *,
     label: LabelFacts,
     origin: OriginFacts,

@@ -10,12 +10,12 @@ from whenever import Instant
 
 from relto.adapters.engine_numpy import NumpyEngine
 from relto.adapters.lawfiles import packaged_library
-from relto.adapters.tables import Encoder, batches, read_holdings
+from relto.adapters.tables import Encoder, TableReadError, batches, read_holdings
 from relto.decide import Planner
 from relto.impact import (
+    BulkQuestion,
     Flaw,
     Holdings,
-    Question,
     StrictError,
     TableError,
     compile_tables,
@@ -61,7 +61,7 @@ def encoded(law: Law, frame: pl.DataFrame) -> Holdings:
 
 def outcomes(law: Law, holdings: Holdings) -> list[int]:
     """To KOR, on request, with an assurance: 0 permit, 1 refer, 2 deny."""
-    question = Question(
+    question = BulkQuestion(
         recipient=PartyCode("KOR"),
         at=AT,
         purpose=PurposeId("defence.analysis"),
@@ -289,6 +289,20 @@ def test_a_missing_file_is_named(law: Law, tmp_path: Path) -> None:
         read_holdings(tmp_path / "none.csv", law)
 
 
+def test_a_disk_that_fails_is_told_apart_from_a_table_that_is_wrong(
+    law: Law, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IMP-27."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(5, "input/output error")
+
+    frame_of({}).write_csv(tmp_path / "a.csv")
+    monkeypatch.setattr(pl.LazyFrame, "collect_batches", fail)
+    with pytest.raises(TableReadError, match="input/output error"):
+        read_holdings(tmp_path / "a.csv", law)
+
+
 def test_strict_stops_at_a_row_at_fault_and_names_it(law: Law, tmp_path: Path) -> None:
     """IMP-28."""
     frame_of({}, {"level": "x"}).write_csv(tmp_path / "a.csv")
@@ -309,7 +323,7 @@ def test_reading_says_how_far_it_is(law: Law, tmp_path: Path) -> None:
 def test_a_row_at_fault_says_so_in_its_answer(law: Law) -> None:
     """IMP-14."""
     holdings = encoded(law, frame_of({"originator": "MARS"}))
-    question = Question(recipient=PartyCode("KOR"), at=AT)
+    question = BulkQuestion(recipient=PartyCode("KOR"), at=AT)
     tables = compile_tables(Planner(law), holdings.facts, question)
     words = NumpyEngine().words(tables, holdings)
     assert read_answer(tables, PartyCode("JPN"), [int(words[0, 0])]).is_faulty
