@@ -424,11 +424,15 @@ def _consent(dice: Dice, case: Case) -> Consent:
         originator=case.originator if dice.chance(90) else case.holder,
         recipient=case.recipient if dice.chance(90) else case.originator,
         topics=dice.pick((case.topics, TOPICS, TOPICS[:1])) if covers_topics else (),
-        holding=case.holding if not covers_topics or dice.chance(30) else None,
+        holding=_other_item(dice, case) if not covers_topics or dice.chance(30) else None,
         purposes=dice.some(PURPOSES, least=0, most=2),
         given_at=start,
         ends_at=dice.pick((None, *(one for one in GRID if one > start))),
     )
+
+
+def _other_item(dice: Dice, case: Case) -> HoldingId | None:
+    return HoldingId("item-2") if dice.chance(15) else case.holding
 
 
 def make_instant(dice: Dice) -> Instant:

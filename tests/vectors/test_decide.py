@@ -1,0 +1,66 @@
+"""The vectors of the decision: every execution reaches what they expect, and they notice faults."""
+
+from pathlib import Path
+
+import pytest
+
+from relto.decide import Planner, decide
+from relto.testing.plain import PlainLibrary
+from relto.testing.vectors import Vector, decode, encode, expectation_of, law_of
+from tools.decide_vectors import decider, faults, notices
+
+FOLDER = Path(__file__).parent / "decide"
+LIBRARY = decode((FOLDER / "library.json").read_bytes(), PlainLibrary)
+FILES = sorted(FOLDER.glob("[0-9]*.json"))
+VECTORS = [decode(file.read_bytes(), Vector) for file in FILES]
+QUESTIONS = [(law_of(one, LIBRARY), one.case, one.at) for one in VECTORS]
+
+# Faults that change only words for people: which of two true things a sentence says, and a remedy
+# that would take every topic away.
+WORDS_ONLY = {
+    "came = ",
+    "words = [",
+    'remedy = f"without',
+    'lack = "need"',
+    "needed = leg.ladder",
+}
+
+EXECUTIONS = {
+    "reference": lambda law, case, at: decide(law, case, at=at),
+    "plan": lambda law, case, at: Planner(law).decide(case, at=at),
+}
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS.values(), ids=EXECUTIONS)
+@pytest.mark.parametrize("vector", VECTORS, ids=[one.id for one in VECTORS])
+def test_an_execution_reaches_what_the_vector_expects(vector, execution):
+    decided = execution(law_of(vector, LIBRARY), vector.case, vector.at)
+    assert expectation_of(decided) == vector.expect
+
+
+@pytest.mark.parametrize("file", FILES, ids=[one.stem for one in FILES])
+def test_a_vector_is_read_as_it_was_written(file):
+    assert encode(decode(file.read_bytes(), Vector)) + b"\n" == file.read_bytes()
+
+
+def test_every_rule_fails_in_some_vector_and_passes_in_some():
+    seen = {
+        (number, verdict)
+        for vector in VECTORS
+        for one in vector.expect.considered
+        for number, verdict in enumerate(one.verdicts)
+    }
+    assert {(number, verdict) for number in range(11) for verdict in ("pass", "fail")} <= seen
+
+
+def test_the_vectors_notice_every_fault_in_the_rules():
+    """Flip one sign, one connective, one verdict: some vector must come out otherwise."""
+    right = [one.expect for one in VECTORS]
+    lost = []
+    for module, mutant in faults():
+        faulty = decider(module, mutant)
+        if not any(map(lambda q, r: notices(faulty, q, r), QUESTIONS, right)):
+            line = Path(module.__file__).read_text(encoding="utf-8").splitlines()[mutant.line - 1]
+            if not any(words in line for words in WORDS_ONLY):
+                lost.append(f"{module.__name__}:{mutant.line}: {mutant.what}: {line.strip()}")
+    assert lost == []

@@ -1,0 +1,164 @@
+"""Writes the vectors of the decision: a small corpus that notices every fault in the rules it can.
+
+Laws and cases are made up from seeds; one is kept when it notices a fault that none before it
+noticed, or shows an outcome of a rule that none before it showed. What is kept is trimmed to the
+instruments that matter and written as data that another implementation can run.
+
+Usage: python tools/decide_vectors.py [SEEDS]
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from whenever import Instant
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
+from relto.decide import reference, rules, view  # noqa: E402
+from relto.model import Case, Decision, Verdict  # noqa: E402
+from relto.testing.generate import (  # noqa: E402
+    RandomDice,
+    make_case,
+    make_instant,
+    make_law,
+    make_library,
+)
+from relto.testing.plain import PlainLaw  # noqa: E402
+from relto.testing.vectors import encode, expectation_of, vector_of  # noqa: E402
+from tools.mutation import Mutant, module_of, mutants  # noqa: E402
+
+FOLDER = ROOT / "tests" / "vectors" / "decide"
+Question = tuple[PlainLaw, Case, Instant]
+Decide = Callable[..., Decision]
+
+
+def questions(seeds: int) -> Iterator[Question]:
+    """Made-up questions that some instrument can answer, small laws first."""
+    for seed in range(seeds):
+        dice = RandomDice(seed)
+        law = make_law(dice, most=2 + seed * 3 // seeds)
+        for _ in range(3):
+            case, at = make_case(dice, law), make_instant(dice)
+            linked = view.links_of(law, holder=case.holder, recipient=case.recipient)
+            if linked:
+                yield trimmed(law, linked), case, at
+
+
+def trimmed(law: PlainLaw, linked: tuple[str, ...]) -> PlainLaw:
+    """Only the instruments that link the two, and those they rely on."""
+    needed = set(linked)
+    for name in linked:
+        needed |= {clause.instrument for clause in law.instruments[name].reliance}
+    kept = {name: terms for name, terms in law.instruments.items() if name in needed}
+    return PlainLaw(library=law.library, instruments=kept, lives=law.lives, readings=law.readings)
+
+
+def faults() -> list[tuple[ModuleType, Mutant]]:
+    """Every fault in the rules, in the look-ups they rest on, and in the reference."""
+    modules = (rules, view, reference)
+    return [
+        (module, mutant)
+        for module in modules
+        for mutant in mutants(Path(str(module.__file__)).read_text(encoding="utf-8"))
+    ]
+
+
+def decider(module: ModuleType, mutant: Mutant) -> Decide:
+    """The reference with one fault in it."""
+    faulty = module_of(mutant, module)
+    if module is reference:
+        return faulty.decide
+    fresh = ModuleType(reference.__name__)
+    exec(_reference_code(), fresh.__dict__)  # noqa: S102 - our own source, read again
+    if module is rules:
+        fresh.__dict__["rules"] = faulty
+    else:
+        for name in ("leg_of", "links_of", "state_of", "table_at"):
+            fresh.__dict__[name] = faulty.__dict__[name]
+    return fresh.decide
+
+
+@cache
+def _reference_code() -> CodeType:
+    path = Path(str(reference.__file__))
+    return compile(path.read_text(encoding="utf-8"), str(path), "exec")
+
+
+def notices(decide: Decide, question: Question, right: object) -> bool:
+    """Tell whether a question shows the fault: another answer, or none at all."""
+    law, case, at = question
+    try:
+        return expectation_of(decide(law, case, at=at)) != right
+    except Exception:  # noqa: BLE001 - a crash is noticed too
+        return True
+
+
+def shows(decision: Decision) -> set[tuple[str, ...]]:
+    """What a decision shows: each verdict of each rule under each kind of fact."""
+    found = {("outcome", decision.outcome), ("until", str(decision.holds_until is None))}
+    for one in decision.considered:
+        found.add(("contested", str(bool(one.contested))))
+        for each in one.findings:
+            words = "".join(char for char in each.fact.split(" ")[0] if char.isalpha())
+            found.add((each.rule, each.verdict, words))
+    return found
+
+
+def main(seeds: int) -> None:
+    """Distil the corpus and report which faults it notices."""
+    alive = [(module, mutant, decider(module, mutant)) for module, mutant in faults()]
+    total, seen, count = len(alive), set(), 0
+    for old in FOLDER.glob("*.json"):
+        old.unlink()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "library.json").write_bytes(_encoded(make_library()))
+    for question in questions(seeds):
+        law, case, at = question
+        decision = reference.decide(law, case, at=at)
+        right = expectation_of(decision)
+        noticed = [one for one in alive if notices(one[2], question, right)]
+        new = shows(decision) - seen
+        if not noticed and not new:
+            continue
+        alive = [one for one in alive if one not in noticed]
+        seen |= new
+        count += 1
+        vector = vector_of(
+            law, case, at, decision, id=f"{count:03d}", clauses=_clauses(decision), why=_why(new)
+        )
+        (FOLDER / f"{count:03d}.json").write_bytes(_encoded(vector))
+    print(f"{count} vectors notice {total - len(alive)} of {total} faults")
+    for module, mutant, _ in alive:
+        print(f"not noticed: {module.__name__}:{mutant.line}: {mutant.what}")
+
+
+def _encoded(value: object) -> bytes:
+    return encode(value) + b"\n"
+
+
+def _clauses(decision: Decision) -> tuple[str, ...]:
+    """The clauses of the rules that do not simply pass."""
+    numbers = {
+        "in-force": 5, "reliance": 6, "topology": 7, "topic": 9, "form": 10, "level": 11,
+        "caveat": 14, "third-party": 15, "purpose": 17, "assurance": 18, "initiative": 19,
+    }  # fmt: skip
+    named = {
+        numbers[found.rule]
+        for one in decision.considered
+        for found in one.findings
+        if found.verdict is not Verdict.PASS
+    }
+    return tuple(f"DEC-{number}" for number in sorted(named | {2}))
+
+
+def _why(new: set[tuple[str, ...]]) -> str:
+    shown = sorted(" ".join(one) for one in new)
+    return f"shows {', '.join(shown[:4])}" if shown else "notices a fault that no other one does"
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3000)
