@@ -8,7 +8,7 @@ import traceback
 
 import typer
 
-from relto.cli import drill, exchange, node, peer
+from relto.cli import demo, drill, exchange, node, peer
 from relto.cli.decide import decide_app, routes
 from relto.cli.journal import journal_app
 from relto.cli.law import law_app
@@ -32,6 +32,7 @@ node.register(app, law=law_app)
 peer.register(app)
 exchange.register(app)
 drill.register(app)
+demo.register(app)
 
 
 @app.callback()

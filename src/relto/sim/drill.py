@@ -29,7 +29,7 @@ from relto.sim.scenario import Officer, Plan, Scenario
 from relto.sim.scenario import World as Ending
 from relto.sim.store import MemoryBlobs, MemoryStore
 from relto.sim.twins import SeededEntropy, TwinKeys, TwinSealer
-from relto.units import CaseId, Digest, OfficerRole, PartyCode, SchemeId
+from relto.units import CaseId, Digest, OfficerRole, PartyCode
 
 DigestOf = Callable[[Mapping[str, bytes]], Digest]
 
@@ -90,20 +90,18 @@ class VirtualStage:
         self._digest_of = digest_of
         self._laws = LawBook()
         self._drivers: dict[PartyCode, Driver] = {}
-        self._schemes: Mapping[PartyCode, SchemeId] = {}
         cards: dict[PartyCode, bytes] = {}
         for party in scenario.parties:
             keys = TwinKeys(random.Random(f"{_SEED} {party}"))
             self._drivers[party] = self._node(party, keys)
             cards[party] = self._card(party, keys)
         law = self.adopt(files, known=scenario.known)
-        self._schemes = schemes_of(law)
         for party, driver in self._drivers.items():
             for other, card in cards.items():
                 if other != party:
                     fingerprint = verify_card(card, is_exercise=True).fingerprint
                     driver.pin(card, fingerprint=fingerprint, by=CONTROL)
-            self._furnish(driver, scenario, contents)
+            furnish(driver, scenario, contents, law=law)
 
     def _node(self, party: PartyCode, keys: TwinKeys) -> Driver:
         world = World(
@@ -128,25 +126,6 @@ class VirtualStage:
             is_exercise=True,
         )
         return sign_card(card, signer=keys)
-
-    def _furnish(self, driver: Driver, scenario: Scenario, contents: Mapping[str, bytes]) -> None:
-        for item in scenario.holdings:
-            if item.holder == driver.party:
-                content = contents[item.file]
-                holding = Holding(
-                    id=item.id,
-                    title=item.title,
-                    originator=item.holder,
-                    label=Label(scheme=self._schemes[item.holder], level=item.level),
-                    topics=item.topics,
-                    form=item.form,
-                    digest=digest(content),
-                    size_bytes=len(content),
-                    held_at=self._clock.at,
-                )
-                driver.hold(Hold(holding=holding, by=CONTROL), content)
-        delegations = delegations_of(scenario, driver.party)
-        driver.command(AdoptDelegations(delegations=delegations, by=CONTROL))
 
     # ------------------------------------------------------------ what the runner needs
 
@@ -260,13 +239,33 @@ def drill(
     return play(scenario, ending, stage, files=files, extra=extra, teller=teller)
 
 
-def schemes_of(law: Law) -> dict[PartyCode, SchemeId]:
-    """Give each party's own scheme; a party without one can label nothing."""
-    return {
-        code: record.scheme
-        for code, record in law.library.parties.items()
-        if record.scheme is not None
-    }
+def furnish(driver: Driver, scenario: Scenario, contents: Mapping[str, bytes], *, law: Law) -> None:
+    """Give a node what its party holds when a scenario begins, and its standing authorities.
+
+    Args:
+        driver: The node; it has adopted the law.
+        scenario: What is held.
+        contents: The files of the items, by the names that the scenario uses.
+        law: For the parties' schemes.
+    """
+    scheme = law.library.parties[driver.party].scheme
+    for item in scenario.holdings:
+        if item.holder == driver.party and scheme is not None:
+            content = contents[item.file]
+            holding = Holding(
+                id=item.id,
+                title=item.title,
+                originator=item.holder,
+                label=Label(scheme=scheme, level=item.level),
+                topics=item.topics,
+                form=item.form,
+                digest=digest(content),
+                size_bytes=len(content),
+                held_at=driver.now(),
+            )
+            driver.hold(Hold(holding=holding, by=CONTROL), content)
+    delegations = delegations_of(scenario, driver.party)
+    driver.command(AdoptDelegations(delegations=delegations, by=CONTROL))
 
 
 def delegations_of(scenario: Scenario, party: PartyCode) -> Delegations:

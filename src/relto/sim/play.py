@@ -212,7 +212,6 @@ def _play_request(
 ) -> Row:
     began = time.monotonic_ns()
     idle_ns = 0
-    asked_at = stage.now()
     case = stage.ask(plan, is_direct=step.is_direct)
     stage.settle(case)
     files = _files(scenario, stage, case)
@@ -240,7 +239,7 @@ def _play_request(
         files,
         law=law,
         marked=_marked(stage.look(plan.requester, case)),
-        asked_at=asked_at,
+        asked_at=step.at,
         officer_minutes=officer_minutes,
         wire_ms=wire_ms if stage.is_live else None,
     )
@@ -270,7 +269,7 @@ def _next_officer(
 ) -> tuple[Officer, CaseFile]:
     """Find who has to act: the first officer of a waiting party who has not acted in the case."""
     for party, file in files.items():
-        if file.state is not CaseState.QUEUED and file.state is not CaseState.CONSENT_ASKED:
+        if file.state is not CaseState.QUEUED:
             continue
         for officer in scenario.officers:
             if officer.party == party and officer.name not in file.officers:
