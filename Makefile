@@ -118,6 +118,7 @@ reach: setup-reach ## the engines beyond this process (needs Java for Spark)
 docs: setup ## regenerate the reference and the ADR index; check the links
 	$(PY) tools/adr_index.py
 	PYTHONPATH=src $(PY) tools/errors_reference.py
+	PYTHONPATH=src $(PY) tools/exchange_tables.py
 	$(PYTEST) tests/docs
 
 changelog: setup ## print the unreleased changes; with VERSION= and DATE=, release them

@@ -16,8 +16,6 @@ NOT_YET: dict[int, str] = {
     26: "its room is not built yet",
     28: "its room is not built yet",
     39: "its room is not built yet",
-    40: "its room is not built yet",
-    41: "its room is not built yet",
 }
 
 

@@ -10,6 +10,7 @@ BEFORE_SUSPENSION = Instant.parse_iso("2019-11-22T08:59:00Z")
 
 
 def test_under_the_pact_a_request_is_answered_directly_opened_and_receipted():
+    """EX-18, EX-37: in two exchanges."""
     three = Three()
     three.hold("JPN", "launch-1")
     three.ask("c-1")
@@ -35,6 +36,7 @@ def lapsed() -> Three:
 
 
 def test_after_the_lapse_the_direct_way_is_refused_with_the_article():
+    """EX-14, EX-15, EX-28."""
     three = lapsed()
     three.ask("c-1", is_forced=True)
     three.settle()
@@ -47,6 +49,7 @@ def test_after_the_lapse_the_direct_way_is_refused_with_the_article():
 
 
 def test_after_the_lapse_a_missile_request_goes_through_washington_case_by_case():
+    """EX-16, EX-17, EX-18, EX-21, EX-30: consent travels with it."""
     three = lapsed()
     three.ask("c-1")
     three.settle()
@@ -70,6 +73,7 @@ def test_after_the_lapse_a_missile_request_goes_through_washington_case_by_case(
 
 
 def test_after_the_lapse_a_cyber_request_has_no_way_and_the_answer_says_why():
+    """EX-28: every way, with the rule that closes it."""
     three = lapsed()
     three.ask("c-1", topics=("prc.cyber",))
     assert three.settle() == 0
@@ -82,6 +86,7 @@ def test_after_the_lapse_a_cyber_request_has_no_way_and_the_answer_says_why():
 
 
 def test_with_the_notice_suspended_the_way_is_direct_again():
+    """EX-32."""
     three = lapsed()
     three.adopt_all(known=None)
     three.ask("c-1")
@@ -91,6 +96,7 @@ def test_with_the_notice_suspended_the_way_is_direct_again():
 
 
 def test_replaying_the_journal_gives_the_same_state():
+    """EX-5, EX-34: with and without a snapshot."""
     three = lapsed()
     three.ask("c-1")
     three.settle()

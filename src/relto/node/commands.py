@@ -366,9 +366,8 @@ def set_clock(state: State, cmd: SetClock, *, now: Instant) -> tuple[Effect, ...
     if not state.is_exercise:
         raise ClockBackError("only a node in exercise has a clock that can be set")
     moved = now.add(seconds=cmd.offset_seconds - state.clock_offset_seconds)
-    latest = max((head.at for head in state.heads.values()), default=None)
-    if latest is not None and moved < latest:
-        raise ClockBackError(f"the journal has reached {latest}, the clock was to be {moved}")
+    if moved < now:
+        raise ClockBackError(f"the clock stands at {now} and was to be set back to {moved}")
     message = ClockSet(offset_seconds=cmd.offset_seconds, by=cmd.by.role)
     return (Append(target=state.party, case=None, message=message),)
 
