@@ -4,13 +4,14 @@ Real drivers, memory stores, seeded keys, packaged law.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from msgspec.structs import replace
 from whenever import Instant
 
 from relto.adapters.lawfiles import digest_of, packaged_files
 from relto.driver import Driver, Hook, LawBook, Result, no_fault
-from relto.journal import sign_card
+from relto.journal import Draft, sign_card
 from relto.model import (
     PROTOCOL_MAJOR,
     Assurance,
@@ -21,12 +22,16 @@ from relto.model import (
     Precedence,
 )
 from relto.model.delegation import Delegation, Delegations
+from relto.model.message import Message, Released
 from relto.node import (
     AdoptDelegations,
+    Append,
     Approve,
     Ask,
     By,
+    Effect,
     Hold,
+    Input,
     SetClock,
 )
 from relto.ports import World
@@ -266,3 +271,33 @@ def row_counts(site: Site) -> dict[str, int]:
     """How many entries each log of a site has."""
     with site.store.transaction() as tx:
         return {state.log.origin: state.size for state in tx.logs()}
+
+
+def pending_frame(three: Three, source: str = "KOR", target: str = "JPN") -> bytes:
+    frame = three[source].next_batch(target)
+    assert frame is not None
+    return frame
+
+
+def say(three: Three, source: str, target: str, draft: Draft) -> None:
+    """Let a lying node append whatever it likes."""
+    driver = three[source]
+    with driver._turn() as turn:
+        entry = driver._logs.append(target, draft, now=turn.now)
+        driver._fold(turn, entry)
+
+
+def lie(three: Three, party: str, change: Callable[[Message], Message]) -> None:
+    """Let a node change the releases that it writes, and keep its own counsel."""
+    node = three[party].node
+    handle = node.handle
+
+    def lying(given: Input, *, now: Instant) -> tuple[Effect, ...]:
+        return tuple(
+            replace(effect, message=change(effect.message))
+            if isinstance(effect, Append) and isinstance(effect.message, Released)
+            else effect
+            for effect in handle(given, now=now)
+        )
+
+    node.handle = lying
