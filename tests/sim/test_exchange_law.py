@@ -28,6 +28,7 @@ from relto.node import (
     ConsentMissingError,
     Destroy,
     Recall,
+    Refuse,
     SameOfficerError,
     SetClock,
     State,
@@ -300,26 +301,60 @@ def test_fl_48_a_recall_is_a_signed_request_answered_by_a_signed_certificate(thr
         three["KOR"].content(content)
 
 
-def test_consent_of_the_originator_lets_an_item_go_on() -> None:
-    """EX-31."""
+def waiting_for_consent() -> Three:
     three = Three()
     three.hold("JPN", "launch-1")
     three.ask("c-1")
     three.settle()
-    three.ask("c-2", by="USA", holder="KOR", assurance=None)
+    three.ask("c-2", by="USA", holder="KOR")
     three.settle()
-    state = three.state("KOR", "c-2")
-    assert state in {"queued", "refused"}
-    if state == "queued":
-        with pytest.raises(ConsentMissingError):
-            three.approve("KOR", "c-2")
-        three["KOR"].command(AskConsent(case="c-2", by=ADMIN))
-        three.settle()
-        three.approve("JPN", "c-2")
-        three.settle()
+    assert three.state("KOR", "c-2") == "queued"
+    with pytest.raises(ConsentMissingError):
         three.approve("KOR", "c-2")
-        three.settle()
-        assert three.state("USA", "c-2") == "receipted"
+    three["KOR"].command(AskConsent(case="c-2", by=ADMIN))
+    three.settle()
+    return three
+
+
+def test_the_originators_consent_lets_an_item_go_on() -> None:
+    """EX-31, EX-21: asked for, given by the originator's officer, proved to the recipient."""
+    three = waiting_for_consent()
+    assert three.state("KOR", "c-2") == "consent-asked"
+    (waiting,) = three["JPN"].node.queue()
+    assert (waiting.file.role.value, waiting.needs) == ("originator", 1)
+    three.approve("JPN", "c-2")
+    three.settle()
+    three.approve("KOR", "c-2")
+    three.settle()
+    assert three.state("USA", "c-2") == "receipted"
+    release = three["USA"].story("c-2").file.arrived.message
+    assert [one.source for one in release.consents] == ["JPN"]
+    assert release.items[0].originator == "JPN"
+    assert release.items[0].marked.scheme == "kor"
+
+
+def test_without_the_originators_consent_an_item_stays() -> None:
+    """EX-31."""
+    three = waiting_for_consent()
+    three["JPN"].command(Refuse(case="c-2", by=ADMIN))
+    three.settle()
+    assert three.state("JPN", "c-2") == "answered"
+    assert three.state("KOR", "c-2") == "queued"
+    with pytest.raises(ConsentMissingError):
+        three.approve("KOR", "c-2")
+    three["KOR"].command(Refuse(case="c-2", by=ADMIN))
+    three.settle()
+    assert three.state("USA", "c-2") == "refused"
+
+
+def test_an_originator_that_does_not_know_the_item_says_so() -> None:
+    """EX-31."""
+    three = waiting_for_consent()
+    del three["JPN"].node.state.stock["launch-1"]
+    three["JPN"].tick()
+    three.settle()
+    assert three.state("JPN", "c-2") == "answered"
+    assert three.state("KOR", "c-2") == "queued"
 
 
 # ---------------------------------------------------------------- order, limits, strangers

@@ -23,12 +23,13 @@ from relto.model.case import Case, Consent, Request
 from relto.model.finding import Considered, Decision, Outcome, Rule
 from relto.model.label import Label
 from relto.model.message import RefusalCode
-from relto.node.counsel import Counsel, asks, is_open, named, reasons
+from relto.node.counsel import Counsel, fails, is_open, named, reasons, steps
 from relto.node.state import State, Stock
 from relto.units import InstrumentId, PartyCode, covers
 
 # What an officer's yes can answer. The others need the receiver's or the originator's word.
 _OFFICER_ANSWERS: Final = frozenset({Rule.INITIATIVE})
+_ORIGINATOR_ANSWERS: Final = frozenset({Rule.THIRD_PARTY, Rule.PURPOSE})
 
 
 class No(Struct, frozen=True, kw_only=True):
@@ -138,7 +139,7 @@ def assess(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) -> A
     viable = [
         Cleared(stock=one, decision=decision, considered=considered)
         for one, decision in cleared
-        if (considered := named(decision, instrument)) is not None and is_open(considered)
+        if (considered := _best(state, file, one, decision, instrument)) is not None
     ]
     if not viable:
         return No(code=RefusalCode.NOT_LAWFUL, considered=reasons(cleared[0][1], instrument))
@@ -270,16 +271,33 @@ def _decide(
     return decision
 
 
+def _best(
+    state: State,
+    file: CaseFile,
+    stock: Stock,
+    decision: Decision,
+    instrument: InstrumentId | None,
+) -> Considered | None:
+    """What may still become a release: what is open, or what only the originator's word closes."""
+    considered = named(decision, instrument)
+    if is_open(considered):
+        return considered
+    originator = stock.holding.originator
+    if file.role is not Role.HOLDER or originator not in state.peers or originator == file.asker:
+        return None
+    for one in decision.considered:
+        if instrument in {None, one.instrument} and fails(one) <= _ORIGINATOR_ANSWERS:
+            return one
+    return None
+
+
 def _sort_out(state: State, counsel: Counsel, file: CaseFile, viable: list[Cleared]) -> Assessment:
     """Tell what goes at once, what waits, and what nobody here can answer."""
     stock = tuple(one.stock for one in viable)
     needs = needed_officers(state, counsel, stock)
     is_approved = file.queued is not None and len(file.officers) >= max(needs, file.queued.needs)
-    ready = [
-        one
-        for one in viable
-        if asks(one.considered) <= (_OFFICER_ANSWERS if is_approved else frozenset())
-    ]
+    allowed = _OFFICER_ANSWERS if is_approved else frozenset[Rule]()
+    ready = [one for one in viable if steps(one.considered) <= allowed]
     first = ready[0].considered.instrument if ready else None
     ready = [one for one in ready if one.considered.instrument == first]
     if first is not None and is_approved:
@@ -289,7 +307,7 @@ def _sort_out(state: State, counsel: Counsel, file: CaseFile, viable: list[Clear
         if delegation is not None:
             return Go(items=tuple(ready), instrument=first, delegation=delegation)
     best = viable[0]
-    open_asks = asks(best.considered) - _OFFICER_ANSWERS
+    open_asks = steps(best.considered) - _OFFICER_ANSWERS
     if Rule.ASSURANCE in open_asks:
         return No(
             code=RefusalCode.NOT_LAWFUL,
@@ -301,8 +319,8 @@ def _sort_out(state: State, counsel: Counsel, file: CaseFile, viable: list[Clear
         instrument=best.considered.instrument,
         considered=(best.considered,),
         needs=needs,
-        why=_why(open_asks, asks(best.considered), needs=needs),
-        is_consent_missing=Rule.THIRD_PARTY in open_asks or Rule.PURPOSE in open_asks,
+        why=_why(open_asks, steps(best.considered), needs=needs),
+        is_consent_missing=bool(open_asks & _ORIGINATOR_ANSWERS),
     )
 
 

@@ -139,6 +139,18 @@ def asks(considered: Considered) -> frozenset[Rule]:
     )
 
 
+def fails(considered: Considered) -> frozenset[Rule]:
+    """The rules that are not satisfied."""
+    return frozenset(
+        finding.rule for finding in considered.findings if finding.verdict is Verdict.FAIL
+    )
+
+
+def steps(considered: Considered) -> frozenset[Rule]:
+    """The rules that stand between a case and a release, whether they ask or fail."""
+    return asks(considered) | fails(considered)
+
+
 def reasons(decision: Decision, instrument: InstrumentId | None = None) -> tuple[Considered, ...]:
     """Give what may be told to a partner: what failed or asks, and no fact about an item.
 
