@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 from whenever import Instant
 
+from relto.adapters.lawfiles import digest_of
 from relto.codec import FRAME
 from relto.codec.message import decode_message
 from relto.custody import owed
@@ -40,6 +41,7 @@ from relto.seal import digest
 from tests.sim.test_hand_delivery import BEFORE_SUSPENSION, LAPSE
 from tests.support_node import (
     ADMIN,
+    FILES,
     OCTOBER,
     Crash,
     Site,
@@ -581,3 +583,31 @@ def test_a_release_for_something_else_than_was_asked_is_quarantined() -> None:
         assert three.state("KOR", "c-1") == "quarantined"
         assert not three["KOR"].node.state.stock
         assert three.state("JPN", "c-1") == "quarantined"
+
+
+def amended(*, excluded: str) -> dict[str, bytes]:
+    """The law files with one more topic taken out of the direct pact."""
+    name = "instruments/jpn-kor-gsomia-2016.toml"
+    before = FILES[name]
+    after = before.replace(
+        b"[topics]\nis_open = true\n",
+        f'[topics]\nis_open = true\nexcluded = ["{excluded}"]\n'.encode(),
+    )
+    assert after != before
+    return {**FILES, name: after}
+
+
+@pytest.mark.parametrize(("excluded", "state"), [("dprk", "quarantined"), ("prc", "receipted")])
+def test_fl_39_an_amended_pact_decides_about_what_was_under_way(excluded: str, state: str) -> None:
+    """EX-22: the receiver's newer law counts for it; what both versions allow passes."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    answer = three["JPN"].handle_exchange("KOR", pending_frame(three))
+    files = amended(excluded=excluded)
+    three["KOR"].adopt_law(files, digest=digest_of(files), by=ADMIN)
+    three["KOR"].receive_reply("JPN", answer)
+    three.settle()
+    assert three.state("KOR", "c-1") == state
+    release = three["KOR"].story("c-1").file.arrived.message
+    assert release.law.digest != three["KOR"].node.state.law.digest
