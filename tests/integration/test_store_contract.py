@@ -25,11 +25,15 @@ from tests.support_journal import AT, JPN_JPN, JPN_KOR, KOR_JPN, Log, SeededEntr
 Open = Callable[[], Store]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Open the same store again and again."""
     opened: list[Store] = []
     disk = Disk()
+    if request.param == "postgres":
+        from relto.adapters.store.postgres import PostgresStore
+
+        url = request.getfixturevalue("database")
 
     def open_() -> Store:
         match request.param:
@@ -37,6 +41,8 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
                 store: Store = MemoryStore(disk)
             case "sqlite":
                 store = SqliteStore(tmp_path / "journal.sqlite")
+            case "postgres":
+                store = PostgresStore(url)
         opened.append(store)
         return store
 

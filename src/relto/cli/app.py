@@ -8,7 +8,7 @@ import traceback
 
 import typer
 
-from relto.cli import demo, drill, exchange, node, peer
+from relto.cli import demo, drill, exchange, node, peer, store
 from relto.cli.decide import decide_app, routes
 from relto.cli.journal import journal_app
 from relto.cli.law import law_app
@@ -31,6 +31,7 @@ app.command()(routes)
 node.register(app, law=law_app)
 peer.register(app)
 exchange.register(app)
+store.register(app)
 drill.register(app)
 demo.register(app)
 

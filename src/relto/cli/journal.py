@@ -15,10 +15,11 @@ from rich.console import Console
 from whenever import Instant
 
 from relto.adapters.casezip import read_archive, write_archive
-from relto.adapters.store import SqliteStore
+from relto.adapters.store import open_store, place_of
 from relto.cli.output import Exit, InputError, JsonFlag, emit, leave, safe, table
 from relto.codec import CARD, SIGNED_CARD
 from relto.codec.message import decode_message
+from relto.console import Home
 from relto.driver.loop import law_value
 from relto.errors import LocalError, ReltoError, WorldError
 from relto.journal import (
@@ -457,10 +458,10 @@ def _message(entry: Entry) -> object:
 @contextmanager
 def _reading(directory: Path) -> Iterator[Transaction]:
     """Open a node's store for reading, beside whoever writes."""
-    path = directory / "journal.sqlite"
-    if not path.is_file():
+    place = place_of(directory)
+    if not Home(directory).has_store():
         raise NotANodeError(f"no journal in `{directory}`")
-    with closing(SqliteStore.look(path)) as store, store.transaction() as tx:
+    with closing(open_store(place, is_readonly=True)) as store, store.transaction() as tx:
         yield tx
 
 

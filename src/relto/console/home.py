@@ -4,6 +4,7 @@
     delegations.toml     the party's standing authorities, as a draft until they are adopted
     keys/                private keys and the TLS certificate; nobody else may look into it
     journal.sqlite       the journal and everything folded from it
+    store.url            names a database that holds the journal instead
     blobs/               packages and contents, by digest
     card.relto           the node's own card, to be given to partners
     control.sock         the officers' port, while the node runs
@@ -92,6 +93,10 @@ class Home:
         self.store_file = directory / "journal.sqlite"
         self.blobs = directory / "blobs"
         self.card_file = directory / "card.relto"
+
+    def has_store(self) -> bool:
+        """Tell whether there is a journal: the file, or a database that `store.url` names."""
+        return self.store_file.is_file() or (self.directory / "store.url").is_file()
 
     def config(self) -> Config:
         """Read `node.toml`.

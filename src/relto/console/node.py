@@ -13,7 +13,7 @@ from relto.adapters.blobs import FileBlobs
 from relto.adapters.https_link import endpoint_of, free_port
 from relto.adapters.keys import NodeKeys, OsEntropy
 from relto.adapters.lawfiles import digest_of, library_of, packaged_files, read_files
-from relto.adapters.store import SqliteStore
+from relto.adapters.store import open_store, place_of
 from relto.codec import CARD, SIGNED_CARD
 from relto.console.home import Config, Home, HomeError, write_private
 from relto.console.office import Office
@@ -23,7 +23,7 @@ from relto.journal import VerifiedCard, sign_card, verify_card
 from relto.model import PROTOCOL_MAJOR, NodeCard
 from relto.model.delegation import Delegations
 from relto.node import AdoptDelegations, By
-from relto.ports import World
+from relto.ports import Store, World
 from relto.seal import running_digest
 from relto.units import Digest, OfficerRole, PartyCode
 
@@ -80,7 +80,7 @@ class OpenNode:
         *,
         config: Config,
         keys: NodeKeys,
-        store: SqliteStore,
+        store: Store,
         driver: Driver,
         card: VerifiedCard,
     ) -> None:
@@ -190,7 +190,7 @@ def _listening(listen: str) -> str:
 def _fill(home: Home, config: Config, files: Mapping[str, bytes]) -> VerifiedCard:
     """Write the first entries and the card."""
     keys = NodeKeys.load(home.keys)
-    store = SqliteStore(home.store_file)
+    store = open_store(place_of(home.directory))
     try:
         driver = Driver.create(
             _world(home, config, keys=keys, store=store),
@@ -229,7 +229,7 @@ def make_card(config: Config, *, keys: NodeKeys, now: Instant) -> bytes:
     return sign_card(card, signer=keys)
 
 
-def _world(home: Home, config: Config, *, keys: NodeKeys, store: SqliteStore) -> World:
+def _world(home: Home, config: Config, *, keys: NodeKeys, store: Store) -> World:
     return World(
         store=store,
         blobs=FileBlobs(home.blobs),
@@ -255,7 +255,7 @@ def open_home(directory: Path) -> Iterator[OpenNode]:
     """
     home = Home(directory)
     config = home.config()
-    if not home.store_file.is_file():
+    if not home.has_store():
         raise HomeError(f"`{directory}` has no journal", hint="restore a backup of the node")
     keys = NodeKeys.load(home.keys)
     try:
@@ -265,7 +265,7 @@ def open_home(directory: Path) -> Iterator[OpenNode]:
             f"`{directory}` has no card", hint="restore a backup of the node"
         ) from error
     card = verify_card(content, is_exercise=config.exercise)
-    store = SqliteStore(home.store_file)
+    store = open_store(place_of(home.directory))
     try:
         driver = Driver.create(
             _world(home, config, keys=keys, store=store),

@@ -64,6 +64,21 @@ class StoreFailedError(StoreError):
     hint_default = "restart the node; it verifies the store before it goes on"
 
 
+class StoreConflictError(StoreError):
+    """Another worker was faster; nothing has happened, and the same can be tried again."""
+
+    code = "world.store_conflict"
+    hint_default = "the transaction is tried again on what the other worker has written"
+    retryable: ClassVar[bool] = True
+
+
+class StoreUnsafeError(StoreError):
+    """The database would lose what it has confirmed."""
+
+    code = "world.store_unsafe"
+    hint_default = "a journal needs `fsync = on` and `full_page_writes = on` in postgresql.conf"
+
+
 class StoreVersionError(StoreError):
     """The store was written by another version of relto."""
 

@@ -61,6 +61,12 @@ ENTRY: Final = Table(
     UniqueConstraint("log_id", "number"),
     Index("entry_case", "case_id"),
 )
+CLAIM: Final = Table(
+    "claim",
+    METADATA,
+    Column("origin", String, primary_key=True),
+    Column("fence", BigInteger, nullable=False),
+)
 SNAPSHOT: Final = Table(
     "snapshot",
     METADATA,

@@ -1,0 +1,1 @@
+"""Alembic's migrations of a store; `relto.adapters.store.upgrade` runs them."""
