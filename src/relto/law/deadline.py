@@ -77,13 +77,22 @@ def last_day(end: Date, *, notice: NoticeRule) -> Date:
     return anchor.subtract(months=notice.length)
 
 
-def closes(end: Date, *, notice: NoticeRule, days: DayRule) -> Instant:
-    """Return the first instant at which a notice is too late for a term ending on a day.
+def closes(schedule: Schedule, index: int, *, notice: NoticeRule, days: DayRule) -> Instant:
+    """Return the first instant at which a notice is too late for a term.
+
+    Never after the end of the term itself, however short the period and late the hour.
+
+    Args:
+        schedule: The terms.
+        index: Which of them, counted from 0.
+        notice: Counted back from the term's end.
+        days: The zone and hours that count.
 
     Source: docs/spec/law.md LAW-32.
     """
-    after = last_day(end, notice=notice).add(days=1)
-    return calendar.moment(after, days.notice_day_ends_at, zone=days.zone)
+    after = last_day(schedule.end_day(index), notice=notice).add(days=1)
+    day_ends = calendar.moment(after, days.notice_day_ends_at, zone=days.zone)
+    return min(day_ends, schedule.end_at(index, days=days))
 
 
 def term_for(
@@ -106,7 +115,7 @@ def term_for(
     while True:
         if index > 0 and schedule.renewal_months is None:
             return None
-        if at < closes(schedule.end_day(index), notice=notice, days=days):
+        if at < closes(schedule, index, notice=notice, days=days):
             return index
         index += 1
 
@@ -157,11 +166,10 @@ def next_deadline(
     index = term_for(after, schedule, notice=notice, days=days)
     if index is None:
         return None
-    end = schedule.end_day(index)
     return Deadline(
         instrument=instrument,
         term=index + 1,
         term_ends=schedule.end_at(index, days=days),
-        last_day=last_day(end, notice=notice),
-        closes=closes(end, notice=notice, days=days),
+        last_day=last_day(schedule.end_day(index), notice=notice),
+        closes=closes(schedule, index, notice=notice, days=days),
     )
