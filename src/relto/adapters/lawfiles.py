@@ -1,16 +1,17 @@
 """Law files from the package or from a directory, with the line of every key for the errors.
 
-A file is refused by its size before it is read. Positions come from a TOML grammar, and only for
-errors, so that a library without any is not slowed down by them.
+A file is refused by its size before it is read. Positions come from a TOML grammar (ADR-0006),
+and only for errors, so that a library without any is not slowed down by them. TOML is read by the
+compiled build of the standard library's reader (ADR-0010).
 """
 
-import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files as package_files
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePath
 
+import tomli
 import tree_sitter_toml
 from tree_sitter import Language, Node, Parser
 
@@ -207,8 +208,8 @@ def overlay(files: Mapping[str, bytes], more: Mapping[str, bytes]) -> dict[str, 
 
 def _id_of(data: bytes) -> tuple[str, str] | None:
     try:
-        table = tomllib.loads(data.decode("utf-8")) if len(data) <= LAW_FILE_BYTES_MAX else {}
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        table = tomli.loads(data.decode("utf-8")) if len(data) <= LAW_FILE_BYTES_MAX else {}
+    except (UnicodeDecodeError, tomli.TOMLDecodeError):
         return None
     return (str(table.get("format")), str(table["id"])) if "id" in table else None
 
@@ -225,7 +226,7 @@ def library_of(files: Mapping[str, bytes]) -> Library:
 
     Source: docs/spec/law.md LAW-9, LAW-60.
     """
-    return load_library(files, locate=locate, digest=digest_of(files))
+    return load_library(files, locate=locate, parse=tomli.loads, digest=digest_of(files))
 
 
 def digest_of(files: Mapping[str, bytes]) -> Digest:

@@ -35,7 +35,7 @@ from relto.law.chronicle import (
     timeline,
 )
 from relto.law.deadline import Deadline, Schedule
-from relto.law.decode import KeyPath, Locate
+from relto.law.decode import KeyPath, Locate, Parse
 from relto.law.errors import LawFileError, Problem, UnknownInstrumentError
 from relto.law.force import (
     AuthorityRule,
@@ -155,6 +155,7 @@ __all__ = [
     "NoticeRule",
     "NoticeUnit",
     "Owed",
+    "Parse",
     "PartyRecord",
     "Problem",
     "Provision",

@@ -17,6 +17,8 @@ from relto.limits import LAW_FILE_BYTES_MAX
 KeyPath: TypeAlias = tuple[str | int, ...]
 Locate: TypeAlias = Callable[[bytes, KeyPath], int]
 """Finds the line of a path of keys in TOML bytes, counted from 1; 0 when it cannot."""
+Parse: TypeAlias = Callable[[str], Mapping[str, object]]
+"""Reads TOML; raises `ValueError` with the line in its message, as the standard library does."""
 T = TypeVar("T", bound=msgspec.Struct)
 
 _WHERE: Final = re.compile(r" - at `\$(.*)`$")
@@ -83,12 +85,13 @@ def key_of(path: KeyPath) -> str:
     return text
 
 
-def decode_file(data: bytes, finder: Finder) -> LawFile | None:
+def decode_file(data: bytes, finder: Finder, *, parse: Parse | None = None) -> LawFile | None:
     """Decode one file, or say all that is wrong with its tables.
 
     Args:
         data: The file.
         finder: Takes the problems.
+        parse: Reads TOML; `None` takes the reader of the standard library.
 
     Returns:
         The file, or `None` when there is any problem.
@@ -105,7 +108,7 @@ def decode_file(data: bytes, finder: Finder) -> LawFile | None:
         )
         return None
     # 2. TOML.
-    table = parse_toml(data, finder)
+    table = parse_toml(data, finder, parse=parse)
     if table is None:
         return None
     # 3. What it says it is.
@@ -140,6 +143,10 @@ def decode_tables(tables: Mapping[str, object], kind: type[T], finder: Finder) -
 
     Source: docs/spec/law.md LAW-2, LAW-60.
     """
+    try:
+        return convert(tables, kind)
+    except msgspec.ValidationError:
+        pass  # something is wrong; look for all of it, table by table
     before = len(finder.problems)
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     for name, field in fields.items():
@@ -150,17 +157,19 @@ def decode_tables(tables: Mapping[str, object], kind: type[T], finder: Finder) -
     for name in tables:
         if name not in fields:
             finder.add((name,), f"unknown key `{name}`", finder.hint)
-    if len(finder.problems) > before:
-        return None
-    return convert(tables, kind)
+    assert len(finder.problems) > before
+    return None
 
 
-def parse_toml(data: bytes, finder: Finder) -> dict[str, object] | None:
+def parse_toml(
+    data: bytes, finder: Finder, *, parse: Parse | None = None
+) -> dict[str, object] | None:
     """Read TOML, or say where it is none.
 
     Args:
         data: The file; its size has been checked.
         finder: Takes the problem.
+        parse: Reads TOML; `None` takes the reader of the standard library.
 
     Source: docs/spec/law.md LAW-60.
     """
@@ -171,8 +180,8 @@ def parse_toml(data: bytes, finder: Finder) -> dict[str, object] | None:
         finder.add_at(line, "", "not UTF-8 text", "save the file as UTF-8")
         return None
     try:
-        table = msgspec.toml.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+        table = parse(text) if parse else msgspec.toml.decode(text)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         message = str(error) or "nested too deeply"
         found = _TOML_LINE.search(message)
         line = int(found.group(1)) if found and found.group(1) else text.count("\n") + 1

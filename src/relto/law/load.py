@@ -12,7 +12,7 @@ from whenever import Date, Instant
 from relto.law import calendar
 from relto.law.act import Act, Event, Reading
 from relto.law.checks import check
-from relto.law.decode import Finder, Locate, decode_file
+from relto.law.decode import Finder, Locate, Parse, decode_file
 from relto.law.draft import Draft
 from relto.law.errors import LawFileError, Problem
 from relto.law.files import (
@@ -36,13 +36,18 @@ NO_DIGEST = Digest("0" * 64)
 
 
 def load_library(
-    files: Mapping[str, bytes], *, locate: Locate | None = None, digest: Digest = NO_DIGEST
+    files: Mapping[str, bytes],
+    *,
+    locate: Locate | None = None,
+    parse: Parse | None = None,
+    digest: Digest = NO_DIGEST,
 ) -> Library:
     """Read and check law files; all of them, or none.
 
     Args:
         files: Name to bytes. What a file is, is said by its `format` key, never by its name.
         locate: Finds the line of a key, for the errors; without it lines are 0.
+        parse: Reads TOML; `None` takes the reader of the standard library.
         digest: Over the files, computed by the caller; zeros when it does not matter.
 
     Raises:
@@ -53,7 +58,7 @@ def load_library(
     draft = Draft()
     for name in sorted(files):
         finder = Finder(name, files[name], locate)
-        decoded = decode_file(files[name], finder)
+        decoded = decode_file(files[name], finder, parse=parse)
         if decoded is None:
             draft.refuse(finder)
         else:

@@ -1,6 +1,7 @@
 """Law files to a library: all or nothing, whatever their order."""
 
 import pytest
+import tomli
 
 from relto.adapters.lawfiles import packaged_files, packaged_library
 from relto.law import LawFileError, Library, load_library
@@ -39,3 +40,20 @@ def test_nothing_is_loaded_when_one_file_is_wrong() -> None:
     with pytest.raises(LawFileError) as caught:
         load_library(files)
     assert [problem.key for problem in caught.value.problems] == ["surprise"]
+
+
+def test_both_readers_of_toml_give_the_same_library() -> None:
+    """LAW-2, ADR-0010: with the standard library's reader and with its compiled build."""
+    files = packaged_files()
+    assert load_library(files, parse=tomli.loads) == load_library(files)
+
+
+@pytest.mark.parametrize("text", ["a = \n", "a = 1\na = 2\n", "on = 2019-02-30\n", "a = [1,"])
+def test_both_readers_of_toml_refuse_alike(text: str) -> None:
+    """LAW-60, ADR-0010."""
+    told = []
+    for parse in (None, tomli.loads):
+        with pytest.raises(LawFileError) as caught:
+            load_library({"x.toml": text.encode()}, parse=parse)
+        told.append(caught.value.problems)
+    assert told[0] == told[1]
