@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -84,14 +85,22 @@ class Processes:
         self.directories = directories
         self.is_restarting = is_restarting
         self._running: dict[PartyCode, subprocess.Popen[bytes]] = {}
+        # Whoever kills and restarts does so from another thread; after `stop` nothing starts again.
+        self._lock = threading.Lock()
+        self._is_over = False
 
     def start(self, party: PartyCode) -> None:
-        """Start a party's node; `wait_ready` tells when it answers."""
+        """Start a party's node; `wait_ready` tells when it answers. After `stop` nothing starts."""
+        with self._lock:
+            if not self._is_over:
+                self._running[party] = self._spawn(party)
+
+    def _spawn(self, party: PartyCode) -> subprocess.Popen[bytes]:
         directory = self.directories[party]
         package = Path(__file__).parents[2]
         path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH", ""))))
         with (directory / "serve.log").open("ab") as log:
-            self._running[party] = subprocess.Popen(  # noqa: S603 -- our own interpreter and program
+            return subprocess.Popen(  # noqa: S603 -- our own interpreter and program
                 [sys.executable, "-m", "relto", "serve", "--dir", str(directory), "--json"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -132,6 +141,8 @@ class Processes:
 
     def stop(self) -> None:
         """Let all nodes end in order; one that will not is ended without warning."""
+        with self._lock:
+            self._is_over = True
         for process in self._running.values():
             with suppress(ProcessLookupError):
                 process.terminate()
@@ -142,8 +153,10 @@ class Processes:
                 self.kill(party)
 
     def pids(self) -> dict[PartyCode, int]:
-        """Give the process numbers."""
-        return {party: process.pid for party, process in self._running.items()}
+        """Give the process numbers of those that run."""
+        return {
+            party: process.pid for party, process in self._running.items() if process.poll() is None
+        }
 
     def _ended(self, party: PartyCode, what: str) -> NodeEndedError:
         log = self.directories[party] / "serve.log"
