@@ -1,14 +1,23 @@
 """The demonstration on real nodes and the drill in virtual time are one story."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
+import relto
+from relto.cli import main
 from relto.cli.demo import run
 from relto.cli.drill import play_all
 from relto.cli.live import LiveStage, NodeEndedError
 from relto.cli.scenarios import Loaded, load_scenario
+from relto.console import is_running
 from relto.sim.account import Row
 
 pytestmark = [pytest.mark.net, pytest.mark.timeout(120)]
@@ -53,3 +62,50 @@ def test_a_node_that_ends_by_itself_is_a_clear_error_and_takes_the_others_along(
     assert "serve.log" in ended.value.hint
     (stage,) = stages
     assert stage.processes.pids() == {}
+
+
+@pytest.mark.slow
+def test_serving_leaves_the_nodes_running_and_says_how_to_stop_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "demo"
+    words = ["demo", "--dir", str(place), "--ending", "suspended", "--serve"]
+    told = subprocess.run(
+        [sys.executable, "-m", "relto", *words],
+        env={**os.environ, "PYTHONPATH": str(Path(relto.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "every outcome is what the law says" in " ".join(told.stdout.split())
+    assert " EXERCISE " in told.stderr
+    pids = [int(word) for word in told.stderr.rsplit("Stop them with: kill ", 1)[1].split()]
+    try:
+        assert len(pids) == 3
+        assert main(["status", "--dir", str(place / "suspended" / "KOR"), "--json"]) == 0
+        status = msgspec.json.decode(capsys.readouterr().out)
+        assert (status["party"], status["is_running"], status["is_exercise"]) == ("KOR", True, True)
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + 10
+    while any(is_running(place / "suspended" / party) for party in ("JPN", "KOR", "USA")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_directory_that_is_in_use_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    assert main(["demo", "--dir", str(tmp_path)]) == 2
+    assert "is not empty" in " ".join(capsys.readouterr().err.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_directory_that_cannot_be_made_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["demo", "--dir", str(tmp_path / "file" / "below")]) == 2
+    assert "cannot make" in capsys.readouterr().err

@@ -167,6 +167,43 @@ class Processes:
         )
 
 
+def make_nodes(
+    scenario: Scenario,
+    directories: Mapping[PartyCode, Path],
+    *,
+    begins_at: Instant,
+    files: Mapping[str, bytes],
+    contents: Mapping[str, bytes],
+) -> None:
+    """Make the nodes of a scenario, let them meet, and give them what they hold; none is started.
+
+    Args:
+        scenario: What the nodes hold and who may release it.
+        directories: One for each party; none is there yet.
+        begins_at: Where the exercise clock stands at the first step; it is started a little before.
+        files: The law files they begin with.
+        contents: The files of the items, by the names that the scenario uses.
+    """
+    cards = {
+        party: create_home(
+            place,
+            party=party,
+            is_exercise=True,
+            begins_at=begins_at.subtract(minutes=_BEFORE_MINUTES),
+        )
+        for party, place in directories.items()
+    }
+    law = compile_law(library_of(files), known=scenario.known)
+    for party, place in directories.items():
+        with open_home(place) as node:
+            node.driver.adopt_law(files, digest=digest_of(files), by=CONTROL, known=scenario.known)
+            for other, card in cards.items():
+                if other != party:
+                    node.driver.pin(card.signed, fingerprint=card.fingerprint, by=CONTROL)
+            furnish(node.driver, scenario, contents, law=law)
+            node.driver.close()
+
+
 class LiveStage:
     """Real nodes on this machine; see `relto.sim.play.Stage`.
 
@@ -198,26 +235,7 @@ class LiveStage:
         self.directory = directory
         directories = {party: directory / party for party in scenario.parties}
         self.processes = Processes(directories, is_restarting=is_restarting)
-        cards = {
-            party: create_home(
-                place,
-                party=party,
-                is_exercise=True,
-                begins_at=begins_at.subtract(minutes=_BEFORE_MINUTES),
-            )
-            for party, place in directories.items()
-        }
-        law = compile_law(library_of(files), known=scenario.known)
-        for party, place in directories.items():
-            with open_home(place) as node:
-                node.driver.adopt_law(
-                    files, digest=digest_of(files), by=CONTROL, known=scenario.known
-                )
-                for other, card in cards.items():
-                    if other != party:
-                        node.driver.pin(card.signed, fingerprint=card.fingerprint, by=CONTROL)
-                furnish(node.driver, scenario, contents, law=law)
-                node.driver.close()
+        make_nodes(scenario, directories, begins_at=begins_at, files=files, contents=contents)
         try:
             for party in scenario.parties:
                 self.processes.start(party)
