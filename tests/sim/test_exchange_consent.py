@@ -1,0 +1,100 @@
+"""Originators asked for their consent, and pacts amended while something is under way."""
+
+import pytest
+
+from relto.adapters.lawfiles import digest_of
+from relto.node import (
+    AskConsent,
+    ConsentMissingError,
+    Refuse,
+)
+from tests.support_node import (
+    ADMIN,
+    FILES,
+    Three,
+    pending_frame,
+)
+
+
+def waiting_for_consent() -> Three:
+    three = Three()
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    three.ask("c-2", by="USA", holder="KOR")
+    three.settle()
+    assert three.state("KOR", "c-2") == "queued"
+    with pytest.raises(ConsentMissingError):
+        three.approve("KOR", "c-2")
+    three["KOR"].command(AskConsent(case="c-2", by=ADMIN))
+    three.settle()
+    return three
+
+
+def test_the_originators_consent_lets_an_item_go_on() -> None:
+    """EX-31, EX-21: asked for, given by the originator's officer, proved to the recipient."""
+    three = waiting_for_consent()
+    assert three.state("KOR", "c-2") == "consent-asked"
+    (waiting,) = three["JPN"].node.queue()
+    assert (waiting.file.role.value, waiting.needs) == ("originator", 1)
+    three.approve("JPN", "c-2")
+    three.settle()
+    three.approve("KOR", "c-2")
+    three.settle()
+    assert three.state("USA", "c-2") == "receipted"
+    release = three["USA"].story("c-2").file.arrived.message
+    assert [one.source for one in release.consents] == ["JPN"]
+    assert release.items[0].originator == "JPN"
+    assert release.items[0].marked.scheme == "kor"
+
+
+def test_without_the_originators_consent_an_item_stays() -> None:
+    """EX-31."""
+    three = waiting_for_consent()
+    three["JPN"].command(Refuse(case="c-2", by=ADMIN))
+    three.settle()
+    assert three.state("JPN", "c-2") == "answered"
+    assert three.state("KOR", "c-2") == "queued"
+    with pytest.raises(ConsentMissingError):
+        three.approve("KOR", "c-2")
+    three["KOR"].command(Refuse(case="c-2", by=ADMIN))
+    three.settle()
+    assert three.state("USA", "c-2") == "refused"
+
+
+def test_an_originator_that_does_not_know_the_item_says_so() -> None:
+    """EX-31."""
+    three = waiting_for_consent()
+    del three["JPN"].node.state.stock["launch-1"]
+    three["JPN"].tick()
+    three.settle()
+    assert three.state("JPN", "c-2") == "answered"
+    assert three.state("KOR", "c-2") == "queued"
+
+
+def amended(*, excluded: str) -> dict[str, bytes]:
+    """The law files with one more topic taken out of the direct pact."""
+    name = "instruments/jpn-kor-gsomia-2016.toml"
+    before = FILES[name]
+    after = before.replace(
+        b"[topics]\nis_open = true\n",
+        f'[topics]\nis_open = true\nexcluded = ["{excluded}"]\n'.encode(),
+    )
+    assert after != before
+    return {**FILES, name: after}
+
+
+@pytest.mark.parametrize(("excluded", "state"), [("dprk", "quarantined"), ("prc", "receipted")])
+def test_fl_39_an_amended_pact_decides_about_what_was_under_way(excluded: str, state: str) -> None:
+    """EX-22: the receiver's newer law counts for it; what both versions allow passes."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    answer = three["JPN"].handle_exchange("KOR", pending_frame(three))
+    files = amended(excluded=excluded)
+    three["KOR"].adopt_law(files, digest=digest_of(files), by=ADMIN)
+    three["KOR"].receive_reply("JPN", answer)
+    three.settle()
+    assert three.state("KOR", "c-1") == state
+    release = three["KOR"].story("c-1").file.arrived.message
+    assert release.law.digest != three["KOR"].node.state.law.digest
