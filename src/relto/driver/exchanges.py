@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from whenever import Instant
 
 from relto.codec import FORK, FRAME
@@ -66,7 +67,7 @@ class LinkCounts(Struct, frozen=True, kw_only=True):
     ours: int
     acknowledged: int
     theirs: int
-    stopped: str
+    stopped: str = ""
 
 
 class Exchanges(Engine):
@@ -89,16 +90,16 @@ class Exchanges(Engine):
 
     def link(self, partner: PartyCode) -> LinkCounts:
         """Tell what each side holds of the other's log, and whether the link is stopped."""
-        self._refresh()
-        out, mirror = self._logs.out(partner), self._logs.mirror(partner)
+        counts = self.counts(partner)
         with self._world.store.transaction() as tx:
             stopped = tx.value(_STOPPED + partner)
-        return LinkCounts(
-            ours=out.size,
-            acknowledged=out.acknowledged,
-            theirs=mirror.size,
-            stopped=(stopped or b"").decode(),
-        )
+        return replace(counts, stopped=(stopped or b"").decode())
+
+    def counts(self, partner: PartyCode) -> LinkCounts:
+        """The same from memory, without whether the link is stopped."""
+        self._refresh()
+        out, mirror = self._logs.out(partner), self._logs.mirror(partner)
+        return LinkCounts(ours=out.size, acknowledged=out.acknowledged, theirs=mirror.size)
 
     # ------------------------------------------------------------ exchange
 

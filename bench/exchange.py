@@ -1,0 +1,396 @@
+"""How fast two nodes exchange, beside the floor under any durable exchange over mutual TLS.
+
+The floor, in the same run and on the same cores: a bare request over mutual TLS (aiohttp at both ends, 1 KiB each
+way) and one SQLite commit with `synchronous=FULL` on each side. A full hop is what relto does for one
+request: request entry, decision, sealing, release entry, delivery, verification, opening, marking, receipt, all
+durable and signed for by both sides. Each side is a process of its own, pinned to its own core.
+
+    python -m bench.exchange [--count 2000] [--in-flight 1,8,64]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import sqlite3
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+from whenever import Instant
+
+from relto.adapters.https_link import LinkPort, PartnerCaller, PinnedContext, Pins, endpoint_of
+from relto.adapters.keys import NodeKeys
+from relto.adapters.service import Calling, NodeService
+from relto.console import create_home, open_home, partner_card
+from relto.model import Form, Holding, Label
+from relto.model.case import Assurance
+from relto.model.delegation import Delegation, Delegations
+from relto.node import AdoptDelegations, Ask, By, Hold
+from relto.units import (
+    HoldingId,
+    InstrumentId,
+    LevelId,
+    OfficerRole,
+    PartyCode,
+    PurposeId,
+    SchemeId,
+    TopicId,
+)
+
+JPN, KOR = PartyCode("JPN"), PartyCode("KOR")
+TOPIC = TopicId("dprk.missile.launch")
+BY = By(officer="bench", role=OfficerRole("analyst"))
+ROW = b"x" * 1_200
+BODY = b"x" * 1_024
+REPEATS_WARM = 50
+
+
+def pin_to(core: int) -> None:
+    """Keep this process on one core, where the machine has several."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[core % len(cores)]})
+
+
+def percentiles(seconds: list[float]) -> dict[str, float]:
+    """The middle and the tail, in milliseconds."""
+    ranked = sorted(seconds)
+    return {
+        "p50_ms": round(statistics.median(ranked) * 1e3, 2),
+        "p99_ms": round(ranked[min(len(ranked) - 1, int(len(ranked) * 0.99))] * 1e3, 2),
+    }
+
+
+# ---------------------------------------------------------------- the floor
+
+
+class Rows:
+    """One SQLite file that commits a row at a time, as durably as a journal must."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, body BLOB)")
+
+    def commit(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute("INSERT INTO rows (body) VALUES (?)", (ROW,))
+        self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def bare_context(keys: NodeKeys, other: bytes, side: int) -> ssl.SSLContext:
+    context = ssl.SSLContext(side)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_cert_chain(keys.tls_certificate_file, keys.tls_key_file)
+    context.load_verify_locations(cadata=other)
+    return context
+
+
+async def serve_floor(directory: Path) -> None:
+    rows = Rows(directory / "floor-server.sqlite")
+    mine, theirs = NodeKeys.load(directory / "jpn/keys"), NodeKeys.load(directory / "kor/keys")
+
+    async def handle(request: web.BaseRequest) -> web.Response:
+        await request.read()
+        rows.commit()
+        return web.Response(body=BODY)
+
+    server = web.Server(handle, access_log=None)
+    listening = await asyncio.get_running_loop().create_server(
+        server,
+        "127.0.0.1",
+        0,
+        ssl=bare_context(mine, theirs.certificate, ssl.PROTOCOL_TLS_SERVER),
+    )
+    print(listening.sockets[0].getsockname()[1], flush=True)
+    await asyncio.Event().wait()
+
+
+async def call_floor(directory: Path, port: int, *, count: int, in_flight: int) -> dict:
+    mine, theirs = NodeKeys.load(directory / "kor/keys"), NodeKeys.load(directory / "jpn/keys")
+    rows = Rows(directory / f"floor-client-{in_flight}.sqlite")
+    context = bare_context(mine, theirs.certificate, ssl.PROTOCOL_TLS_CLIENT)
+    url = f"https://127.0.0.1:{port}/"
+    seconds: list[float] = []
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=context, limit=in_flight)
+    ) as session:
+
+        async def one() -> None:
+            begun = time.perf_counter()
+            async with session.post(url, data=BODY) as answer:
+                await answer.read()
+            rows.commit()
+            seconds.append(time.perf_counter() - begun)
+
+        async def worker(share: int) -> None:
+            for _ in range(share):
+                await one()
+
+        await asyncio.gather(*(worker(REPEATS_WARM // in_flight + 1) for _ in range(in_flight)))
+        seconds.clear()
+        begun = time.perf_counter()
+        await asyncio.gather(*(worker(count // in_flight) for _ in range(in_flight)))
+        took = time.perf_counter() - begun
+    rows.close()
+    return {**percentiles(seconds), "per_second": round(len(seconds) / took)}
+
+
+# ---------------------------------------------------------------- relto
+
+
+def make_nodes(directory: Path, content_bytes: int) -> None:
+    """Two nodes that have pinned each other; JPN holds one item under a standing authority."""
+    cards = {
+        party: create_home(directory / party.lower(), party=party) for party in (JPN, KOR)
+    }
+    for party, other in ((JPN, KOR), (KOR, JPN)):
+        with open_home(directory / party.lower()) as node:
+            node.driver.pin(cards[other].signed, fingerprint=cards[other].fingerprint, by=BY)
+            if party == JPN:
+                node.driver.command(AdoptDelegations(delegations=standing(), by=BY))
+                node.driver.hold(item(node.driver.now()), os.urandom(content_bytes))
+            node.driver.close()
+
+
+def standing() -> Delegations:
+    one = Delegation(
+        id="bench",
+        recipients=(KOR,),
+        instruments=(InstrumentId("jpn-kor-gsomia-2016"),),
+        topics=(TOPIC,),
+        up_to=LevelId("hi"),
+        by="bench",
+    )
+    return Delegations(holder=JPN, delegations=(one,))
+
+
+def item(now: Instant) -> Hold:
+    holding = Holding(
+        id=HoldingId("item"),
+        title="a launch",
+        originator=JPN,
+        label=Label(scheme=SchemeId("jpn"), level=LevelId("hi")),
+        topics=(TOPIC,),
+        form=Form.ELECTRONIC,
+        digest="0" * 64,
+        size_bytes=0,
+        held_at=now,
+    )
+    return Hold(holding=holding, by=BY)
+
+
+class Bench(NodeService):
+    """A service that says when a case is receipted and the receipt is signed for."""
+
+    waiting: dict[str, asyncio.Future[None]]
+    closed_at: dict[str, int]
+
+    async def take_reply(self, partner: PartyCode, frame: bytes) -> None:
+        await super().take_reply(partner, frame)
+        closed = self.driver.node.state.closed
+        counts = self.driver.counts(partner)
+        for case in tuple(self.waiting):
+            if case in closed and case not in self.closed_at:
+                self.closed_at[case] = counts.ours
+            if case in self.closed_at and counts.acknowledged >= self.closed_at[case]:
+                del self.closed_at[case]
+                self.waiting.pop(case).set_result(None)
+
+
+async def run_node(directory: Path, party: PartyCode, *, main) -> None:
+    """Run a node without its officers' port, and `main` beside it."""
+    with open_home(directory / party.lower()) as node:
+        pins = Pins()
+        ports: list[LinkPort] = []
+
+        def reach(partner: PartyCode) -> Calling:
+            card = partner_card(node.driver.node.state.peers[partner].card)
+            pins.replace(partner, (card.certificate,))
+            for port in ports:
+                port.pins_changed()
+            caller = PartnerCaller(
+                partner,
+                [endpoint_of(one) for one in card.endpoints],
+                certificate=node.keys.tls_certificate_file,
+                key=node.keys.tls_key_file,
+                pins=pins,
+            )
+            return Calling(caller=caller, is_pulling=False)
+
+        service = Bench(
+            node.driver,
+            card=node.card.signed,
+            reach=reach,
+            jitter=lambda: 0.5,
+            report=lambda *_: None,
+        )
+        service.waiting, service.closed_at = {}, {}
+        context = PinnedContext.listening(
+            node.keys.tls_certificate_file, node.keys.tls_key_file, pins=pins
+        )
+        port = LinkPort(service, context=context, report=lambda *_: None)
+        ports.append(port)
+        service.follow_partners()
+        host, _, number = node.config.listen.rpartition(":")
+        await port.open(host, int(number))
+        running = asyncio.create_task(service.run())
+        try:
+            await main(service)
+        finally:
+            service.stop()
+            await running
+            await port.close()
+
+
+async def ask_all(service: Bench, *, count: int, in_flight: int) -> dict:
+    """Ask `count` times, `in_flight` at a time; a hop ends when its receipt is signed for."""
+    seconds: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    async def one() -> None:
+        case = service.driver.new_case()
+        service.waiting[case] = loop.create_future()
+        done = service.waiting[case]
+        begun = time.perf_counter()
+        await service.command(
+            Ask(
+                case=case,
+                holder=JPN,
+                topics=(TOPIC,),
+                purpose=PurposeId("defence.analysis"),
+                assurance=Assurance(
+                    cleared_to=LevelId("iii-kup"), needs_access=True, will_protect=True, by="bench"
+                ),
+                by=BY,
+            )
+        )
+        await done
+        seconds.append(time.perf_counter() - begun)
+
+    async def worker(share: int) -> None:
+        for _ in range(share):
+            await one()
+
+    await asyncio.gather(*(worker(REPEATS_WARM // in_flight + 1) for _ in range(in_flight)))
+    seconds.clear()
+    begun = time.perf_counter()
+    await asyncio.gather(*(worker(count // in_flight) for _ in range(in_flight)))
+    took = time.perf_counter() - begun
+    return {**percentiles(seconds), "per_second": round(len(seconds) / took)}
+
+
+async def serve_node(directory: Path) -> None:
+    async def main(service: Bench) -> None:
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+    await run_node(directory, JPN, main=main)
+
+
+# ---------------------------------------------------------------- both
+
+
+def start(role: str, directory: Path) -> tuple[subprocess.Popen[str], str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.exchange", "--role", role, "--dir", str(directory)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+def measure(directory: Path, *, count: int, levels: list[int]) -> dict:
+    result: dict = {"machine": machine(), "floor": {}, "hop": {}, "ratio": {}}
+    pin_to(1)
+    process, port = start("floor", directory)
+    try:
+        for level in levels:
+            result["floor"][level] = asyncio.run(
+                call_floor(directory, int(port), count=count, in_flight=level)
+            )
+    finally:
+        process.kill()
+        process.wait()
+    process, _ = start("node", directory)
+    try:
+
+        async def main(service: Bench) -> None:
+            for level in levels:
+                result["hop"][level] = await ask_all(service, count=count, in_flight=level)
+
+        asyncio.run(run_node(directory, KOR, main=main))
+    finally:
+        process.kill()
+        process.wait()
+    for level in levels:
+        floor, hop = result["floor"][level], result["hop"][level]
+        result["ratio"][level] = {
+            "latency": round(hop["p50_ms"] / floor["p50_ms"], 2),
+            "throughput": round(hop["per_second"] / floor["per_second"], 2),
+        }
+    return result
+
+
+def machine() -> str:
+    model = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{model}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"
+
+
+def show(result: dict) -> None:
+    print(result["machine"])
+    print(f"{'in flight':>9}  {'floor p50':>9} {'p99':>7} {'/s':>6}   {'hop p50':>8} {'p99':>7} {'/s':>6}   latency ×")
+    for level, floor in result["floor"].items():
+        hop, ratio = result["hop"][level], result["ratio"][level]
+        print(
+            f"{level:>9}  {floor['p50_ms']:>9} {floor['p99_ms']:>7} {floor['per_second']:>6}   "
+            f"{hop['p50_ms']:>8} {hop['p99_ms']:>7} {hop['per_second']:>6}   {ratio['latency']}"
+        )
+    print("context: X-Road has published 110 transactions/s on 32 cores (another machine, another task)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=1_000)
+    parser.add_argument("--in-flight", default="1,8,64")
+    parser.add_argument("--content-bytes", type=int, default=1_024)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--role", choices=("floor", "node"), help=argparse.SUPPRESS)
+    parser.add_argument("--dir", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.role:
+        pin_to(0)
+        asyncio.run({"floor": serve_floor, "node": serve_node}[options.role](options.dir))
+        return
+    levels = [int(one) for one in options.in_flight.split(",")]
+    with tempfile.TemporaryDirectory() as directory:
+        make_nodes(Path(directory), options.content_bytes)
+        result = measure(Path(directory), count=options.count, levels=levels)
+    if options.json:
+        print(json.dumps(result, indent=2))
+    else:
+        show(result)
+
+
+if __name__ == "__main__":
+    main()
