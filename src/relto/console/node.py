@@ -17,7 +17,7 @@ from relto.adapters.store import open_store, place_of
 from relto.codec import CARD, SIGNED_CARD
 from relto.console.home import Config, Home, HomeError, write_private
 from relto.console.office import Office
-from relto.driver import Driver
+from relto.driver import Driver, Hook, no_fault
 from relto.errors import LocalError
 from relto.journal import VerifiedCard, sign_card, verify_card
 from relto.model import PROTOCOL_MAJOR, NodeCard
@@ -242,11 +242,12 @@ def _world(home: Home, config: Config, *, keys: NodeKeys, store: Store) -> World
 
 
 @contextmanager
-def open_home(directory: Path) -> Iterator[OpenNode]:
+def open_home(directory: Path, *, fault: Hook = no_fault) -> Iterator[OpenNode]:
     """Open a node, alone; nobody else can open it meanwhile.
 
     Args:
         directory: The node's.
+        fault: Called at every named place of the driver; tests crash there.
 
     Raises:
         HomeError: Not a node's directory.
@@ -271,6 +272,7 @@ def open_home(directory: Path) -> Iterator[OpenNode]:
             _world(home, config, keys=keys, store=store),
             party=PartyCode(config.party),
             is_exercise=config.exercise,
+            fault=fault,
         )
         yield OpenNode(home, config=config, keys=keys, store=store, driver=driver, card=card)
     finally:

@@ -19,6 +19,7 @@ from relto.console.home import Dial
 from relto.console.node import OpenNode, open_home, partner_card
 from relto.console.orders import LinkLine, decode_order, encode_answer
 from relto.console.port import OfficersPort
+from relto.driver import Hook, no_fault
 from relto.errors import ReltoError, WorldError
 from relto.units import PartyCode
 
@@ -150,12 +151,13 @@ class RunningNode:
         self._log.warning("turned_away", who=who, why=why)
 
 
-def serve_home(directory: Path, *, as_json: bool) -> None:
+def serve_home(directory: Path, *, as_json: bool, fault: Hook = no_fault) -> None:
     """Run a node until SIGTERM or SIGINT.
 
     Args:
         directory: The node's.
         as_json: Log events as JSON.
+        fault: Called at every named place of the driver; tests crash there.
 
     Raises:
         HomeError: Not a node's directory.
@@ -163,7 +165,7 @@ def serve_home(directory: Path, *, as_json: bool) -> None:
         PortError: The address to listen on is taken.
     """
     log = _logger(as_json=as_json)
-    with open_home(directory) as node:
+    with open_home(directory, fault=fault) as node:
         asyncio.run(_serve(node, log))
 
 

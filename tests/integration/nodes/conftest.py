@@ -112,10 +112,15 @@ class Party:
 
     # ------------------------------------------------------------ the process
 
-    def start(self) -> None:
+    def start(self, *, crash: tuple[str, int] | None = None) -> None:
+        """Serve; with `crash`, kill itself when it passes that place for the n-th time."""
+        words = ["-m", "relto", "serve", "--dir", str(self.directory), "--json"]
+        if crash is not None:
+            words = [str(Path(__file__).with_name("crashing.py")), str(self.directory)]
+            words += [crash[0], str(crash[1])]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "relto", "serve", "--dir", str(self.directory), "--json"],
+                [sys.executable, *words],
                 stderr=log,
                 stdout=log,
                 env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "src")},
@@ -139,6 +144,16 @@ class Party:
         self._process.kill()
         self._process.wait()
         self._process = None
+
+    def wait_crash(self, *, seconds: float = 10) -> bool:
+        """Wait until the process has killed itself; tells whether it has."""
+        assert self._process is not None
+        try:
+            self._process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        self._process = None
+        return True
 
     def clean_up(self) -> None:
         if self._process is not None:
