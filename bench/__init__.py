@@ -1,1 +1,1 @@
-"""Benchmarks: each prints the peers, or the floor, beside relto in the same run. None is a timed test."""
+"""Benchmarks: each prints the peers, or the floor, beside relto in the same run."""

@@ -1,9 +1,10 @@
 """How fast two nodes exchange, beside the floor under any durable exchange over mutual TLS.
 
-The floor, in the same run and on the same cores: a bare request over mutual TLS (aiohttp at both ends, 1 KiB each
-way) and one SQLite commit with `synchronous=FULL` on each side. A full hop is what relto does for one
-request: request entry, decision, sealing, release entry, delivery, verification, opening, marking, receipt, all
-durable and signed for by both sides. Each side is a process of its own, pinned to its own core.
+The floor, in the same run and on the same cores: a bare request over mutual TLS (aiohttp at both
+ends, 1 KiB each way) and one SQLite commit with `synchronous=FULL` on each side. A full hop is what
+relto does for one request: request entry, decision, sealing, release entry, delivery, verification,
+opening, marking, receipt, all durable and signed for by both sides. Each side is a process of its
+own, pinned to its own core.
 
     python -m bench.exchange [--count 2000] [--in-flight 1,8,64]
 """
@@ -155,9 +156,7 @@ async def call_floor(directory: Path, port: int, *, count: int, in_flight: int) 
 
 def make_nodes(directory: Path, content_bytes: int) -> None:
     """Two nodes that have pinned each other; JPN holds one item under a standing authority."""
-    cards = {
-        party: create_home(directory / party.lower(), party=party) for party in (JPN, KOR)
-    }
+    cards = {party: create_home(directory / party.lower(), party=party) for party in (JPN, KOR)}
     for party, other in ((JPN, KOR), (KOR, JPN)):
         with open_home(directory / party.lower()) as node:
             node.driver.pin(cards[other].signed, fingerprint=cards[other].fingerprint, by=BY)
@@ -295,7 +294,7 @@ async def ask_all(service: Bench, *, count: int, in_flight: int) -> dict:
 
 
 async def serve_node(directory: Path) -> None:
-    async def main(service: Bench) -> None:
+    async def main(_: Bench) -> None:
         print("ready", flush=True)
         await asyncio.Event().wait()
 
@@ -351,7 +350,9 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
-        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        model = next(
+            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+        )
     except (OSError, StopIteration):
         pass
     return f"{model}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"
@@ -359,14 +360,15 @@ def machine() -> str:
 
 def show(result: dict) -> None:
     print(result["machine"])
-    print(f"{'in flight':>9}  {'floor p50':>9} {'p99':>7} {'/s':>6}   {'hop p50':>8} {'p99':>7} {'/s':>6}   latency ×")
+    columns = f"{'floor p50':>9} {'p99':>7} {'/s':>6}   {'hop p50':>8} {'p99':>7} {'/s':>6}"
+    print(f"{'in flight':>9}  {columns}   latency ×")
     for level, floor in result["floor"].items():
         hop, ratio = result["hop"][level], result["ratio"][level]
         print(
             f"{level:>9}  {floor['p50_ms']:>9} {floor['p99_ms']:>7} {floor['per_second']:>6}   "
             f"{hop['p50_ms']:>8} {hop['p99_ms']:>7} {hop['per_second']:>6}   {ratio['latency']}"
         )
-    print("context: X-Road has published 110 transactions/s on 32 cores (another machine, another task)")
+    print("context: X-Road has published 110 transactions/s on 32 cores, elsewhere, another task")
 
 
 def main() -> None:

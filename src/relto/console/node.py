@@ -48,6 +48,7 @@ class ContentError(LocalError):
     """A file cannot be taken as the content of an item."""
 
     code = "local.content"
+    hint_default = "name a file that you may read"
 
 
 class MachineClock:

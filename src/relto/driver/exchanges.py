@@ -101,6 +101,11 @@ class Exchanges(Engine):
         out, mirror = self._logs.out(partner), self._logs.mirror(partner)
         return LinkCounts(ours=out.size, acknowledged=out.acknowledged, theirs=mirror.size)
 
+    def keep_evidence(self, kind: str, content: bytes) -> None:
+        """Keep bytes that a partner sent and that broke something here, for whoever mends it."""
+        with self._turn() as turn:
+            turn.tx.keep(Kept(kind=kind, at=turn.now, content=content))
+
     # ------------------------------------------------------------ exchange
 
     def partners(self) -> tuple[PartyCode, ...]:

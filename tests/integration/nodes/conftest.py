@@ -1,4 +1,4 @@
-"""Real nodes: directories, processes, sockets on loopback; driven as people drive them, by commands."""
+"""Real nodes: directories, processes, sockets on loopback; driven by commands, as people do."""
 
 import json
 import os
@@ -14,7 +14,8 @@ import pytest
 from relto.cli import main
 from relto.console import is_running
 
-# Everybody may hold, ask and release under the pact of 2016 without an officer, where a test says so.
+# Everybody may hold, ask and release under the pact of 2016 without an officer, where a test says
+# so.
 DELEGATIONS = """
 format = "relto.delegations/1"
 holder = "{party}"

@@ -1,4 +1,4 @@
-"""`kill -9` at every named place, over real sockets and real files: nothing is lost, nothing doubled.
+"""`kill -9` at every named place, over real sockets and files: nothing lost, nothing doubled.
 
 FL-1 to FL-6 for real processes; LK-18: nothing in memory is needed to go on.
 """

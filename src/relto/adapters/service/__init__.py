@@ -16,7 +16,7 @@ from relto.adapters.service.pump import (
     Post,
     Pump,
 )
-from relto.adapters.service.service import Calling, NodeService, NoLinkError
+from relto.adapters.service.service import Calling, NodeService, PoisonError
 from relto.adapters.service.writer import Grouping, StoppingError, Writer
 
 __all__ = [
@@ -28,9 +28,9 @@ __all__ = [
     "Health",
     "LinkState",
     "Move",
-    "NoLinkError",
     "NodeService",
     "PieceError",
+    "PoisonError",
     "Post",
     "Pump",
     "StoppingError",

@@ -237,7 +237,7 @@ class Pump:
                     self._succeeded()
                     failures, is_due = 0, False
                     continue
-            is_due = await self._rest(news, pause=pause, least=least)
+            is_due = await self._rest(news, pause=pause, least=least) or failures > 0
 
     async def _take(self, turn: _Turn, caller: Caller, *, is_due: bool) -> bool:
         match turn:

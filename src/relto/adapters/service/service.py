@@ -14,14 +14,16 @@ from whenever import Instant
 from relto.adapters.service.pump import Caller, Direction, Health, LinkState, Move, Pump
 from relto.adapters.service.writer import Writer
 from relto.driver import Driver, Moved, Result
-from relto.errors import LocalError, ReltoError
+from relto.errors import PeerError, ReltoError
 from relto.limits import LINK_PIECE_BYTES_MAX, RESEND_SECONDS
 from relto.node import Command
+from relto.seal import digest
 from relto.units import Digest, PartyCode
 
 # The driver gives a partner so long to acknowledge what an answer has carried; then we look again.
 _LOOK_AGAIN_SECONDS: Final = RESEND_SECONDS + 0.1
 _TICK_SECONDS_MAX: Final = 30.0
+_POISON_MAX: Final = 1_024
 
 T = TypeVar("T")
 
@@ -38,6 +40,13 @@ class Calling(Struct, frozen=True, kw_only=True):
 
     caller: Caller | None
     is_pulling: bool
+
+
+class PoisonError(PeerError):
+    """A frame broke this node's code; it is kept as evidence and refused from now on."""
+
+    code = "peer.poison"
+    hint_default = "both operators compare versions; other links are not affected"
 
 
 class NodeService:
@@ -75,6 +84,8 @@ class NodeService:
         # A partner's call that waits for news, and what wakes it.
         self._waiters: dict[PartyCode, asyncio.Event] = {}
         self._looking: set[PartyCode] = set()
+        # Frames that broke the node, by digest; the oldest are forgotten first.
+        self._poison: dict[Digest, None] = {}
         self._stopped = asyncio.Event()
 
     # ---------------------------------------------------------------- life
@@ -192,12 +203,29 @@ class NodeService:
         return answer
 
     async def _answer(self, partner: PartyCode, frame: bytes) -> bytes:
-        answer = await self._writer.exchange(partner, frame)
+        answer = await self._handle(partner, frame)
         if partner not in self._looking:
             self._looking.add(partner)
             loop = asyncio.get_running_loop()
             loop.call_later(_LOOK_AGAIN_SECONDS, self._look_again, partner)
         return answer
+
+    async def _handle(self, partner: PartyCode, frame: bytes) -> bytes:
+        """Have a frame answered; one that breaks the node is kept and never tried again (FL-42)."""
+        name = digest(frame)
+        if name in self._poison:
+            raise PoisonError("this frame broke the node before")
+        try:
+            return await self._writer.exchange(partner, frame)
+        except ReltoError:
+            raise
+        except Exception as error:
+            self._poison[name] = None
+            while len(self._poison) > _POISON_MAX:
+                del self._poison[next(iter(self._poison))]
+            self._report("poison", partner, f"{type(error).__name__} on frame {name}")
+            await self._writer.call(lambda: self.driver.keep_evidence(PoisonError.code, frame))
+            raise PoisonError("this frame broke the node") from error
 
     def _look_again(self, partner: PartyCode) -> None:
         self._looking.discard(partner)
@@ -303,10 +331,3 @@ class NodeService:
     ) -> int:
         """See `Post.incoming_piece`."""
         return await self.write_package(partner, digest, offset=offset, piece=piece)
-
-
-class NoLinkError(LocalError):
-    """There is no link with that party."""
-
-    code = "local.no_link"
-    hint_default = "`relto link status` lists the links"

@@ -163,12 +163,25 @@ class Writer:
         try:
             answers = self._driver.handle_many([(one.partner, one.frame) for one in group])
         except Exception as error:  # noqa: BLE001 -- as above
+            if len(group) == 1:
+                _fail(first.done, error)
+                return
+            # One of them broke the group; alone, each answers for itself (FL-42).
             for one in group:
-                _fail(one.done, error)
+                self._run_alone(one)
             return
         for one, answer in zip(group, answers, strict=True):
             if not one.done.done():
                 one.done.set_result(answer)
+
+    def _run_alone(self, job: _Frame) -> None:
+        try:
+            answers = self._driver.handle_many([(job.partner, job.frame)])
+        except Exception as error:  # noqa: BLE001 -- as above
+            _fail(job.done, error)
+            return
+        if not job.done.done():
+            job.done.set_result(answers[0])
 
     def _run_orders(self, first: _Order) -> None:
         group = [first]

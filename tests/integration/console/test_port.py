@@ -1,0 +1,122 @@
+"""The officers' port: a socket for the node's own user."""
+
+import asyncio
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from relto.console import (
+    BugError,
+    LookStatus,
+    NotRunningError,
+    OfficersPort,
+    OrderError,
+    RunningNode,
+    create_home,
+    decode_answer,
+    encode_order,
+    is_running,
+    open_home,
+    send_order,
+)
+from relto.console import port as module
+
+pytestmark = pytest.mark.net
+
+
+async def echo(order: bytes) -> bytes:
+    return order[::-1]
+
+
+def serve(directory: Path, *orders: bytes) -> list[bytes]:
+    async def main() -> list[bytes]:
+        port = OfficersPort(directory, echo)
+        await port.open()
+        try:
+            assert stat.S_IMODE((directory / "control.sock").stat().st_mode) == 0o600
+            assert is_running(directory)
+            return [await asyncio.to_thread(send_order, directory, one) for one in orders]
+        finally:
+            await port.close()
+
+    return asyncio.run(main())
+
+
+def test_an_order_is_answered(tmp_path: Path) -> None:
+    assert serve(tmp_path, b"abc", b"", b"x" * 1_000_000) == [b"cba", b"", b"x" * 1_000_000]
+    assert not (tmp_path / "control.sock").exists()
+
+
+def test_a_long_directory_name_is_no_obstacle(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 100) / ("e" * 100)
+    deep.mkdir(parents=True)
+    assert serve(deep, b"abc") == [b"cba"]
+
+
+def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as stale:
+        (tmp_path / "here").mkdir()
+        stale.bind(str(tmp_path / "here" / "control.sock"))
+    assert not is_running(tmp_path / "here")
+    assert serve(tmp_path / "here", b"abc") == [b"cba"]
+
+
+def test_nobody_listening_is_said(tmp_path: Path) -> None:
+    assert not is_running(tmp_path)
+    assert not is_running(tmp_path / "nowhere")
+    with pytest.raises(NotRunningError):
+        send_order(tmp_path, b"{}")
+
+
+def test_an_order_too_large_is_refused_on_both_sides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(OrderError, match="too large"):
+        send_order(tmp_path, b"x" * 8_388_609)
+
+    async def main() -> None:
+        port = OfficersPort(tmp_path, echo)
+        await port.open()
+        monkeypatch.setattr(module, "PLACE", "/elsewhere")
+        with pytest.raises(OrderError, match="404"):
+            await asyncio.to_thread(send_order, tmp_path, b"{}")
+        await port.close()
+
+    asyncio.run(main())
+
+
+def test_a_bug_in_one_order_is_told_and_the_node_goes_on(tmp_path: Path) -> None:
+    create_home(tmp_path / "jpn", party="JPN", listen="")
+
+    class Log:
+        lines: list[str] = []
+
+        def info(self, event: str, **_: object) -> None:
+            self.lines.append(event)
+
+        warning = exception = info
+
+    async def main() -> None:
+        with open_home(tmp_path / "jpn") as node:
+            log = Log()
+            running = RunningNode(node, log=log)
+            ready = asyncio.Event()
+            task = asyncio.create_task(running.run(ready=ready.set))
+            await ready.wait()
+            order = encode_order(LookStatus())
+            whole = node.office.answer
+            node.office.answer = lambda _: 1 // 0
+            broken = await asyncio.to_thread(send_order, tmp_path / "jpn", order)
+            with pytest.raises(Exception, match="could not") as told:
+                decode_answer(broken)
+            assert told.value.code == BugError.code
+            assert "order_broke" in log.lines
+            node.office.answer = whole
+            answer = await asyncio.to_thread(send_order, tmp_path / "jpn", order)
+            assert decode_answer(answer).is_running
+            running.stop()
+            await task
+
+    asyncio.run(main())

@@ -1,0 +1,356 @@
+"""A running node without sockets: one writer, poison, slow partners, tampered packages."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from relto.adapters.service import Calling, LinkState, NodeService, PoisonError, StoppingError
+from relto.codec import FRAME
+from relto.console import OpenNode, create_home, open_home
+from relto.errors import LocalError, WorldError
+from relto.model import Form, Holding, Label, Precedence
+from relto.model.case import Assurance
+from relto.model.delegation import Delegation, Delegations
+from relto.node import AdoptDelegations, Approve, Ask, By, Hold
+from relto.units import (
+    CaseId,
+    Digest,
+    HoldingId,
+    InstrumentId,
+    LevelId,
+    OfficerRole,
+    PartyCode,
+    PurposeId,
+    SchemeId,
+    TopicId,
+)
+
+JPN, KOR, USA = PartyCode("JPN"), PartyCode("KOR"), PartyCode("USA")
+BY = By(officer="test", role=OfficerRole("analyst"))
+TOPIC = TopicId("dprk.missile.launch")
+
+
+class Wire:
+    """Calls a partner's service in this process; a test can cut, hold or bend it."""
+
+    def __init__(self, me: PartyCode) -> None:
+        self.me = me
+        self.other: NodeService | None = None
+        self.hold: asyncio.Event | None = None
+        self.bend = False
+
+    async def exchange(self, frame: bytes, *, wait_seconds: int = 0) -> bytes:
+        if self.hold is not None:
+            await self.hold.wait()
+        if self.other is None:
+            raise WorldError("cut")
+        return await self.other.exchange(self.me, frame, wait_seconds=wait_seconds)
+
+    async def fetch(self, digest: Digest, *, offset: int) -> "Piece":
+        assert self.other is not None
+        total = await self.other.offered_bytes(self.me, digest)
+        assert total is not None
+        content = await self.other.read_package(self.me, digest, offset=offset, size=100_000)
+        if self.bend:
+            content = bytes([content[0] ^ 1]) + content[1:]
+        return Piece(content, total)
+
+    async def received(self, digest: Digest, *, total: int) -> int:
+        return total
+
+    async def hand_over(self, digest: Digest, *, offset: int, piece: bytes, total: int) -> int:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        self.other = None
+
+
+class Piece:
+    def __init__(self, content: bytes, total: int) -> None:
+        self.content, self.total = content, total
+
+
+class House:
+    """Nodes of this process, wired to each other."""
+
+    def __init__(self, nodes: dict[PartyCode, OpenNode]) -> None:
+        self.nodes = nodes
+        self.wires: dict[tuple[PartyCode, PartyCode], Wire] = {}
+        self.services: dict[PartyCode, NodeService] = {}
+        self.reports: list[tuple[PartyCode, str, str]] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        for party, node in self.nodes.items():
+            self.services[party] = NodeService(
+                node.driver,
+                card=node.card.signed,
+                reach=lambda partner, me=party: Calling(
+                    caller=self.wires.setdefault((me, partner), Wire(me)), is_pulling=False
+                ),
+                jitter=lambda: 0.0,
+                report=lambda event, _, words, me=party: self.reports.append((me, event, words)),
+            )
+        for me in self.nodes:
+            for partner in self.nodes:
+                if me != partner:
+                    wire = self.wires.setdefault((me, partner), Wire(me))
+                    wire.other = self.services[partner]
+        self.tasks = [asyncio.create_task(one.run()) for one in self.services.values()]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for service in self.services.values():
+            service.stop()
+        await asyncio.gather(*self.tasks)
+
+    async def ask(self, precedence: Precedence = Precedence.ROUTINE) -> CaseId:
+        service = self.services[KOR]
+        case = service.driver.new_case()
+        assurance = Assurance(
+            cleared_to=LevelId("iii-kup"), needs_access=True, will_protect=True, by="analyst"
+        )
+        await service.command(
+            Ask(
+                case=case,
+                holder=JPN,
+                topics=(TOPIC,),
+                purpose=PurposeId("defence.analysis"),
+                precedence=precedence,
+                assurance=assurance,
+                by=BY,
+            )
+        )
+        return case
+
+    async def wait(self, party: PartyCode, case: CaseId, state: str) -> None:
+        driver = self.services[party].driver
+        async with asyncio.timeout(10):
+            while True:
+                file = driver.node.state.case(case)
+                if file is not None and file.state == state:
+                    return
+                await asyncio.sleep(0.01)
+
+
+def make(directory: Path, *parties: PartyCode, content: bytes = b"a launch") -> None:
+    cards = {party: create_home(directory / party.lower(), party=party) for party in parties}
+    for party in parties:
+        with open_home(directory / party.lower()) as node:
+            for other in parties:
+                if other != party:
+                    shown = cards[other].fingerprint
+                    node.driver.pin(cards[other].signed, fingerprint=shown, by=BY)
+            if party == JPN:
+                node.driver.command(AdoptDelegations(delegations=standing(), by=BY))
+                node.driver.hold(item(node), content)
+            node.driver.close()
+
+
+def standing() -> Delegations:
+    one = Delegation(
+        id="standing",
+        recipients=(KOR,),
+        instruments=(InstrumentId("jpn-kor-gsomia-2016"),),
+        topics=(TOPIC,),
+        up_to=LevelId("hi"),
+        by="test",
+    )
+    return Delegations(holder=JPN, delegations=(one,))
+
+
+def item(node: OpenNode) -> Hold:
+    holding = Holding(
+        id=HoldingId("item"),
+        title="a launch",
+        originator=JPN,
+        label=Label(scheme=SchemeId("jpn"), level=LevelId("hi")),
+        topics=(TOPIC,),
+        form=Form.ELECTRONIC,
+        digest=Digest("0" * 64),
+        size_bytes=0,
+        held_at=node.driver.now(),
+    )
+    return Hold(holding=holding, by=BY)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    make(tmp_path, JPN, KOR, USA)
+    with (
+        open_home(tmp_path / "jpn") as jpn,
+        open_home(tmp_path / "kor") as kor,
+        open_home(tmp_path / "usa") as usa,
+    ):
+        yield House({JPN: jpn, KOR: kor, USA: usa})
+
+
+def test_many_requests_at_once_are_all_answered(house: House) -> None:
+    """One writer on each side, what waits together in one transaction."""
+
+    async def story() -> None:
+        async with house:
+            cases = await asyncio.gather(*(house.ask() for _ in range(40)))
+            assert len(set(cases)) == 40
+            for case in cases:
+                await house.wait(KOR, case, "receipted")
+                await house.wait(JPN, case, "receipted")
+
+    asyncio.run(story())
+
+
+def test_a_command_that_breaks_a_rule_fails_alone(house: House) -> None:
+    async def story() -> None:
+        async with house:
+            good, bad, other = await asyncio.gather(
+                house.ask(),
+                house.services[KOR].command(Approve(case=CaseId("nope"), by=BY)),
+                house.ask(),
+                return_exceptions=True,
+            )
+            assert isinstance(bad, LocalError)
+            await house.wait(KOR, good, "receipted")
+            await house.wait(KOR, other, "receipted")
+
+    asyncio.run(story())
+
+
+def test_fl_42_a_frame_that_breaks_the_node_is_kept_and_never_tried_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FL-42, LK-19: the partner beside it is served, in the same group and after it."""
+
+    async def story() -> None:
+        async with house:
+            service, driver = house.services[JPN], house.services[JPN].driver
+            poison = house.services[USA].driver.next_batch(JPN, is_poll=True)
+            assert poison is not None
+            inner, tried = driver._take, []
+
+            def take(turn: object, partner: PartyCode, frame: object) -> None:
+                if partner == USA:
+                    tried.append(partner)
+                    raise RuntimeError("a bug")
+                inner(turn, partner, frame)
+
+            monkeypatch.setattr(driver, "_take", take)
+            fine = house.services[KOR].driver.next_batch(JPN, is_poll=True)
+            assert fine is not None
+            before = len(tried)
+            broken, answer = await asyncio.gather(
+                service.exchange(USA, poison, wait_seconds=0),
+                service.exchange(KOR, fine, wait_seconds=0),
+                return_exceptions=True,
+            )
+            assert isinstance(broken, PoisonError)
+            assert isinstance(answer, bytes)
+            assert FRAME.decode(answer).source == JPN
+            after = len(tried)
+            with pytest.raises(PoisonError):
+                await service.exchange(USA, poison, wait_seconds=0)
+            assert len(tried) == after > before
+            with house.nodes[JPN].store.transaction() as tx:
+                assert ("peer.poison", poison) in [(one.kind, one.content) for one in tx.kept()]
+            case = await house.ask()
+            await house.wait(KOR, case, "receipted")
+
+    asyncio.run(story())
+
+
+def test_fl_12_one_stalled_partner_never_slows_another(house: House) -> None:
+    """FL-12, LK-10: JPN's call to USA hangs; KOR is served meanwhile."""
+
+    async def story() -> None:
+        async with house:
+            wire = house.wires[JPN, USA]
+            wire.hold = asyncio.Event()
+            house.services[JPN].reconcile(USA)
+            await asyncio.sleep(0.05)
+            case = await house.ask(Precedence.FLASH)
+            await house.wait(KOR, case, "receipted")
+            wire.hold.set()
+
+    asyncio.run(story())
+
+
+def test_fl_11_what_was_asked_while_the_wire_was_cut_arrives_when_it_heals(house: House) -> None:
+    """FL-11, LK-17: and nothing was lost in between."""
+
+    async def story() -> None:
+        async with house:
+            wires = [house.wires[KOR, JPN], house.wires[JPN, KOR]]
+            ends = [wire.other for wire in wires]
+            for wire in wires:
+                wire.other = None
+            cases = [await house.ask() for _ in range(5)]
+            await asyncio.sleep(0.1)
+            assert house.services[KOR].health(JPN).state is LinkState.DOWN
+            for wire, end in zip(wires, ends, strict=True):
+                wire.other = end
+            house.services[KOR].reconcile(JPN)
+            for case in cases:
+                await house.wait(KOR, case, "receipted")
+            assert house.services[KOR].driver.counts(JPN).ours == 2 * len(cases)
+
+    asyncio.run(story())
+
+
+def test_a_package_bent_on_the_way_is_thrown_away_and_fetched_again(tmp_path: Path) -> None:
+    """LK-14: the digest names the bytes; nothing false is ever opened."""
+    content = b"a launch" * 40_000
+    make(tmp_path, JPN, KOR, content=content)
+
+    async def story(house: House) -> None:
+        async with house:
+            wire = house.wires[KOR, JPN]
+            wire.bend = True
+            case = await house.ask()
+            await house.wait(KOR, case, "arrived")
+            async with asyncio.timeout(5):
+                while house.services[KOR].health(JPN).state is not LinkState.REFUSED:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            assert "peer.bad_package_bytes" in house.services[KOR].health(JPN).error
+            wire.bend = False
+            house.services[KOR].reconcile(JPN)
+            await house.wait(KOR, case, "receipted")
+            stock = house.services[KOR].driver.node.state.stock.values()
+            got = next(one for one in stock if one.case == case)
+            assert house.services[KOR].driver.content(got.holding.digest) == content
+
+    with open_home(tmp_path / "jpn") as jpn, open_home(tmp_path / "kor") as kor:
+        asyncio.run(story(House({JPN: jpn, KOR: kor})))
+
+
+def test_a_held_question_is_answered_as_soon_as_there_is_news(house: House) -> None:
+    """LK-16: and a second question of the same partner lets the first go."""
+
+    async def story() -> None:
+        async with house:
+            service = house.services[JPN]
+            await asyncio.sleep(0.1)
+            poll = house.services[KOR].driver.next_batch(JPN, is_poll=True)
+            assert poll is not None
+            loop = asyncio.get_running_loop()
+            begun = loop.time()
+            first = asyncio.create_task(service.exchange(KOR, poll, wait_seconds=20))
+            await asyncio.sleep(0.05)
+            second = asyncio.create_task(service.exchange(KOR, poll, wait_seconds=1))
+            await first
+            assert loop.time() - begun < 1
+            await second
+            assert loop.time() - begun >= 1
+
+    asyncio.run(story())
+
+
+def test_a_stopping_node_takes_no_more_orders(house: House) -> None:
+    async def story() -> None:
+        async with house:
+            service = house.services[KOR]
+        with pytest.raises(StoppingError):
+            await service.command(Approve(case=CaseId("any"), by=BY))
+
+    asyncio.run(story())
