@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from relto.cli.drill import EndingOption, show_report
 from relto.cli.live import LiveStage
@@ -94,7 +93,10 @@ def run(
         StalledError: The nodes would not come to rest, or wait for an officer nobody plays.
     """
     console = talk()
-    teller: Teller = Quiet() if is_quiet else Story(console, loaded.library)
+    story = Story(console, loaded.library)
+    teller: Teller = Quiet() if is_quiet else story
+    if not is_quiet:
+        story.entitle(loaded.scenario)
     played: list[Played] = []
     for world in worlds:
         is_last = world is worlds[-1]
@@ -155,14 +157,12 @@ def _place(directory: Path | None) -> Path:
 def _tell_nodes(console: Console, stage: LiveStage) -> None:
     console.print()
     console.print(
-        Text.assemble(
-            (" EXERCISE ", "reverse bold"),
-            " Three nodes on this machine, each with its own keys, journal and clock:",
-        )
+        " Three nodes on this machine, each a process with its own keys, journal and clock:",
+        highlight=False,
     )
     for party in stage.processes.directories:
         status = stage.status(party)
-        console.print(f"  {party}  https://{status.listens_at}", highlight=False)
+        console.print(f"   {party}  https://{status.listens_at}", highlight=False)
     console.print(" They talk over TLS 1.3 and know each other by pinned cards alone.")
 
 

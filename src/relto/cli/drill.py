@@ -68,7 +68,9 @@ def play_all(loaded: Loaded, *, ending: str = "", is_quiet: bool = False) -> Rep
     Raises:
         UnknownEndingError: The scenario has no such ending.
     """
-    teller = Quiet() if is_quiet else Story(talk(), loaded.library)
+    story = Story(talk(), loaded.library)
+    if not is_quiet:
+        story.entitle(loaded.scenario)
     played = [
         play_drill(
             loaded.scenario,
@@ -77,7 +79,7 @@ def play_all(loaded: Loaded, *, ending: str = "", is_quiet: bool = False) -> Rep
             extra=loaded.extra,
             contents=loaded.contents,
             digest_of=digest_of,
-            teller=teller,
+            teller=Quiet() if is_quiet else story,
         )
         for world in worlds_of(loaded.scenario, ending)
     ]

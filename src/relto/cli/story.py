@@ -38,7 +38,7 @@ _STYLES: Final = {
 _OUTCOMES: Final = {
     Ending.RELEASED: "released",
     Ending.REFUSED: "refused",
-    Ending.UNROUTABLE: "no way",
+    Ending.UNROUTABLE: "no lawful way",
 }
 _MONTHS: Final = (
     "January",
@@ -75,6 +75,14 @@ class Story:
         self._common: frozenset[Step] = frozenset()
         self._worlds = 0
         self._is_brief = False
+
+    def entitle(self, scenario: Scenario) -> None:
+        """Say what is going to be played."""
+        self._console.print()
+        title = Text.assemble((" EXERCISE ", "reverse bold"), (f" {safe(scenario.title)}", "bold"))
+        self._console.print(title)
+        summary = Text(safe(" ".join(scenario.summary.split())), "italic")
+        self._wrapped(summary, first=" ", rest=" ")
 
     # ------------------------------------------------------------ what the runner tells
 
@@ -329,7 +337,7 @@ def _sections(played: Sequence[Played]) -> Iterator[tuple[str, str, tuple[Row, .
 
 
 def _cells(row: Row, library: Library) -> Iterable[Text]:
-    title = f" {row.request}{', direct only' if row.is_direct else ''}"
+    title = f" {row.request}{', direct' if row.is_direct else ''}"
     return (
         Text(safe(title)),
         Text("\n".join(_grounds(row, library)) or "–"),
