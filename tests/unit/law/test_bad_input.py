@@ -24,7 +24,11 @@ def _found(name: str) -> tuple[Problem, tuple[Problem, ...]]:
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_law_file_is_refused_with_place_reason_and_hint(name: str) -> None:
-    """LAW-60 to LAW-69, FL-33, FL-46."""
+    """LAW-4, LAW-38, LAW-60 to LAW-69, FL-33, FL-46.
+
+    Ids LAW-62, circles LAW-63, authors LAW-64, targets LAW-65 and LAW-66, contradictions LAW-67,
+    days and zones LAW-68, versions LAW-69.
+    """
     problem, _ = _found(name)
     assert problem.file
     assert problem.hint
