@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 from rich.console import Console
 
 from relto.cli.drill import EndingOption, show_report
@@ -48,18 +49,18 @@ def demo(
     worlds = worlds_of(loaded.scenario, ending)
     place = _place(directory)
     console = talk()
-    is_kept = directory is not None or is_serving
     try:
         report, stage = run(loaded, worlds, place, is_serving=is_serving, is_quiet=as_json)
     except BaseException:
         console.print(f"what the nodes wrote is kept in {safe(str(place))}", style="bold")
         raise
+    if directory is None and stage is None and report.is_as_expected:
+        shutil.rmtree(place)
+        report = replace(report, directory="")
     show_report(report, loaded, as_json=as_json)
     if stage is not None:
         _tell_how_to_go_on(console, stage)
-    elif report.is_as_expected and not is_kept:
-        shutil.rmtree(place)
-    else:
+    elif report.directory:
         console.print(f"what the nodes wrote is in {safe(str(place))}", style="dim")
     leave(Exit.YES if report.is_as_expected else Exit.NO)
 

@@ -12,7 +12,7 @@ from relto.decide import Planner, decide
 from relto.law import Law, State
 from relto.model import Assurance, Case, Label, Outcome
 from relto.routes import Route, Router
-from relto.sim.scenario import Closed, Ending, Expected, Item, Plan, Scenario, Step
+from relto.sim.scenario import Closed, Ending, Expected, Item, Plan, Scenario, Step, answers
 from relto.units import InstrumentId, PartyCode, covers
 
 
@@ -70,12 +70,7 @@ def existing_in(law: Law, *, at: Instant, reading: PartyCode) -> frozenset[Instr
 
 def item_of(scenario: Scenario, plan: Plan) -> Item:
     """Find the item that answers a request; checking has made sure that there is one."""
-    return next(
-        item
-        for item in scenario.holdings
-        if item.holder == plan.holder
-        and any(covers(root, topic) for root in plan.topics for topic in item.topics)
-    )
+    return next(item for item in scenario.holdings if answers(item, plan))
 
 
 def case_of(item: Item, plan: Plan, law: Law) -> Case:

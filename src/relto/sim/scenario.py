@@ -32,6 +32,7 @@ from relto.units import (
     PartyCode,
     PurposeId,
     TopicId,
+    covers,
 )
 
 SCENARIO_FORMAT: Final = "relto.scenario/1"
@@ -246,6 +247,13 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return (*self.steps, *world.steps)
 
 
+def answers(item: Item, plan: Plan) -> bool:
+    """Tell whether an item is what a request asks for."""
+    return item.holder == plan.holder and any(
+        covers(root, topic) for root in plan.topics for topic in item.topics
+    )
+
+
 def decode_scenario(name: str, data: bytes, *, locate: Locate | None = None) -> Scenario:
     """Read a scenario strictly.
 
@@ -305,6 +313,13 @@ def check_scenario(
     """
     finder = Finder(name, data, locate)
     _check_words(scenario, library, finder)
+    if not finder.problems:
+        for index, plan in enumerate(scenario.requests):
+            if not any(answers(item, plan) for item in scenario.holdings):
+                reason = f"nothing that {plan.holder} holds answers it"
+                finder.add(
+                    ("requests", index), reason, "add a `[[holdings]]` table, or change topics"
+                )
     for index, item in enumerate(scenario.holdings):
         if item.file not in contents:
             finder.add(("holdings", index, "file"), f"no file `{item.file}`", _FILE_HINT)
@@ -324,6 +339,9 @@ def _check_shape(scenario: Scenario, finder: Finder) -> None:
         if step.request is not None and step.request not in {p.id for p in scenario.requests}:
             known = ", ".join(f"`{plan.id}`" for plan in scenario.requests)
             finder.add((*path, "request"), f"no request `{step.request}`", f"there are {known}")
+        if step.files and step.known is None:
+            hint = "add `known`: from then on the files, and the acts known until then, are law"
+            finder.add((*path, "files"), "law files are added without `known`", hint)
         if (step.request is None) != (step.expect is None):
             reason = "a request and what is expected of it go together"
             finder.add(path, reason, "add `request`, or `expect`, or take both away")

@@ -126,6 +126,18 @@ BAD = {
         "expect",
         "not released",
     ),
+    "a question nobody can answer": (
+        b'topics = ["prc.cyber"]\npurpose',
+        b'topics = ["rus.cyber"]\npurpose',
+        "requests[2]",
+        "nothing that JPN holds",
+    ),
+    "law files out of nowhere": (
+        b"known = 2019-11-21T12:00:00+09:00\n",
+        b"",
+        "files",
+        "without `known`",
+    ),
     "an unknown party": (b'parties = ["JPN",', b'parties = ["JPX", "JPN",', "parties[1]", "`JPX`"),
     "a party that stays away": (
         b'holder = "JPN"\ntitle',
