@@ -7,8 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from whenever import Instant
 
-from relto.journal import Draft, KeyRing, LogState, append, empty_log, first_ring
+from relto.journal import Draft, KeyRing, LogState, append, empty_log, first_ring, peaks_of
 from relto.model import Entry, LogId, PartyKeys
+from relto.seal import leaf_hash
 
 AT = Instant.from_utc(2019, 11, 22, 9)
 JPN_KOR = LogId(source="JPN", target="KOR")
@@ -72,10 +73,8 @@ class Log:
     def read(self, first: int, end: int) -> Sequence[Entry]:
         return self.held[first - 1 : end - 1]
 
-    def leaves(self, first: int, end: int) -> Sequence[bytes]:
-        from relto.seal import leaf_hash
-
-        return [leaf_hash(entry.raw) for entry in self.held[first:end]]
+    def peaks(self, number: int) -> tuple[bytes, bytes]:
+        return peaks_of([leaf_hash(entry.raw) for entry in self.held])[number - 1]
 
     def unacknowledged(self) -> Sequence[Entry]:
         return self.held[self.state.acknowledged :]

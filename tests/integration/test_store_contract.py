@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from relto.adapters.store import SqliteStore
-from relto.journal import Draft, append, empty_log
+from relto.journal import Draft, append, empty_log, frontier_of, peaks_of
 from relto.model import Entry
 from relto.ports.store import (
     Blob,
@@ -92,7 +92,19 @@ def test_entries_come_back_as_they_went_in_also_after_reopening(store, reopen):
         assert tx.entries(JPN_KOR, first=2, end=4) == tuple(made[1:3])
         assert tx.entries(JPN_KOR, first=4, end=99) == tuple(made[3:])
         assert tx.log(JPN_KOR) == state
-        assert tx.leaves(JPN_KOR, first=1, end=3) == tuple(leaf_hash(e.raw) for e in made[1:3])
+        peaks = peaks_of([leaf_hash(entry.raw) for entry in made])
+        assert [tx.peak(JPN_KOR, number) for number in range(1, 6)] == list(peaks)
+
+
+def test_peaks_go_on_over_transactions_and_lead_to_the_head(store):
+    """JN-9."""
+    for count in (1, 3, 1, 8, 1, 1, 5):
+        with store.transaction() as tx:
+            say(tx, count=count)
+    with store.transaction() as tx:
+        state = tx.log(JPN_KOR)
+        assert frontier_of(lambda it: tx.peak(JPN_KOR, it), size=20) == state.frontier
+        assert len(frontier_of(lambda it: tx.peak(JPN_KOR, it), size=15)) == 4
 
 
 def test_positions_run_over_all_logs_without_gaps(store):

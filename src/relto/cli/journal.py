@@ -25,8 +25,8 @@ from relto.errors import LocalError, ReltoError, WorldError
 from relto.journal import (
     LAW_KIND,
     KeyRing,
-    Leaves,
     LogState,
+    Peaks,
     Statement,
     UntrustedKeyError,
     audit_log,
@@ -380,9 +380,8 @@ def _extract(
         state = tx.log(log)
         assert state is not None
         chosen = {e.header.number: e for e in entries if e.header.log == log}
-        whole = tx.leaves(log, first=0, end=state.size)
         chosen_entries = [chosen[number] for number in sorted(chosen)]
-        logs.append(extract_log(state, chosen_entries, leaves=_within(whole)))
+        logs.append(extract_log(state, chosen_entries, peaks=_peaks(tx, log)))
     named, files = _law_files(tx, entries)
     return Extract(
         version=1,
@@ -396,9 +395,8 @@ def _extract(
     ), files
 
 
-def _within(whole: tuple[bytes, ...]) -> Leaves:
-    """Read leaf hashes out of a tuple."""
-    return lambda first, end: whole[first:end]
+def _peaks(tx: Transaction, log: LogId) -> Peaks:
+    return lambda number: tx.peak(log, number)
 
 
 def _law_entries(tx: Transaction, own: PartyCode, placed: tuple[Placed, ...]) -> list[Entry]:

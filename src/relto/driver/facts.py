@@ -1,6 +1,5 @@
 """Entries as the node's fold takes them, and as proofs for a third person."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from relto.codec.message import decode_message
@@ -67,8 +66,8 @@ def prove(tx: Transaction, logs: Logs, reference: EntryRef) -> Proof:
     body = entry.bodies[place]
     assert body is not None
 
-    def leaves(first: int, end: int) -> Sequence[bytes]:
-        return tx.leaves(log, first=first, end=end)
+    def peaks(number: int) -> tuple[bytes, bytes]:
+        return tx.peak(log, number)
 
     return Proof(
         source=reference.source,
@@ -77,6 +76,6 @@ def prove(tx: Transaction, logs: Logs, reference: EntryRef) -> Proof:
         part=MESSAGE_PART,
         salt=body.salt,
         body=body.content,
-        path=inclusion_proof(leaves, index=reference.number - 1, size=state.size),
+        path=inclusion_proof(peaks, index=reference.number - 1, size=state.size),
         checkpoint=state.note,
     )

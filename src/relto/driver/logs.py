@@ -124,10 +124,10 @@ class Logs:
         """
         before = self.out(partner)
 
-        def leaves(first: int, end: int) -> Sequence[bytes]:
-            return tx.leaves(before.log, first=first, end=end)
+        def peaks(number: int) -> tuple[bytes, bytes]:
+            return tx.peak(before.log, number)
 
-        after = verify_acknowledgement(note, state=before, partner=ring, own=own, leaves=leaves)
+        after = verify_acknowledgement(note, state=before, partner=ring, own=own, peaks=peaks)
         if after is not before:
             self._states[after.log] = after
             self._unsaved.add(after.log)
@@ -147,11 +147,11 @@ class Logs:
         state = self.out(partner)
         if held is not None and held < state.acknowledged:
 
-            def leaves(first: int, end: int) -> Sequence[bytes]:
-                return tx.leaves(state.log, first=first, end=end)
+            def peaks(number: int) -> tuple[bytes, bytes]:
+                return tx.peak(state.log, number)
 
             state = replace(
-                state, acknowledged=held, acknowledged_frontier=frontier_of(leaves, size=held)
+                state, acknowledged=held, acknowledged_frontier=frontier_of(peaks, size=held)
             )
         if state.size == state.acknowledged:
             return None

@@ -66,7 +66,7 @@ from relto.journal.log import (
     sign_head,
 )
 from relto.journal.tree import (
-    Leaves,
+    Peaks,
     ProofError,
     check_consistency,
     check_inclusion,
@@ -75,6 +75,8 @@ from relto.journal.tree import (
     frontier_root,
     grow,
     inclusion_proof,
+    peak_of,
+    peaks_of,
     subtree_root,
 )
 from relto.journal.verify import (
@@ -110,9 +112,9 @@ __all__ = [
     "GapError",
     "KeyRing",
     "KeySpan",
-    "Leaves",
     "LogState",
     "NotDurableError",
+    "Peaks",
     "ProofError",
     "ProtocolError",
     "Read",
@@ -149,6 +151,8 @@ __all__ = [
     "key_id",
     "make_batch",
     "make_mirror_batch",
+    "peak_of",
+    "peaks_of",
     "peek_checkpoint",
     "read_fingerprint",
     "revoke",

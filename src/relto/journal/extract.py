@@ -18,7 +18,7 @@ from relto.journal.checkpoint import WrongLogError, verify_checkpoint, verify_co
 from relto.journal.keyring import KeyRing, KeySpan
 from relto.journal.log import LogState
 from relto.journal.tree import (
-    Leaves,
+    Peaks,
     ProofError,
     check_consistency,
     check_inclusion,
@@ -87,13 +87,13 @@ class VerifiedExtract(Struct, frozen=True, kw_only=True):
     law: tuple[Digest, ...]
 
 
-def extract_log(state: LogState, entries: Sequence[Entry], *, leaves: Leaves) -> ExtractedLog:
+def extract_log(state: LogState, entries: Sequence[Entry], *, peaks: Peaks) -> ExtractedLog:
     """Take entries out of a log, with their proofs.
 
     Args:
         state: The log; its note must cover all of it.
         entries: Which entries, by number.
-        leaves: Reads the log's leaf hashes.
+        peaks: Gives the log's peaks.
 
     Source: docs/spec/journal.md JN-22.
     """
@@ -106,13 +106,13 @@ def extract_log(state: LogState, entries: Sequence[Entry], *, leaves: Leaves) ->
         checkpoint=whole,
         acknowledgement=acknowledgement,
         consistency=(
-            consistency_proof(leaves, old=state.acknowledged, size=size) if acknowledgement else ()
+            consistency_proof(peaks, old=state.acknowledged, size=size) if acknowledgement else ()
         ),
         entries=tuple(
             ExtractedEntry(
                 header=entry.raw,
                 bodies=entry.bodies,
-                path=inclusion_proof(leaves, index=entry.header.number - 1, size=size),
+                path=inclusion_proof(peaks, index=entry.header.number - 1, size=size),
             )
             for entry in entries
         ),

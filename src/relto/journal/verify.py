@@ -22,7 +22,7 @@ from relto.journal.checkpoint import (
 )
 from relto.journal.keyring import KeyRing
 from relto.journal.log import EPOCH_KIND, LogState, entry_bytes, extend
-from relto.journal.tree import Leaves, frontier_of, frontier_root, grow, inclusion_proof
+from relto.journal.tree import Peaks, frontier_of, frontier_root, inclusion_proof, peaks_of
 from relto.limits import BATCH_BYTES_MAX, CLOCK_SKEW_SECONDS_MAX
 from relto.model import Batch, Checkpoint, Entry, ForkEvidence, LogId
 from relto.seal import Signer, leaf_hash
@@ -300,7 +300,7 @@ def acknowledge(
 
 
 def verify_acknowledgement(
-    note: bytes, *, state: LogState, partner: KeyRing, own: KeyRing, leaves: Leaves
+    note: bytes, *, state: LogState, partner: KeyRing, own: KeyRing, peaks: Peaks
 ) -> LogState:
     """Verify the partner's acknowledgement of our log and give the log's state with it.
 
@@ -311,7 +311,7 @@ def verify_acknowledgement(
         state: Our log.
         partner: The partner's keys.
         own: Our own keys, old ones too: to recognise what we signed before a backup was restored.
-        leaves: Reads leaf hashes of our log; used only beyond the last acknowledged entry.
+        peaks: Gives peaks of our log; not used when the whole log is acknowledged.
 
     Raises:
         MalformedError: Not an acknowledgement.
@@ -326,19 +326,17 @@ def verify_acknowledgement(
     # 1. The partner has cosigned it.
     given = verify_cosignature(note, log=state.log, ring=partner)
     # 2. It is a head of our log as it stands: then it is done.
-    if state.acknowledged < given.size <= state.size:
-        frontier = state.acknowledged_frontier
-        for place, leaf in enumerate(leaves(state.acknowledged, given.size)):
-            frontier = grow(frontier, size=state.acknowledged + place, leaf=leaf)
+    if given.size <= state.size:
+        frontier = _frontier_at(state, given.size, peaks)
         if frontier_root(frontier) == given.root:
+            if given.size <= state.acknowledged:
+                return state
             return replace(
                 state,
                 acknowledged=given.size,
                 acknowledged_frontier=frontier,
                 acknowledgement=given.note,
             )
-    elif given.size <= state.acknowledged and given.root == _root_at(state, given.size, leaves):
-        return state
     # 3. It is not. Either we signed it, and have lost what we signed, or we never did.
     try:
         verify_checkpoint(note, log=state.log, ring=own, at=None, is_durable=False, is_live=False)
@@ -355,10 +353,12 @@ def held_size(note: bytes, *, log: LogId) -> int:
     return peek_checkpoint(note, log=log)[0] if note else 0
 
 
-def _root_at(state: LogState, size: int, leaves: Leaves) -> bytes:
+def _frontier_at(state: LogState, size: int, peaks: Peaks) -> tuple[bytes, ...]:
+    if size == state.size:
+        return state.frontier
     if size == state.acknowledged:
-        return frontier_root(state.acknowledged_frontier)
-    return frontier_root(frontier_of(leaves, size=size))
+        return state.acknowledged_frontier
+    return frontier_of(peaks, size=size)
 
 
 def _check_link(state: LogState, entry: Entry, *, checkpoint: Checkpoint, now: Instant) -> None:
@@ -397,22 +397,16 @@ def _fork(
 ) -> PeerError:
     """Build the proof of a fork: both headers, each shown to be in the tree its author signed."""
     first = entries[0].header.number
-
-    def mine(begin: int, end: int) -> Sequence[bytes]:
-        return [leaf_hash(entry.raw) for entry in read(begin + 1, end + 1)]
-
-    def theirs(begin: int, end: int) -> Sequence[bytes]:
-        early = list(mine(begin, min(end, first - 1))) if begin < first - 1 else []
-        late = entries[max(begin - first + 1, 0) : max(end - first + 1, 0)]
-        return early + [leaf_hash(entry.raw) for entry in late]
-
+    own = [leaf_hash(entry.raw) for entry in read(1, state.size + 1)]
+    mine = peaks_of(own)
+    theirs = peaks_of(own[: first - 1] + [leaf_hash(entry.raw) for entry in entries])
     offered = entries[number - first]
-    if frontier_root(frontier_of(theirs, size=checkpoint.size)) != checkpoint.root:
+    if frontier_root(frontier_of(_of(theirs), size=checkpoint.size)) != checkpoint.root:
         # Their earlier entries differ as well, so the entry cannot be placed in their tree from
         # here.
         proof: tuple[bytes, ...] = ()
     else:
-        proof = inclusion_proof(theirs, index=number - 1, size=checkpoint.size)
+        proof = inclusion_proof(_of(theirs), index=number - 1, size=checkpoint.size)
     held = read(number, number + 1)[0]
     return ForkError(
         f"two different entries {number} in `{state.log.origin}`",
@@ -422,8 +416,13 @@ def _fork(
             offered=checkpoint.note,
             number=number,
             held_header=held.raw,
-            held_proof=inclusion_proof(mine, index=number - 1, size=state.size),
+            held_proof=inclusion_proof(_of(mine), index=number - 1, size=state.size),
             offered_header=offered.raw,
             offered_proof=proof,
         ),
     )
+
+
+def _of(peaks: tuple[tuple[bytes, bytes], ...]) -> Peaks:
+    """Read peaks out of a tuple."""
+    return lambda number: peaks[number - 1]

@@ -180,8 +180,13 @@ class Transaction(Protocol):
     def entries(self, log: LogId, *, first: int, end: int) -> tuple[Entry, ...]:
         """Give the entries with numbers in `[first, end)`; fewer when the log ends before."""
 
-    def leaves(self, log: LogId, *, first: int, end: int) -> tuple[bytes, ...]:
-        """Give the leaf hashes with indices in `[first, end)`, for proofs."""
+    def peak(self, log: LogId, number: int) -> tuple[bytes, bytes]:
+        """Give an entry's leaf hash and its peak, for proofs (see `relto.journal.tree`).
+
+        Args:
+            log: Which log.
+            number: An entry that the log has.
+        """
 
     def case(self, case: CaseId) -> tuple[Placed, ...]:
         """Give all entries of a case, over all logs, by position."""

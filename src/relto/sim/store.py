@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
-from relto.journal import LogState
+from relto.journal import LogState, peak_of
 from relto.model import Entry, LogId
 from relto.ports.store import (
     Blob,
@@ -50,6 +50,7 @@ class Disk:
         self.owner: MemoryStore | None = None
         self.states: dict[LogId, LogState] = {}
         self.logs: dict[LogId, list[Entry]] = {}
+        self.peaks: dict[LogId, list[tuple[bytes, bytes]]] = {}
         self.order: list[tuple[LogId, int]] = []
         self.cases: dict[CaseId, list[int]] = {}
         self.snapshots: dict[str, Snapshot] = {}
@@ -69,6 +70,7 @@ class Disk:
         other.fence = self.fence
         other.states = dict(self.states)
         other.logs = {log: list(entries) for log, entries in self.logs.items()}
+        other.peaks = {log: list(peaks) for log, peaks in self.peaks.items()}
         other.order = list(self.order)
         other.cases = {case: list(places) for case, places in self.cases.items()}
         other.snapshots = dict(self.snapshots)
@@ -99,13 +101,18 @@ class MemoryTransaction:
         """See `Transaction.append`."""
         self.put_log(state)
         held = self._disk.logs.setdefault(state.log, [])
+        peaks = self._disk.peaks.setdefault(state.log, [])
         assert len(held) + len(entries) == state.size
         for entry in entries:
             self._hook("store.append")
             assert entry.header.number == len(held) + 1
             held.append(entry)
+            leaf = leaf_hash(entry.raw)
+            peak = peak_of(leaf, number=len(held), peaks=lambda it: peaks[it - 1])
+            peaks.append((leaf, peak))
             self._disk.order.append((state.log, len(held)))
             self._undo.append(held.pop)
+            self._undo.append(peaks.pop)
             self._undo.append(self._disk.order.pop)
             if entry.header.case is not None:
                 places = self._disk.cases.setdefault(entry.header.case, [])
@@ -124,11 +131,9 @@ class MemoryTransaction:
             self._check(log, entry.header.number)
         return found
 
-    def leaves(self, log: LogId, *, first: int, end: int) -> tuple[bytes, ...]:
-        """See `Transaction.leaves`."""
-        return tuple(
-            leaf_hash(entry.raw) for entry in self.entries(log, first=first + 1, end=end + 1)
-        )
+    def peak(self, log: LogId, number: int) -> tuple[bytes, bytes]:
+        """See `Transaction.peak`."""
+        return self._disk.peaks[log][number - 1]
 
     def case(self, case: CaseId) -> tuple[Placed, ...]:
         """See `Transaction.case`."""

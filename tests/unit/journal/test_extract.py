@@ -97,7 +97,7 @@ class World:
             state=self.out.state,
             partner=ring("KOR"),
             own=ring("JPN"),
-            leaves=self.out.leaves,
+            peaks=self.out.peaks,
         )
 
     def extract(self, *, with_late=True):
@@ -108,8 +108,8 @@ class World:
             made_by="JPN",
             made_at=AT,
             logs=(
-                extract_log(self.local.state, [self.law, self.step], leaves=self.local.leaves),
-                extract_log(self.out.state, out, leaves=self.out.leaves),
+                extract_log(self.local.state, [self.law, self.step], peaks=self.local.peaks),
+                extract_log(self.out.state, out, peaks=self.out.peaks),
             ),
             cards=tuple(CARDS.values()),
             files=(ExtractedFile(name="law.toml", digest=digest(LAW)),),
@@ -268,7 +268,7 @@ def test_a_proof_of_a_consent_verifies_and_a_changed_one_does_not():
         part="message",
         salt=body.salt,
         body=body.content,
-        path=inclusion_proof(world.out.leaves, index=1, size=4),
+        path=inclusion_proof(world.out.peaks, index=1, size=4),
         checkpoint=world.out.state.note,
     )
     verify_proof(good, rings=rings)

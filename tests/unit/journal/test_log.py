@@ -34,7 +34,7 @@ def test_entries_are_numbered_from_one_and_chained():
     assert (first.header.number, first.header.previous) == (1, DIGEST_ZERO)
     assert (second.header.number, second.header.previous) == (2, digest(first.raw))
     assert log.state.head == digest(second.raw)
-    assert log.state.frontier == frontier_of(log.leaves, size=2)
+    assert log.state.frontier == frontier_of(log.peaks, size=2)
 
 
 def test_a_header_says_what_was_drafted():
@@ -100,7 +100,7 @@ def test_a_batch_begins_after_what_is_acknowledged():
     for number in range(5):
         log.say(b"%d" % number)
     acknowledged = replace(
-        log.state, acknowledged=2, acknowledged_frontier=frontier_of(log.leaves, size=2)
+        log.state, acknowledged=2, acknowledged_frontier=frontier_of(log.peaks, size=2)
     )
     batch = make_batch(acknowledged, log.held[2:4], signer=JPN)
     assert (batch.first, len(batch.entries)) == (3, 2)

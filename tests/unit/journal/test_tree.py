@@ -13,6 +13,7 @@ from relto.journal import (
     frontier_root,
     grow,
     inclusion_proof,
+    peaks_of,
     subtree_root,
 )
 from relto.seal import EMPTY_ROOT, leaf_hash
@@ -22,8 +23,11 @@ ENTRIES = [b"entry %d" % number for number in range(40)]
 LEAVES = [leaf_hash(entry) for entry in ENTRIES]
 
 
-def read(first, end):
-    return LEAVES[first:end]
+PEAKS = peaks_of(LEAVES)
+
+
+def read(number):
+    return PEAKS[number - 1]
 
 
 def mth(entries):
@@ -121,6 +125,13 @@ def test_consistency_proofs_are_those_of_the_rfc_and_verify(size):
             assert list(proof) == subproof(old, ENTRIES[:size], True)
         old_root = mth(ENTRIES[:old])
         check_consistency(proof, old=old, old_root=old_root, size=size, root=root)
+
+
+def test_a_peak_is_the_largest_complete_subtree_that_ends_with_a_leaf():
+    """JN-9."""
+    for number in range(1, 41):
+        width = number & -number
+        assert PEAKS[number - 1][1] == mth(ENTRIES[number - width : number])
 
 
 def test_no_other_inclusion_proof_verifies():

@@ -60,7 +60,7 @@ def batch_of(log, *, first=1, signer=JPN):
     before = replace(
         log.state,
         acknowledged=first - 1,
-        acknowledged_frontier=frontier_of(log.leaves, size=first - 1),
+        acknowledged_frontier=frontier_of(log.peaks, size=first - 1),
     )
     return make_batch(before, log.held[first - 1 :], signer=signer)
 
@@ -80,7 +80,7 @@ def mirror():
 
 def accept(log, note):
     return verify_acknowledgement(
-        note, state=log.state, partner=KOR_RING, own=JPN_RING, leaves=log.leaves
+        note, state=log.state, partner=KOR_RING, own=JPN_RING, peaks=log.peaks
     )
 
 
@@ -334,7 +334,7 @@ def test_fl_19_two_heads_of_one_size_prove_themselves(log):
     other = fork_at(log, 2)
     heads = [
         sign_checkpoint(JPN_KOR, size=3, root=root, signer=JPN, is_durable=False).note
-        for root in (log.state.root, frontier_root(frontier_of(other.leaves, size=3)))
+        for root in (log.state.root, frontier_root(frontier_of(other.peaks, size=3)))
     ]
     from relto.model import ForkEvidence
 
@@ -399,7 +399,7 @@ def test_an_acknowledgement_of_part_of_the_log_counts_for_that_part(log, mirror)
         log.say(b"%d" % number)
     log.state = accept(log, note)
     assert log.state.acknowledged == 3
-    assert log.state.acknowledged_frontier == frontier_of(log.leaves, size=3)
+    assert log.state.acknowledged_frontier == frontier_of(log.peaks, size=3)
 
 
 def test_an_older_acknowledgement_changes_nothing(log, mirror):
@@ -422,7 +422,7 @@ def test_an_acknowledgement_of_another_log_is_refused(log, mirror):
             state=empty_log(KOR_JPN, is_exercise=False),
             partner=KOR_RING,
             own=JPN_RING,
-            leaves=log.leaves,
+            peaks=log.peaks,
         )
 
 
@@ -430,7 +430,7 @@ def test_an_acknowledgement_of_another_log_is_refused(log, mirror):
 def test_fl_19_a_partner_that_vouches_for_what_we_never_signed_is_exposed(log, size):
     """JN-17: its own signature is the evidence."""
     log.state = replace(
-        log.state, acknowledged=2, acknowledged_frontier=frontier_of(log.leaves, size=2)
+        log.state, acknowledged=2, acknowledged_frontier=frontier_of(log.peaks, size=2)
     )
     invented = sign_checkpoint(JPN_KOR, size=size, root=bytes(32), signer=USA, is_durable=False)
     note = cosign(invented, signer=KOR, party="KOR", at=AT).note

@@ -56,6 +56,7 @@ ENTRY: Final = Table(
     Column("number", BigInteger, nullable=False),
     Column("case_id", String),
     Column("leaf", LargeBinary, nullable=False),
+    Column("peak", LargeBinary, nullable=False),
     Column("header", LargeBinary, nullable=False),
     Column("bodies", LargeBinary, nullable=False),
     UniqueConstraint("log_id", "number"),
@@ -157,12 +158,16 @@ class Statements:
         )
         self.add_entry = compiled(
             ENTRY.insert().values(
-                _params("position", "log_id", "number", "case_id", "leaf", "header", "bodies")
+                _params(
+                    "position", "log_id", "number", "case_id", "leaf", "peak", "header", "bodies"
+                )
             )
         )
         self.entries = compiled(entry.where(*in_range).order_by(ENTRY.c.number))
-        self.leaves = compiled(
-            select(ENTRY.c.leaf).join(LOG).where(*in_range).order_by(ENTRY.c.number)
+        self.peak = compiled(
+            select(ENTRY.c.leaf, ENTRY.c.peak)
+            .join(LOG)
+            .where(LOG.c.origin == origin, ENTRY.c.number == bindparam("p_number"))
         )
         self.case = compiled(
             entry.where(ENTRY.c.case_id == bindparam("p_case")).order_by(ENTRY.c.position)

@@ -14,7 +14,7 @@ import msgspec
 from relto.adapters.store.tables import Statement, Statements
 from relto.codec import Codec, decode_entry
 from relto.errors import PeerError
-from relto.journal import LOG_STATE, LogState
+from relto.journal import LOG_STATE, LogState, peak_of
 from relto.model import Body, Entry, LogId, WireEntry
 from relto.ports.store import (
     Blob,
@@ -81,17 +81,26 @@ class SqlTransaction:
         position = self._reserve() if entries else self.position()
         log_id = self._log_ids[state.log.origin]
         rows: list[tuple[object, ...]] = []
+        fresh: dict[int, tuple[bytes, bytes]] = {}
+
+        def peak_before(number: int) -> tuple[bytes, bytes]:
+            return fresh[number] if number in fresh else self.peak(state.log, number)
+
         for place, entry in enumerate(entries):
             assert entry.header.log == state.log
             assert entry.header.number == state.size - len(entries) + place + 1
+            number, leaf = entry.header.number, leaf_hash(entry.raw)
+            peak = peak_of(leaf, number=number, peaks=peak_before)
+            fresh[number] = leaf, peak
             rows.append(
                 self._statements.add_entry.values(
                     {
                         "p_position": position + place + 1,
                         "p_log_id": log_id,
-                        "p_number": entry.header.number,
+                        "p_number": number,
                         "p_case_id": entry.header.case,
-                        "p_leaf": leaf_hash(entry.raw),
+                        "p_leaf": leaf,
+                        "p_peak": peak,
                         "p_header": entry.raw,
                         "p_bodies": msgspec.msgpack.encode(entry.bodies),
                     }
@@ -120,12 +129,12 @@ class SqlTransaction:
         rows = self._all(self._statements.entries, p_origin=log.origin, p_first=first, p_end=end)
         return tuple(_placed(row).entry for row in rows)
 
-    def leaves(self, log: LogId, *, first: int, end: int) -> tuple[bytes, ...]:
-        """See `Transaction.leaves`; a wrong leaf shows in the root it leads to."""
-        rows = self._all(
-            self._statements.leaves, p_origin=log.origin, p_first=first + 1, p_end=end + 1
-        )
-        return tuple(_bytes(leaf) for (leaf,) in rows)
+    def peak(self, log: LogId, number: int) -> tuple[bytes, bytes]:
+        """See `Transaction.peak`; a wrong one shows in the root it leads to."""
+        row = self._one(self._statements.peak, p_origin=log.origin, p_number=number)
+        if row is None:
+            raise StoreCorruptError(f"entry {number} of `{log.origin}` is missing")
+        return _bytes(row[0]), _bytes(row[1])
 
     def case(self, case: CaseId) -> tuple[Placed, ...]:
         """See `Transaction.case`."""

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger, nullable=False),
         sa.Column("case_id", sa.String),
         sa.Column("leaf", sa.LargeBinary, nullable=False),
+        sa.Column("peak", sa.LargeBinary, nullable=False),
         sa.Column("header", sa.LargeBinary, nullable=False),
         sa.Column("bodies", sa.LargeBinary, nullable=False),
         sa.UniqueConstraint("log_id", "number"),
