@@ -4,6 +4,7 @@ Only the form is checked here. Whose signature it is and whether it fits is `rel
 business.
 """
 
+import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from typing import Final
@@ -13,6 +14,7 @@ from msgspec import Struct
 from relto.codec.strict import MalformedError, MessageTooLargeError
 from relto.limits import NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX
 
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _DASH: Final = "— "
 _KEY_ID_BYTES: Final = 4
 
@@ -75,7 +77,7 @@ def decode_note(data: bytes) -> SignedNote:
         whole = data.decode()
     except UnicodeDecodeError as error:
         raise MalformedError("note malformed: not UTF-8") from error
-    if any(character < " " and character != "\n" for character in whole):
+    if _CONTROL.search(whole) is not None:
         raise MalformedError("note malformed: control character")
     text, found, signatures = whole.rpartition("\n\n")
     if not found or not text:

@@ -226,7 +226,6 @@ class Exchanges(Engine):
                     if isinstance(error, ForkError | RewoundError):
                         self._stop(turn, partner, error)
                     failures[place] = error
-            self._logs.write(turn.tx)
             answers = tuple(
                 self._answer(turn, partner, failures.get(place))
                 for place, (partner, _) in enumerate(frames)
@@ -298,7 +297,6 @@ class Exchanges(Engine):
 
     def _frame(self, turn: Turn, partner: PartyCode) -> Frame:
         """Make a frame: our next entries, our acknowledgement, small packages most urgent first."""
-        self._logs.write(turn.tx)
         out, mirror = self._logs.out(partner), self._logs.mirror(partner)
         batch = self._logs.batch(turn.tx, partner, held=self._held.get(partner))
         final = out.acknowledged

@@ -15,21 +15,24 @@ from relto.seal import digest
 MESSAGE_PART: Final = "message"
 
 
-def fact_of(entry: Entry) -> Fact:
+def fact_of(entry: Entry, *, own: Message | None = None) -> Fact:
     """Decode an entry's message; one that cannot be read becomes a fact with a fault.
 
     Never an error.
 
     Args:
         entry: Verified, from any log of this node.
+        own: The message, when this node has just encoded it itself; it is not read again then.
 
     Source: docs/spec/exchange.md EX-3, EX-5.
     """
     header = entry.header
     content = entry.content(MESSAGE_PART)
-    message: Message | None = None
+    message = own
     fault = ""
-    if content is not None:
+    if own is not None:
+        pass
+    elif content is not None:
         try:
             message = decode_message(content, kind=header.kind)
         except PeerError as error:

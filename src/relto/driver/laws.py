@@ -52,6 +52,10 @@ def _counsel(ref: LawRef, law: Law) -> Counsel:
         return planner.decide(case, at=at)
 
     def ways(case: Case, at: Instant) -> Ways:
+        best = router.best(case, at=at, hops_most=1)
+        if best is not None and not best.approvals:
+            # Nothing is better than a direct way that nobody has to approve.
+            return Ways(open=(Way(hops=tuple(map(_hop, best.hops))),), blocked=())
         found = router.routes(case, at=at, hops_most=_HOPS_MAX)
         return Ways(
             open=tuple(Way(hops=tuple(map(_hop, route.hops))) for route in found.routes),

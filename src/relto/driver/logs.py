@@ -5,10 +5,12 @@ order in which a restart folds them again. The heads of own logs are signed once
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec.structs import replace
 from whenever import Instant
 
+from relto.codec import wire_entry
 from relto.journal import (
     Draft,
     KeyRing,
@@ -17,17 +19,21 @@ from relto.journal import (
     acknowledge,
     append,
     empty_log,
+    entry_bytes,
     frontier_of,
+    is_durable_due,
     make_batch,
     sign_head,
     verify_acknowledgement,
     verify_batch,
 )
-from relto.limits import BATCH_ENTRIES_MAX
+from relto.limits import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
 from relto.model import Batch, Entry, LogId
 from relto.ports import Transaction
 from relto.seal import Entropy, Signer
 from relto.units import PartyCode
+
+_TAIL_ENTRIES_MAX: Final = 4 * BATCH_ENTRIES_MAX
 
 
 class Logs:
@@ -52,12 +58,16 @@ class Logs:
         self._grown: set[LogId] = set()
         self._unsaved: set[LogId] = set()
         self._has_mirrored = False
+        # Entries not yet acknowledged, as far as this process has made them: only a cache.
+        self._tails: dict[LogId, list[Entry]] = {}
+        self._signed: dict[LogId, int] = {}
 
     def load(self, tx: Transaction) -> None:
         """Read the states of all logs."""
         self._states = {state.log: state for state in tx.logs()}
         self._pending, self._grown, self._unsaved = [], set(), set()
         self._has_mirrored = False
+        self._tails, self._signed = {}, {}
 
     def out(self, partner: PartyCode) -> LogState:
         """The log that this party writes to a partner."""
@@ -81,7 +91,17 @@ class Logs:
         self._states[state.log] = state
         self._pending.append((entry, state))
         self._grown.add(state.log)
+        if not state.log.is_local:
+            self._keep_tail(state.log, entry)
         return entry
+
+    def _keep_tail(self, log: LogId, entry: Entry) -> None:
+        tail = self._tails.setdefault(log, [])
+        if tail and tail[-1].header.number + 1 != entry.header.number:
+            tail.clear()
+        if len(tail) == _TAIL_ENTRIES_MAX:
+            del tail[:BATCH_ENTRIES_MAX]
+        tail.append(entry)
 
     def take(
         self, tx: Transaction, batch: Batch, *, partner: PartyCode, ring: KeyRing, now: Instant
@@ -123,6 +143,8 @@ class Logs:
             RewoundError: It is of a head that was signed here and is not here any more (FL-17).
         """
         before = self.out(partner)
+        if note == before.acknowledgement:
+            return
 
         def peaks(number: int) -> tuple[bytes, bytes]:
             return tx.peak(before.log, number)
@@ -131,6 +153,9 @@ class Logs:
         if after is not before:
             self._states[after.log] = after
             self._unsaved.add(after.log)
+            tail = self._tails.get(after.log, [])
+            while tail and tail[0].header.number <= after.acknowledged:
+                del tail[: after.acknowledged - tail[0].header.number + 1]
 
     def batch(
         self, tx: Transaction, partner: PartyCode, *, held: int | None = None
@@ -155,9 +180,41 @@ class Logs:
             )
         if state.size == state.acknowledged:
             return None
-        first = state.acknowledged + 1
-        entries = tx.entries(state.log, first=first, end=first + BATCH_ENTRIES_MAX)
+        entries = self._unacknowledged(tx, state)
+        if len(entries) == state.size - state.acknowledged and self._fits(state, entries):
+            # All of it goes out, so the head that is signed anyway is the batch's checkpoint.
+            return Batch(
+                log=state.log,
+                first=state.acknowledged + 1,
+                entries=tuple(wire_entry(entry) for entry in entries),
+                checkpoint=self._sign(state.log).note,
+            )
         return make_batch(state, entries, signer=self._signer)
+
+    def _unacknowledged(self, tx: Transaction, state: LogState) -> Sequence[Entry]:
+        """The next entries for the partner, from memory where this process has just made them."""
+        first = state.acknowledged + 1
+        tail = self._tails.get(state.log, [])
+        if tail and tail[0].header.number <= first and tail[-1].header.number == state.size:
+            begin = first - tail[0].header.number
+            return tail[begin : begin + BATCH_ENTRIES_MAX]
+        self.write(tx)
+        return tx.entries(state.log, first=first, end=first + BATCH_ENTRIES_MAX)
+
+    @staticmethod
+    def _fits(state: LogState, entries: Sequence[Entry]) -> bool:
+        """Whether all entries go into one batch whose checkpoint needs no durable signature."""
+        return not is_durable_due(old=state.acknowledged, size=state.size) and (
+            sum(map(entry_bytes, entries)) <= BATCH_BYTES_MAX
+        )
+
+    def _sign(self, log: LogId) -> LogState:
+        """Sign an own log's head as it stands, once."""
+        state = self._states[log]
+        if self._signed.get(log) != state.size:
+            state = self._states[log] = sign_head(state, signer=self._signer)
+            self._signed[log] = state.size
+        return state
 
     def write(self, tx: Transaction) -> None:
         """Write the entries appended so far, in order.
@@ -169,7 +226,8 @@ class Logs:
             run.append(entry)
             later = self._pending[place + 1 : place + 2]
             if not later or later[0][0].header.log != state.log:
-                tx.append(tuple(run), state)
+                newest = self._states[state.log]
+                tx.append(tuple(run), newest if newest.size == state.size else state)
                 run = []
         self._pending = []
 
@@ -182,11 +240,14 @@ class Logs:
             tx: The transaction, about to be committed.
             is_forced: Write acknowledgements in any case.
         """
-        self.write(tx)
         if not (self._grown or self._has_mirrored or is_forced):
             return
+        unwritten = {entry.header.log for entry, _ in self._pending}
         for log in sorted(self._grown):
-            self._states[log] = sign_head(self._states[log], signer=self._signer)
-        for log in sorted(self._grown | self._unsaved):
+            if self._signed.get(log) != self._states[log].size:
+                self._sign(log)
+                self._unsaved.add(log)
+        self.write(tx)
+        for log in sorted(self._unsaved - unwritten):
             tx.put_log(self._states[log])
         self._grown, self._unsaved, self._has_mirrored = set(), set(), False

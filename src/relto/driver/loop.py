@@ -30,7 +30,7 @@ from relto.exchange import Fact
 from relto.journal import Draft, KeyRing, first_ring
 from relto.limits import SNAPSHOT_ENTRIES
 from relto.model import Entry
-from relto.model.message import LawRef, kind_of
+from relto.model.message import LawRef, Message, kind_of
 from relto.node import (
     Alarm,
     Append,
@@ -333,11 +333,11 @@ class Engine:
         )
         entry = self._logs.append(effect.target, draft, now=turn.now)
         self._fault("after-append")
-        fault = self._fold(turn, entry)
+        fault = self._fold(turn, entry, own=effect.message)
         assert fault is None, fault
 
-    def _fold(self, turn: Turn, entry: Entry) -> Fault | None:
-        fact = fact_of(entry)
+    def _fold(self, turn: Turn, entry: Entry, *, own: Message | None = None) -> Fault | None:
+        fact = fact_of(entry, own=own)
         fault = self._node.apply(fact)
         turn.facts.append(fact)
         turn.notices.append(
@@ -361,7 +361,6 @@ class Engine:
             key = ring.spans[0].keys.sealing
             items.append(self._packer.seal(turn.tx, order, case=effect.case, recipient_key=key))
         self._fault("after-seal")
-        self._logs.write(turn.tx)
         proofs = tuple(prove(turn.tx, self._logs, entry) for entry in effect.prove)
         sealed = Sealed(case=effect.case, items=tuple(items), proofs=proofs)
         return self._node.handle(sealed, now=turn.now)
