@@ -85,6 +85,9 @@ class OfficersPort:
             await self._listening.wait_closed()
         if self._server is not None:
             await self._server.shutdown(timeout=2)
+            # The loop closes the sockets of what was hung up in its next turns.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
         with suppress(FileNotFoundError):
             (self._directory / SOCKET_NAME).unlink()
 

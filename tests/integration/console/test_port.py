@@ -70,18 +70,27 @@ def test_nobody_listening_is_said(tmp_path: Path) -> None:
         send_order(tmp_path, b"{}")
 
 
-def test_an_order_too_large_is_refused_on_both_sides(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _status(directory: Path, request: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX) as raw, module._reachable(directory) as path:
+        raw.connect(path)
+        raw.sendall(request)
+        return raw.recv(100).split(b" ")[1]
+
+
+def test_an_order_too_large_is_refused_on_both_sides(tmp_path: Path) -> None:
     with pytest.raises(OrderError, match="too large"):
         send_order(tmp_path, b"x" * 8_388_609)
 
     async def main() -> None:
         port = OfficersPort(tmp_path, echo)
         await port.open()
-        monkeypatch.setattr(module, "PLACE", "/elsewhere")
-        with pytest.raises(OrderError, match="404"):
-            await asyncio.to_thread(send_order, tmp_path, b"{}")
+        for request, status in (
+            (b"GET /1/orders HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
+            (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", b"404"),
+            (b"POST /1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 8388609\r\n\r\n", b"413"),
+            (b"POST /1/orders HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"413"),
+        ):
+            assert await asyncio.to_thread(_status, tmp_path, request) == status
         await port.close()
 
     asyncio.run(main())
@@ -91,7 +100,8 @@ def test_a_bug_in_one_order_is_told_and_the_node_goes_on(tmp_path: Path) -> None
     create_home(tmp_path / "jpn", party="JPN", listen="")
 
     class Log:
-        lines: list[str] = []
+        def __init__(self) -> None:
+            self.lines: list[str] = []
 
         def info(self, event: str, **_: object) -> None:
             self.lines.append(event)
