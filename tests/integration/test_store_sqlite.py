@@ -90,6 +90,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_fl_18_a_writer_whose_lock_was_broken_is_fenced(path, store):
+    """JN-32."""
     path.with_name(path.name + ".lock").unlink()
     other = SqliteStore(path)
     with pytest.raises(StoreFencedError), store.transaction():
@@ -137,6 +138,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_fl_14_a_full_disk_refuses_and_goes_on_without_repair(store):
+    """JN-33."""
     log = fill(store)
     pages = store._cursor.execute("PRAGMA page_count").fetchone()[0]
     store._cursor.execute(f"PRAGMA max_page_count = {pages}").fetchall()
@@ -154,6 +156,7 @@ def test_fl_14_a_full_disk_refuses_and_goes_on_without_repair(store):
 
 
 def test_fl_15_after_a_failing_disk_nothing_is_taken_until_a_restart(store, path):
+    """JN-33."""
     log = fill(store)
 
     class Failing:
@@ -208,7 +211,7 @@ WRONG = [
 @pytest.mark.parametrize(("table", "column", "reads"), WRONG)
 @pytest.mark.parametrize("damage", ["flipped bit", "cut", "zeroed"])
 def test_fl_16_a_wrong_row_is_never_an_answer(store, table, column, reads, damage):
-    """FL-16: flipped, torn and lost writes, row by row."""
+    """FL-16, JN-31: flipped, torn and lost writes, row by row."""
     fill(store)
     (data,) = store._cursor.execute(f"SELECT {column} FROM {table} LIMIT 1").fetchone()
     match damage:

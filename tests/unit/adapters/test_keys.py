@@ -176,6 +176,7 @@ def test_sealing_to_what_is_no_key_is_refused(keys):
 
 
 def test_fl_47_entropy_is_fresh_and_shares_nothing_with_a_fork():
+    """PK-8."""
     entropy = OsEntropy()
     drawn = {entropy.draw(32) for _ in range(64)}
     assert len(drawn) == 64
