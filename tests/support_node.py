@@ -35,7 +35,7 @@ from relto.node import (
     SetClock,
 )
 from relto.ports import World
-from relto.seal import digest
+from relto.seal import PackageError, digest
 from relto.sim.store import Disk, MemoryBlobs, MemoryStore
 from relto.sim.twins import SeededEntropy, TwinKeys, TwinSealer
 
@@ -57,6 +57,21 @@ class Hand:
         return self.at
 
 
+class AnyOf:
+    """Opens what was sealed to any of a party's keys."""
+
+    def __init__(self, openers: tuple[TwinKeys, ...]) -> None:
+        self._openers = openers
+
+    def open(self, sealed: bytes, *, info: bytes) -> bytes:
+        for opener in self._openers[:-1]:
+            try:
+                return opener.open(sealed, info=info)
+            except PackageError:
+                continue
+        return self._openers[-1].open(sealed, info=info)
+
+
 class Site:
     """One party's machine: what survives a crash, and the driver that runs on it."""
 
@@ -64,6 +79,7 @@ class Site:
         self.party = party
         self.keys = TwinKeys(random.Random(hash_of(party)))
         self.clock = clock
+        self.former: tuple[TwinKeys, ...] = ()
         self.disk = Disk()
         self.blobs = MemoryBlobs()
         self.is_exercise = is_exercise
@@ -99,7 +115,8 @@ class Site:
             entropy=SeededEntropy(random.Random(hash_of(self.party) + self.starts)),
             signer=self.keys,
             sealer=TwinSealer(),
-            opener=self.keys,
+            opener=AnyOf((self.keys, *self.former)),
+            former=self.former,
         )
         self.driver = Driver.create(
             world, party=self.party, is_exercise=self.is_exercise, laws=LAWS, fault=fault

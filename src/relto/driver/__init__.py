@@ -27,7 +27,14 @@ from relto.driver.driver import Driver, Result, Story
 from relto.driver.exchanges import LinkCounts, RefusedFrameError, StoppedError, UnpinnedPartnerError
 from relto.driver.faults import FAULT_POINTS, Hook, no_fault
 from relto.driver.laws import LawBook
-from relto.driver.loop import Identity, Moved, Notice, NotInitialisedError, OtherNodeError
+from relto.driver.loop import (
+    Identity,
+    Moved,
+    Notice,
+    NotInitialisedError,
+    OtherKeysError,
+    OtherNodeError,
+)
 from relto.driver.parcels import BadPackageBytesError, NoSuchPackageError
 
 __all__ = [
@@ -42,6 +49,7 @@ __all__ = [
     "NoSuchPackageError",
     "NotInitialisedError",
     "Notice",
+    "OtherKeysError",
     "OtherNodeError",
     "RefusedFrameError",
     "Result",

@@ -17,9 +17,12 @@ from relto.driver.facts import fact_of
 from relto.driver.faults import Hook, no_fault
 from relto.driver.laws import LawBook
 from relto.driver.loop import (
+    KEYS_VALUE,
     Identity,
+    OtherKeysError,
     OtherNodeError,
     identity_value,
+    keys_value,
     law_value,
 )
 from relto.driver.parcels import Parcels
@@ -32,6 +35,7 @@ from relto.node import (
     AddPeer,
     AdoptLaw,
     By,
+    ChangeKeys,
     Command,
     Hold,
     Tick,
@@ -107,6 +111,7 @@ class Driver(Parcels):
         with world.store.transaction() as tx:
             if tx.value(name) is None:
                 tx.put_value(name, content)
+                tx.put_value(KEYS_VALUE, keys_value(world.signer))
             elif tx.value(name) != content:
                 raise OtherNodeError("the store belongs to another node")
         return cls(world, laws=laws, fault=fault)
@@ -216,6 +221,42 @@ class Driver(Parcels):
                 is_exercise=card.is_exercise,
                 by=by,
             )
+        )
+
+    def announce(self, signed_card: bytes, *, by: By) -> Result:
+        """Announce the node's new keys to every partner, under the keys that each knows (EX-41).
+
+        Open the driver with the new keys as the world's `signer` and the old ones in `former`
+        first; until this is called, everything is signed with the old ones.
+
+        Args:
+            signed_card: The new card, signed with the new and the old keys.
+            by: Who changed the keys.
+
+        Raises:
+            PeerError: The card does not verify.
+            OtherKeysError: It names other keys than the world's, or they have been announced.
+        """
+        verified = verify_card(signed_card, is_exercise=self.is_exercise)
+        if verified.card.keys != self._world.signer.keys or not self._active:
+            raise OtherKeysError("the card must name keys that are here and not announced yet")
+        command = ChangeKeys(card=signed_card, fingerprint=verified.fingerprint, by=by)
+        with self._turn() as turn:
+            self._feed(turn, command)
+            turn.tx.put_value(KEYS_VALUE, keys_value(self._world.signer))
+            # The heads that carry the announcement are signed with the keys that partners know.
+            self._active = 0
+            return Result(case=None, facts=tuple(turn.facts))
+
+    def unaware(self) -> tuple[PartyCode, ...]:
+        """Give the partners that have not acknowledged the newest keys yet, sorted.
+
+        Until a partner has, its node also knows only the former TLS certificate.
+        """
+        return tuple(
+            partner
+            for partner, numbers in sorted(self.node.state.key_changes.items())
+            if numbers[-1] > self._logs.out(partner).acknowledged
         )
 
     def story(self, case: CaseId) -> Story | None:

@@ -4,7 +4,7 @@ Entries are stored in the order in which the node folds them, over all logs, bec
 order in which a restart folds them again. The heads of own logs are signed once, at the end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -42,16 +42,21 @@ class Logs:
     Args:
         party: Whose node.
         is_exercise: All its logs are exercise logs.
-        signer: Signs heads, batches and acknowledgements.
+        signer_for: Gives the keys that sign in a log: those that its reader knows.
         entropy: For salts.
     """
 
     def __init__(
-        self, *, party: PartyCode, is_exercise: bool, signer: Signer, entropy: Entropy
+        self,
+        *,
+        party: PartyCode,
+        is_exercise: bool,
+        signer_for: Callable[[LogId], Signer],
+        entropy: Entropy,
     ) -> None:
         self._party = party
         self._is_exercise = is_exercise
-        self._signer = signer
+        self._signer_for = signer_for
         self._entropy = entropy
         self._states: dict[LogId, LogState] = {}
         self._pending: list[tuple[Entry, LogState]] = []
@@ -120,7 +125,8 @@ class Logs:
 
     def store(self, tx: Transaction, verified: VerifiedBatch, *, now: Instant) -> None:
         """Store a verified batch and cosign it; the acknowledgement may leave after the commit."""
-        state = acknowledge(verified, signer=self._signer, party=self._party, now=now)
+        signer = self._signer_for(verified.state.log)
+        state = acknowledge(verified, signer=signer, party=self._party, now=now)
         self._states[state.log] = state
         if verified.entries:
             self.write(tx)
@@ -189,7 +195,7 @@ class Logs:
                 entries=tuple(wire_entry(entry) for entry in entries),
                 checkpoint=self._sign(state.log).note,
             )
-        return make_batch(state, entries, signer=self._signer)
+        return make_batch(state, entries, signer=self._signer_for(state.log))
 
     def _unacknowledged(self, tx: Transaction, state: LogState) -> Sequence[Entry]:
         """The next entries for the partner, from memory where this process has just made them."""
@@ -212,7 +218,7 @@ class Logs:
         """Sign an own log's head as it stands, once."""
         state = self._states[log]
         if self._signed.get(log) != state.size:
-            state = self._states[log] = sign_head(state, signer=self._signer)
+            state = self._states[log] = sign_head(state, signer=self._signer_for(state.log))
             self._signed[log] = state.size
         return state
 

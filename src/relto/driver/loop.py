@@ -27,9 +27,9 @@ from relto.driver.logs import Logs
 from relto.driver.packer import Packer
 from relto.errors import LocalError, PeerError
 from relto.exchange import Fact
-from relto.journal import Draft, KeyRing, first_ring
+from relto.journal import Draft, KeyRing, KeySpan
 from relto.limits import SNAPSHOT_ENTRIES
-from relto.model import Entry
+from relto.model import Entry, LogId
 from relto.model.message import LawRef, Message, kind_of
 from relto.node import (
     Alarm,
@@ -51,10 +51,13 @@ from relto.node import (
     Unopenable,
 )
 from relto.ports import Snapshot, Transaction, World
+from relto.seal import Signer
+from relto.seal import digest as digest_of
 from relto.units import CaseId, Digest, PartyCode
 
 _SNAPSHOT: Final = "node"
 _IDENTITY: Final = "identity"
+KEYS_VALUE: Final = "keys"
 _PAGE_ENTRIES: Final = 4_096
 _NOTICES_MAX: Final = 10_000
 
@@ -70,6 +73,13 @@ class OtherNodeError(LocalError):
     """The store belongs to another party, or to the other world."""
 
     code = "local.other_node"
+
+
+class OtherKeysError(LocalError):
+    """The keys at hand are not those of this node, or older ones that are still needed are gone."""
+
+    code = "local.other_keys"
+    hint_default = "keep the former keys until every partner has acknowledged the change"
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -153,13 +163,13 @@ class Engine:
         if stored is None:
             raise NotInitialisedError("the store holds no node")
         self._identity = unpack(stored, Identity)
-        self._own_ring = first_ring(
-            self._identity.party, world.signer.keys, begins_at=Instant.from_timestamp(0)
-        )
+        self._signers = (world.signer, *world.former)
+        self._own_ring = _ring_of(self._identity.party, self._signers)
+        self._active = 0
         self._logs = Logs(
             party=self._identity.party,
             is_exercise=self._identity.is_exercise,
-            signer=world.signer,
+            signer_for=self._signer_for,
             entropy=world.entropy,
         )
         self._packer = Packer(
@@ -235,6 +245,7 @@ class Engine:
         if not self._is_stale:
             return
         with self._world.store.transaction() as tx:
+            self._active = self._announced(tx)
             self._logs.load(tx)
             snapshot = tx.snapshot(_SNAPSHOT)
             self._node = Node.restore(
@@ -288,6 +299,26 @@ class Engine:
             assert content is not None
             found[file.name] = content
         return found
+
+    def _announced(self, tx: Transaction) -> int:
+        """Find the keys that partners have been told of; newer ones wait for `announce`."""
+        stored = tx.value(KEYS_VALUE)
+        if stored is None:
+            return 0
+        for index, signer in enumerate(self._signers):
+            if keys_value(signer) == stored:
+                return index
+        raise OtherKeysError("these are not the keys that the partners know")
+
+    def _signer_for(self, log: LogId) -> Signer:
+        """Give the keys that a log's reader knows; it learns of new ones by an entry of the log."""
+        partner = log.target if log.source == self.party else log.source
+        changes = self._node.state.key_changes.get(partner, ())
+        held = self._logs.out(partner).acknowledged
+        behind = sum(number > held for number in changes)
+        if self._active + behind >= len(self._signers):
+            raise OtherKeysError(f"the keys that `{partner}` knows are not here any more")
+        return self._signers[self._active + behind]
 
     def _ring(self, partner: PartyCode) -> KeyRing | None:
         peer = self._node.state.peers.get(partner)
@@ -387,6 +418,23 @@ class Engine:
 def law_value(digest: Digest) -> str:
     """Name the row of the store that holds a law file."""
     return f"law/{digest}"
+
+
+def keys_value(signer: Signer) -> bytes:
+    """Name a set of keys in the store by their digest."""
+    return digest_of(pack(signer.keys)).encode()
+
+
+def _ring_of(party: PartyCode, signers: Sequence[Signer]) -> KeyRing:
+    """All own keys, newest first, for what this node signed itself."""
+    begin = Instant.from_timestamp(0)
+    return KeyRing(
+        party=party,
+        spans=tuple(
+            KeySpan(keys=signer.keys, serial=len(signers) - place, begins_at=begin)
+            for place, signer in enumerate(signers)
+        ),
+    )
 
 
 def identity_value(identity: Identity) -> tuple[str, bytes]:

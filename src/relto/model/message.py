@@ -382,6 +382,8 @@ class PeerAdded(MessageBase, frozen=True, kw_only=True, tag="peer-added"):
         fingerprint: Of that card.
         keys: The keys that the card names.
         serial: The card's serial; a greater one than before is a change of keys.
+        since: From when the partner may sign with these keys: when it announced them; `None` for a
+            card that was compared, since evidence is often older than the comparison.
         by: Who compared it; `node` when the partner announced it under its old keys.
     """
 
@@ -390,6 +392,7 @@ class PeerAdded(MessageBase, frozen=True, kw_only=True, tag="peer-added"):
     fingerprint: str
     keys: PartyKeys
     serial: int
+    since: Instant | None = None
     by: OfficerRole
 
 
@@ -434,6 +437,7 @@ class Step(StrEnum):
     RECLASSIFY = "reclassify"
     DESTROY = "destroy"
     REPORT_LOSS = "report-loss"
+    CHANGE_KEYS = "change-keys"
 
 
 class OfficerStepped(MessageBase, frozen=True, kw_only=True, tag="officer-step"):

@@ -23,6 +23,7 @@ from relto.model.message import (
     DelegationsAdopted,
     Destroyed,
     Held,
+    KeyChanged,
     LawAdopted,
     LossReported,
     OfficerStepped,
@@ -46,6 +47,7 @@ from relto.node.inputs import (
     Ask,
     AskConsent,
     By,
+    ChangeKeys,
     Destroy,
     Hold,
     Recall,
@@ -333,6 +335,18 @@ def add_peer(state: State, cmd: AddPeer) -> tuple[Effect, ...]:
         by=cmd.by.role,
     )
     return (Append(target=state.party, case=None, message=added),)
+
+
+def change_keys(state: State, cmd: ChangeKeys) -> tuple[Effect, ...]:
+    """Announce the node's own new card to every partner (EX-41)."""
+    step = OfficerStepped(
+        step=Step.CHANGE_KEYS, officer=cmd.by.officer, role=cmd.by.role, reason=cmd.by.reason
+    )
+    announced = KeyChanged(card=cmd.card, fingerprint=cmd.fingerprint)
+    return (
+        Append(target=state.party, case=None, message=step),
+        *(Append(target=partner, case=None, message=announced) for partner in sorted(state.peers)),
+    )
 
 
 def adopt_law(state: State, cmd: AdoptLaw) -> tuple[Effect, ...]:

@@ -31,6 +31,7 @@ from relto.model.message import (
     DelegationsAdopted,
     Destroyed,
     Held,
+    KeyChanged,
     LawAdopted,
     LossReported,
     PeerAdded,
@@ -77,6 +78,9 @@ def fold(state: State, fact: Fact) -> Fault | None:
             return Fault(code="peer.out_of_place", message=f"a `{fact.kind}` names its case")
         if fact.case is not None:
             _fold_case(state, fact, fact.case)
+        elif isinstance(fact.message, KeyChanged) and fact.source == state.party:
+            before = state.key_changes.get(fact.target, ())
+            state.key_changes[fact.target] = (*before, fact.number)
     except RepeatError as error:
         state.repeats += 1
         return Fault(code=error.code, message=error.message)
@@ -122,8 +126,9 @@ def _peer(before: Peer | None, added: PeerAdded, *, at: Instant) -> Peer:
             added.party, added.keys, begins_at=Instant.from_timestamp(0), serial=added.serial
         )
     elif added.serial > before.ring.spans[0].serial:
+        since = added.since or at
         until = at + TimeDelta(seconds=KEY_OVERLAP_SECONDS)
-        ring = rotate(before.ring, added.keys, serial=added.serial, at=at, until=until)
+        ring = rotate(before.ring, added.keys, serial=added.serial, at=since, until=until)
     else:
         ring = before.ring
     return Peer(party=added.party, card=added.card, fingerprint=added.fingerprint, ring=ring)

@@ -112,6 +112,20 @@ class AddPeer(Struct, frozen=True, kw_only=True):
     by: By
 
 
+class ChangeKeys(Struct, frozen=True, kw_only=True):
+    """Announce the node's own new card to every partner, under the keys that they know.
+
+    Args:
+        card: The new signed card, signed with the old keys too.
+        fingerprint: Of that card.
+        by: Who changed the keys.
+    """
+
+    card: bytes
+    fingerprint: str
+    by: By
+
+
 class AdoptLaw(Struct, frozen=True, kw_only=True):
     """Adopt law files, already checked and stored as blobs."""
 
@@ -178,6 +192,7 @@ Command: TypeAlias = (
     | Refuse
     | AskConsent
     | AddPeer
+    | ChangeKeys
     | AdoptLaw
     | AdoptDelegations
     | SetClock

@@ -13,13 +13,17 @@ from typing import assert_never
 from msgspec import Struct
 from whenever import Instant
 
+from relto.codec import CARD, SIGNED_CARD
 from relto.custody import CustodyState, RegisterLine, Side
+from relto.errors import PeerError
 from relto.exchange import CaseFile, CaseState, Fact
+from relto.journal import verify_successor
 from relto.limits import PACKAGE_INLINE_BYTES_MAX
 from relto.model.message import (
     Aborted,
     KeyChanged,
     LawRef,
+    PeerAdded,
     Quarantined,
     Receipted,
     RefusalCode,
@@ -37,6 +41,7 @@ from relto.node.inputs import (
     Approve,
     Ask,
     AskConsent,
+    ChangeKeys,
     Command,
     Destroy,
     Fault,
@@ -56,6 +61,7 @@ from relto.node.inputs import (
     Tick,
     Unopenable,
 )
+from relto.node.proceed import NODE_ROLE
 from relto.node.state import Parcel, State, restore_state
 from relto.units import CaseId, Digest, PartyCode
 
@@ -265,7 +271,7 @@ class Node:
                 ),
             )
         if isinstance(fact.message, KeyChanged):
-            return ()
+            return self._new_keys(fact, fact.message)
         return () if fact.case is None else (Then(case=fact.case),)
 
     def _left_aside(self, fact: Fact, fault: Fault) -> tuple[Effect, ...]:
@@ -283,6 +289,28 @@ class Node:
             effects.append(Append(target=fact.source, case=None, message=told))
         alarm = Alarm(code=fault.code, partner=fact.source, case=fact.case, text=fault.message)
         return (*effects, alarm)
+
+    def _new_keys(self, fact: Fact, changed: KeyChanged) -> tuple[Effect, ...]:
+        """Pin a partner's new card, if old and new keys announce it (EX-41)."""
+        peer = self.state.peers.get(fact.source)
+        if peer is None:
+            return ()
+        try:
+            current = CARD.decode(SIGNED_CARD.decode(peer.card).card)
+            verified = verify_successor(changed.card, current=current)
+        except PeerError as error:
+            fault = Fault(code=error.code, message=error.message)
+            return self._left_aside(fact, fault)
+        added = PeerAdded(
+            party=fact.source,
+            card=changed.card,
+            fingerprint=verified.fingerprint,
+            keys=verified.card.keys,
+            serial=verified.card.serial,
+            since=Instant.from_timestamp(fact.at.timestamp()),
+            by=NODE_ROLE,
+        )
+        return (Append(target=self.party, case=None, message=added),)
 
     def _receipt(self, receipt: Receipted) -> tuple[Effect, ...]:
         """The package has arrived where it was to go.
@@ -364,6 +392,8 @@ class Node:
                 return commands.hold(state, self._counsel(), given)
             case AddPeer():
                 return commands.add_peer(state, given)
+            case ChangeKeys():
+                return commands.change_keys(state, given)
             case AdoptLaw():
                 return commands.adopt_law(state, given)
             case AdoptDelegations():

@@ -107,6 +107,7 @@ class State(Struct, kw_only=True):
             there are none.
         margin_seconds: A release also has to be lawful this long ahead.
         peers: Pinned partners.
+        key_changes: Per partner, the numbers of the entries that announced this party's new keys.
         stock: Holdings by the party's own id.
         open: Cases in which somebody has to act.
         closed: The others, without their texts.
@@ -127,6 +128,7 @@ class State(Struct, kw_only=True):
     delegations: Delegations | None = None
     margin_seconds: int = 0
     peers: dict[PartyCode, Peer] = field(default_factory=dict)
+    key_changes: dict[PartyCode, tuple[int, ...]] = field(default_factory=dict)
     stock: dict[HoldingId, Stock] = field(default_factory=dict)
     open: dict[CaseId, CaseFile] = field(default_factory=dict)
     closed: dict[CaseId, CaseFile] = field(default_factory=dict)

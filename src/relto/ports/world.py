@@ -29,6 +29,8 @@ class World(Struct, frozen=True, kw_only=True):
         clock: The time; on an exercise node the driver adds the exercise offset.
         entropy: Salts, content keys, case ids.
         signer: The party's signing keys.
+        former: The keys before, newest first. Partners that have not heard of the change yet know
+            only these; empty when the keys were never changed.
         sealer: Closes content keys for others.
         opener: Opens content keys sealed to this party.
     """
@@ -40,3 +42,4 @@ class World(Struct, frozen=True, kw_only=True):
     signer: Signer
     sealer: Sealer
     opener: Opener
+    former: tuple[Signer, ...] = ()

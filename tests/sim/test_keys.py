@@ -1,0 +1,131 @@
+"""Keys change by an entry signed with the old ones, in the middle of everything (EX-41)."""
+
+import random
+
+import pytest
+
+from relto.codec import FRAME
+from relto.codec.message import encode_message
+from relto.driver import OtherKeysError
+from relto.journal import Draft, sign_card, verify_card
+from relto.model import PROTOCOL_MAJOR, NodeCard
+from relto.model.message import KeyChanged, RefusalCode
+from relto.sim.twins import TwinKeys
+from tests.support_node import ADMIN, OCTOBER, Three, pending_frame, say
+
+
+def new_keys(three: Three, party: str, *, serial: int = 2) -> bytes:
+    """Give a site new keys, keep the old ones, and make the card that both sign."""
+    site = three.sites[party]
+    old, new = site.keys, TwinKeys(random.Random(serial))
+    card = sign_card(
+        NodeCard(
+            protocol=PROTOCOL_MAJOR,
+            party=party,
+            serial=serial,
+            issued_at=three.clock.at,
+            keys=new.keys,
+            certificate="0" * 64,
+            is_exercise=True,
+        ),
+        signer=new,
+        predecessor=old,
+    )
+    site.former, site.keys = (old, *site.former), new
+    site.start()
+    return card
+
+
+def test_fl_20_keys_change_under_way_and_old_evidence_stays_verifiable() -> None:
+    three = Three()
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    three.ask("c-2")
+    late = three["JPN"].handle_exchange("KOR", pending_frame(three))
+    card = new_keys(three, "JPN")
+    assert three["JPN"].unaware() == ()
+    three.ask("c-3")
+    three["JPN"].announce(card, by=ADMIN)
+    assert three["JPN"].unaware() == ("KOR", "USA")
+    three["KOR"].receive_reply("JPN", late)
+    three.settle()
+    three.clock.at = three.clock.at.add(seconds=10)
+    three.settle()
+    assert three["JPN"].unaware() == ()
+    for case in ("c-1", "c-2", "c-3"):
+        assert three.state("KOR", case) == three.state("JPN", case) == "receipted"
+    peer = three["KOR"].node.state.peers["JPN"]
+    assert peer.fingerprint == verify_card(card, is_exercise=True).fingerprint
+    assert [span.serial for span in peer.ring.spans] == [2, 1]
+    three.clock.at = three.clock.at.add(hours=24 * 30)
+    three.ask("c-4")
+    three.settle()
+    assert three.state("KOR", "c-4") == "receipted"
+
+
+def test_keys_that_were_not_announced_sign_nothing() -> None:
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    new_keys(three, "JPN")
+    three.ask("c-1")
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+    assert len(three["KOR"].node.state.peers["JPN"].ring.spans) == 1
+
+
+def test_two_changes_before_a_partner_hears_of_the_first() -> None:
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    for serial in (2, 3):
+        card = new_keys(three, "JPN", serial=serial)
+        three["JPN"].announce(card, by=ADMIN)
+    three.settle()
+    assert [span.serial for span in three["KOR"].node.state.peers["JPN"].ring.spans] == [3, 2, 1]
+    three.ask("c-2")
+    three.settle()
+    assert three.state("KOR", "c-2") == "receipted"
+
+
+def test_other_keys_than_those_announced_open_nothing() -> None:
+    three = Three(parties=("JPN", "KOR"))
+    card = new_keys(three, "JPN")
+    three["JPN"].announce(card, by=ADMIN)
+    with pytest.raises(OtherKeysError):
+        three["JPN"].announce(card, by=ADMIN)
+    site = three.sites["JPN"]
+    site.former = ()
+    site.start()
+    with pytest.raises(OtherKeysError):
+        three["JPN"].next_batch("KOR")
+    site.keys = TwinKeys(random.Random(99))
+    with pytest.raises(OtherKeysError):
+        site.start()
+
+
+def test_a_card_that_the_old_keys_did_not_sign_is_not_pinned() -> None:
+    three = Three(parties=("JPN", "KOR"))
+    stranger = TwinKeys(random.Random(7))
+    forged = sign_card(
+        NodeCard(
+            protocol=PROTOCOL_MAJOR,
+            party="JPN",
+            serial=2,
+            issued_at=OCTOBER,
+            keys=stranger.keys,
+            certificate="0" * 64,
+            is_exercise=True,
+        ),
+        signer=stranger,
+        predecessor=stranger,
+    )
+    parts = (("message", encode_message(KeyChanged(card=forged, fingerprint="0" * 64))),)
+    say(three, "JPN", "KOR", Draft(kind="key-change", parts=parts))
+    three["JPN"].node.state.key_changes.clear()
+    answer = FRAME.decode(three["KOR"].handle_exchange("JPN", pending_frame(three, "JPN", "KOR")))
+    assert answer.rejection is None
+    assert len(three["KOR"].node.state.peers["JPN"].ring.spans) == 1
+    _, note = three["KOR"].node.state.quarantine[-1]
+    assert note.code is RefusalCode.OUT_OF_PLACE
