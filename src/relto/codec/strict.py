@@ -61,7 +61,7 @@ class Codec(Generic[T]):
         name: What it is called in errors.
         limit: The most bytes one may have.
 
-    Source: docs/spec/journal.md JN-2, JN-3; ADR-0012.
+    Source: docs/spec/journal.md JN-2, JN-3; ADR-0032.
     """
 
     def __init__(self, kind: type[T], *, name: str, limit: int) -> None:

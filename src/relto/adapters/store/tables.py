@@ -2,7 +2,7 @@
 
 SQLAlchemy describes the tables and writes the statements for each database; on the hot path they go
 straight to the driver's cursor, because building them anew for each call costs more than the write
-itself (ADR-0013).
+itself (ADR-0033).
 """
 
 from collections.abc import Callable, Mapping, Sequence
