@@ -291,6 +291,20 @@ def render_changes(console: Console, found: Comparison, library: Library) -> Non
         )
     columns = ("instrument", "reading", "from", "until", "before", "after")
     console.print(table("What changes", columns, rows))
+    if found.legs:
+        legs = [
+            (
+                leg.instrument,
+                "-".join(leg.parties) or "every leg",
+                f"{'protected again' if leg.is_open else 'gone'}: relies on {leg.protected_by}",
+                leg.reading,
+                shown(leg.start, zone=library.instruments[leg.protected_by].days.zone),
+                shown(leg.end, zone=library.instruments[leg.protected_by].days.zone),
+            )
+            for leg in found.legs
+        ]
+        names = ("instrument", "leg", "becomes", "reading", "from", "until")
+        console.print(table("What follows for others", names, legs))
     if not found.changes:
         console.print("nothing changes")
 

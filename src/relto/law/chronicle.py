@@ -16,7 +16,7 @@ from relto.law.force import Instrument
 from relto.law.law import Difference, Law, compile_law
 from relto.law.library import Library
 from relto.law.life import Life, Remark
-from relto.law.span import Span, State
+from relto.law.span import STATES_IN_FORCE, Span, State
 from relto.model import Evidence, Ground
 from relto.units import InstrumentId, PartyCode
 
@@ -102,16 +102,37 @@ class Change(Struct, frozen=True, kw_only=True):
     after: Span
 
 
+class LegChange(Struct, frozen=True, kw_only=True):
+    """A leg of one instrument that another protects, where that protection comes or goes.
+
+    Args:
+        instrument: The one that relies.
+        parties: The two parties of the leg; empty for every leg.
+        protected_by: The one it relies on, and whose state differs.
+        is_open: Whether the leg is protected under the second law.
+    """
+
+    instrument: InstrumentId
+    parties: tuple[PartyCode, ...]
+    protected_by: InstrumentId
+    reading: PartyCode
+    start: Instant | None
+    end: Instant | None
+    is_open: bool
+
+
 class Comparison(Struct, frozen=True, kw_only=True):
     """Two laws side by side.
 
     Args:
         acts: Acts that only the second law knows, oldest first.
         changes: Stretches that differ, by instrument, reading and start.
+        legs: Legs of other instruments that these changes open or close, in the same order.
     """
 
     acts: tuple[Act, ...]
     changes: tuple[Change, ...]
+    legs: tuple[LegChange, ...]
 
 
 class Assumed(Struct, frozen=True, kw_only=True):
@@ -229,7 +250,26 @@ def compare(before: Law, after: Law) -> Comparison:
             two = after.life(id, reading=party)
             changes.extend(_changes(id, party, one, two))
     ordered = sorted(acts, key=lambda act: (act.at, act.id))
-    return Comparison(acts=tuple(ordered), changes=tuple(changes))
+    legs = tuple(leg for change in changes for leg in _legs(after, change))
+    return Comparison(acts=tuple(ordered), changes=tuple(changes), legs=legs)
+
+
+def _legs(after: Law, change: Change) -> Iterator[LegChange]:
+    is_open = change.after.state in STATES_IN_FORCE
+    if is_open is (change.before.state in STATES_IN_FORCE):
+        return
+    for id in after.library.instruments:
+        for reliance in after.terms(id).reliance:
+            if reliance.instrument == change.instrument:
+                yield LegChange(
+                    instrument=id,
+                    parties=reliance.parties,
+                    protected_by=change.instrument,
+                    reading=change.reading,
+                    start=change.start,
+                    end=change.end,
+                    is_open=is_open,
+                )
 
 
 def suppose(library: Library, *, file: str, known: Instant | None) -> tuple[Law, Law]:

@@ -5,6 +5,7 @@ table does not hide the next.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias, TypeVar
 
@@ -21,6 +22,8 @@ Parse: TypeAlias = Callable[[str], Mapping[str, object]]
 """Reads TOML; raises `ValueError` with the line in its message, as the standard library does."""
 T = TypeVar("T", bound=msgspec.Struct)
 
+# Control, format (also direction and zero width), surrogate, private, unassigned, line separators.
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _WHERE: Final = re.compile(r" - at `\$(.*)`$")
 _STEP: Final = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]|\[\.\.\.\]")
 _TOML_LINE: Final = re.compile(r" \(at line (\d+), column \d+\)$| \(at end of document\)$")
@@ -121,8 +124,13 @@ def decode_file(data: bytes, finder: Finder, *, parse: Parse | None = None) -> L
     if kind is None:
         finder.add(("format",), f"unknown format `{said}`", f"use one of {known}")
         return None
-    # 4. Every table by itself, then the whole.
     finder.said_id = str(table.get("id", ""))
+    # 4. Text that people will see and machines will not obey.
+    before = len(finder.problems)
+    _check_text(table, (), finder)
+    if len(finder.problems) > before:
+        return None
+    # 5. The whole, and where that fails every table by itself.
     folded = fold(table)
     assert isinstance(folded, dict)
     return decode_tables(folded, kind, finder)
@@ -189,6 +197,24 @@ def parse_toml(
         finder.add_at(line, "", f"not TOML: {reason[:1].lower()}{reason[1:]}", _toml_hint(reason))
         return None
     return dict(table)
+
+
+def _check_text(value: object, path: KeyPath, finder: Finder) -> None:
+    if isinstance(value, str):
+        if value.isascii() and value.isprintable():
+            return
+        odd = [char for char in value if unicodedata.category(char) in _UNSEEN]
+        if odd:
+            named = ", ".join(f"U+{ord(char):04X}" for char in dict.fromkeys(odd))
+            finder.add(path, f"text with characters that are not seen: {named}", "take them out")
+        elif not unicodedata.is_normalized("NFC", value):
+            finder.add(path, "text that is not in Unicode form NFC", "write it composed (NFC)")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_text(item, (*path, key), finder)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_text(item, (*path, index), finder)
 
 
 def _toml_hint(reason: str) -> str:

@@ -97,6 +97,10 @@ class _Machine:
         self._entered: Instant | None = None
         self._due: list[_Due] = []
         self._notices: dict[ActId, _Notice] = {}
+        # No notice brings anything before this instant (`None`: ever), unless one was moved or
+        # woken. It spares a look at all notices at each act.
+        self._quiet_until: Instant | None = None
+        self._is_notice_moved = False
         self._suspension: Act | None = None
         self._is_ended = False
 
@@ -175,22 +179,34 @@ class _Machine:
 
     # ------------------------------------------------------------ what happens by itself
 
-    def _all_due(self) -> list[_Due]:
-        due = list(self._due)
-        for id, notice in self._notices.items():
-            if not notice.is_suspended:
-                due.append(_Due(at=notice.ends_at, what="notice-end", act=notice.act, notice=id))
-            elif self._rules.suspended_notice is SuspendedNotice.RENEWS:
-                due.append(_Due(at=notice.ends_at, what="notice-spent", act=notice.act, notice=id))
-        return due
+    def _next_due(self, until: Instant | None) -> _Due | None:
+        due = [item for item in self._due if until is None or item.at <= until]
+        quiet = self._quiet_until
+        is_quiet = quiet is None or (until is not None and until < quiet)
+        if self._is_notice_moved or not is_quiet:
+            self._is_notice_moved = False
+            brought = [
+                item
+                for id, notice in self._notices.items()
+                if (item := self._due_of(id, notice)) is not None
+            ]
+            self._quiet_until = min((item.at for item in brought), default=None)
+            due.extend(item for item in brought if until is None or item.at <= until)
+        return min(due, key=lambda item: (item.at, item.what, item.notice or ""), default=None)
+
+    def _due_of(self, id: ActId, notice: _Notice) -> _Due | None:
+        if not notice.is_suspended:
+            return _Due(at=notice.ends_at, what="notice-end", act=notice.act, notice=id)
+        if self._rules.suspended_notice is SuspendedNotice.RENEWS:
+            return _Due(at=notice.ends_at, what="notice-spent", act=notice.act, notice=id)
+        return None
 
     def advance(self, until: Instant | None) -> None:
         """Let pass what is due up to and including an instant; `None` for all there is."""
         while not self._is_ended:
-            due = [item for item in self._all_due() if until is None or item.at <= until]
-            if not due:
+            item = self._next_due(until)
+            if item is None:
                 return
-            item = min(due, key=lambda item: (item.at, item.what, item.notice or ""))
             self._happen(item)
 
     def _happen(self, item: _Due) -> None:
@@ -204,8 +220,11 @@ class _Machine:
                 assert item.act is not None
                 self._end_by_notice(item.at, item.act)
             case "notice-spent":
-                assert item.notice is not None
-                del self._notices[item.notice]
+                self._notices = {
+                    id: notice
+                    for id, notice in self._notices.items()
+                    if not notice.is_suspended or notice.ends_at > item.at
+                }
                 cause = (
                     f"the term rolled over while notice `{item.notice}` was suspended; "
                     "the notice is spent"
@@ -378,6 +397,7 @@ class _Machine:
             late = "too late for the running term; " if term > running else ""
             text = f"{late}works at {shown(ends_at, zone)}"
         self._notices[act.id] = _Notice(act, ends_at)
+        self._quiet_until = min(ends_at, self._quiet_until or ends_at)
         self._remark(act, at, text)
         cause = f"notice `{act.id}` served ({notice.ground.article}); {text}"
         self._settle(at, cause, act, notice.ground.evidence)
@@ -420,6 +440,7 @@ class _Machine:
         for notice in found:
             notice.is_suspended = False
             notice.suspended_by = None
+        self._is_notice_moved = True
         self._remark(act, at, "the notice works again")
         self._settle(at, f"notice resumed by `{act.id}`", act)
         for notice in found:
@@ -499,6 +520,7 @@ class _Machine:
             self._set_terms(at, calendar.day_of(until, zone=zone), 0, until)
         for notice in self._notices.values():
             notice.ends_at = until
+        self._is_notice_moved = True
         self._remark(act, at, text)
         if self._state is State.NOTICE_GIVEN:
             # The state stays, with another end; a new span says so.

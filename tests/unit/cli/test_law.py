@@ -119,6 +119,16 @@ def test_what_if_shows_who_would_read_what(capsys, tmp_path: Path) -> None:
     assert "(assumed)" in capsys.readouterr().out
 
 
+def test_what_if_shows_the_legs_of_others_that_are_gone(capsys, tmp_path: Path) -> None:
+    file = tmp_path / "end.toml"
+    ended = END.replace(b"jpn-kor-gsomia-2016", b"jpn-usa-2007")
+    file.write_bytes(ended.replace(b'["KOR"]', b'["JPN", "USA"]'))
+    assert main(["law", "what-if", str(file)]) == 0
+    told = capsys.readouterr().out
+    assert "gone: relies on jpn-usa-2007" in told
+    assert "tisa-2014" in told
+
+
 def test_a_what_if_that_makes_no_sense_is_refused_and_says_where(capsys, tmp_path: Path) -> None:
     file = tmp_path / "end-now.toml"
     file.write_bytes(END.replace(b'"KOR"', b'"USA"'))

@@ -89,6 +89,21 @@ BAD_TABLES: dict[str, tuple[Callable[[], dict[str, bytes]], str, str]] = {
         "not TOML: ",
     ),
     "not text": (lambda: files() | {"x.toml": b"a = 1\n\xff\n"}, "", "not UTF-8 text"),
+    "a title that runs backwards": (
+        lambda: bad_pact(title="Pact \u202e drawkcab"),
+        "title",
+        "text with characters that are not seen: U+202E",
+    ),
+    "a name with a letter of no width": (
+        lambda: bad_pact(duties=[rule(kind="mark", weight="required", text="ma\u200brk")]),
+        "duties[1].text",
+        "text with characters that are not seen: U+200B",
+    ),
+    "a name in decomposed Hangul": (
+        lambda: bad_pact(short="\u1112\u1161\u11ab"),
+        "short",
+        "text that is not in Unicode form NFC",
+    ),
     "ten megabytes": (
         lambda: files() | {"x.toml": b"#" * 10_000_000},
         "",

@@ -101,6 +101,20 @@ def test_two_days_of_knowledge_differ_by_acts_and_by_what_they_changed() -> None
     ]
 
 
+def test_a_change_tells_which_legs_of_others_it_takes_away() -> None:
+    """LAW-58, LAW-74."""
+    relying = pact(id="relying", reliance=[rule(parties=["AAA", "BBB"], instrument=PACT)])
+    acts = [signed(), NOTICE]
+    given = library(pact(), relying, acts=acts)
+    found = compare(compile_law(given, known=at(2016, 9)), compile_law(given))
+    assert [(leg.instrument, leg.start, leg.is_open) for leg in found.legs] == [
+        ("relying", at(2017, 3), False),
+        ("relying", at(2017, 3), False),
+    ]
+    back = compare(compile_law(given), compile_law(given, known=at(2016, 9)))
+    assert {leg.is_open for leg in back.legs} == {True}
+
+
 def test_the_same_law_differs_in_nothing() -> None:
     """LAW-58."""
     made = law(acts=[signed(), NOTICE])
