@@ -49,6 +49,16 @@ _MAY_COINCIDE: Final = frozenset(
 )
 
 
+# A key that means nothing for a kind of act is a slip of its author, so it is refused.
+_KEYS: Final[Mapping[str, frozenset[ActKind]]] = {
+    "received": frozenset({ActKind.NOTICE, ActKind.NOTIFICATION}),
+    "received_on": frozenset({ActKind.NOTICE, ActKind.NOTIFICATION}),
+    "effective": frozenset({ActKind.END, ActKind.SUPERSESSION, ActKind.AMENDMENT}),
+    "effective_on": frozenset({ActKind.END, ActKind.SUPERSESSION, ActKind.AMENDMENT}),
+    "until": frozenset({ActKind.EXTENSION, ActKind.OPERATION_SUSPENSION}),
+}
+
+
 class NoticeState(StrEnum):
     """Where a notice stands in the order of acts."""
 
@@ -181,6 +191,8 @@ def _check_reading(row: ReadingTable, path: KeyPath, finder: Finder, draft: Draf
             f"`{row.party}` is not a party of `{row.instrument}`",
             "only a party's reading counts",
         )
+    if row.suspended_notice is None and row.end_at_once is None:
+        finder.add(path, "a reading that says nothing", "give its answer to one of the questions")
     _when(row.at, row.on, path, finder)
 
 
@@ -230,6 +242,9 @@ def _check_targets(act: Placed, acts: Mapping[ActId, Placed]) -> None:
 
 def _check_shape(act: Placed, draft: Draft) -> None:
     table = act.table
+    for key, kinds in _KEYS.items():
+        if getattr(table, key) is not None and table.kind not in kinds:
+            act.add(key, f"`{key}` means nothing for `{table.kind}`", "leave it out")
     if (table.successor is not None) != (table.kind is ActKind.SUPERSESSION):
         act.add("successor", "only a supersession names a successor", "name it, or leave it out")
     elif table.successor is not None and draft.is_missing(table.successor):

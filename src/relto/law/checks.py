@@ -18,7 +18,7 @@ from relto.law.files import (
     SchemeFile,
     TopicsFile,
 )
-from relto.law.force import NoticeAnchor, NoticeCount, TermKind
+from relto.law.force import EntryKind, NoticeAnchor, NoticeCount, TermKind
 from relto.law.instrument import Equivalence, TopologyKind
 from relto.units import DOTTED_PATTERN, PARTY_PATTERN, InstrumentId
 
@@ -255,6 +255,13 @@ def _check_life(entry: Entry[InstrumentFile]) -> None:
         finder.add(("term", "renewal_months"), "only a fixed term is renewed", "leave it out")
     if not 0 <= file.entry.first_of_month_after <= 24:
         finder.add(("entry", "first_of_month_after"), "expected 0 to 24 months", "0 means at once")
+    is_computed = file.entry.kind not in (EntryKind.RECORDED, EntryKind.NOT_KNOWN)
+    if file.entry.first_of_month_after and not is_computed:
+        finder.add(
+            ("entry", "first_of_month_after"),
+            f"means nothing where the entry is `{file.entry.kind}`",
+            "leave it out",
+        )
     notice = file.notice
     if notice is None:
         return

@@ -372,6 +372,7 @@ def _amended(terms: Terms, acts: tuple[Act, ...]) -> Terms:
             if old.valid_until is None or old.valid_until > at
             else old
             for old in versions
+            if old.valid_from is None or old.valid_from < at
         ]
         versions.append(structs.replace(version, valid_from=at))
     return structs.replace(terms, equivalence=tuple(versions))

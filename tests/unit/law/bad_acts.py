@@ -206,6 +206,20 @@ BAD_ACTS: dict[str, tuple[Callable[[], dict[str, bytes]], str, str]] = {
         "readings[1].party",
         f"`CCC` is not a party of `{PACT}`",
     ),
+    "a reading that says nothing": (
+        lambda: with_acts(
+            readings=[rule(id="r", instrument=PACT, party="AAA", on=day("2016-10-01"), text="x")]
+        ),
+        "readings[1]",
+        "a reading that says nothing",
+    ),
+    "a key that means nothing for the act": (
+        lambda: with_acts(
+            act("a", "announcement", "2016-10-01", until=when("2017-01-01T00:00:00Z"))
+        ),
+        "acts[2].until",
+        "`until` means nothing for `announcement`",
+    ),
     "an event twice": (
         lambda: with_acts(
             events=[rule(id="e", title="E", on=day("2016-10-01"))] * 2,

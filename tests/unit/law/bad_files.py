@@ -322,6 +322,11 @@ BAD_TABLES: dict[str, tuple[Callable[[], dict[str, bytes]], str, str]] = {
         "entry.first_of_month_after",
         "expected 0 to 24 months",
     ),
+    "a month after what nobody read": (
+        lambda: bad_pact(entry=rule(kind="recorded", first_of_month_after=1)),
+        "entry.first_of_month_after",
+        "means nothing where the entry is `recorded`",
+    ),
     "a notice of no length": (
         lambda: bad_pact(
             notice=rule(

@@ -47,7 +47,9 @@ def test_one_flaw_makes_one_problem(name: str) -> None:
 
 def test_what_refers_to_a_refused_instrument_is_not_a_problem_of_its_own() -> None:
     """LAW-60."""
-    reading = rule(id="r", instrument=PACT, party="AAA", on=day("2016-10-01"), text="x")
+    reading = rule(
+        id="r", instrument=PACT, party="AAA", on=day("2016-10-01"), end_at_once="ends", text="x"
+    )
     given = files(pact(surprise=1), acts=[signed()], readings=[reading])
     assert [item.key for item in problems(given)] == ["surprise"]
 

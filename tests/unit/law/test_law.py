@@ -308,6 +308,19 @@ def test_an_amendment_brings_a_new_table_from_its_day_on() -> None:
     assert then.equivalence(PACT, at=at(2018, 6)).id == "2"
 
 
+def test_a_table_that_an_amendment_overtook_before_its_day_never_holds() -> None:
+    """LAW-72."""
+    tables = [
+        rule(id="1", rows=TABLE, valid_until=when("2020-01-01T00:00:00Z")),
+        rule(id="2", rows=TABLE, valid_from=when("2020-01-01T00:00:00Z")),
+        rule(id="3", rows=TABLE[:1], by_act="m"),
+    ]
+    acts = [signed(), act("m", "amendment", "2018-01-01", by=["AAA", "BBB"])]
+    made = law(pact(equivalence=tables), acts=acts)
+    assert [version.id for version in made.terms(PACT).equivalence] == ["1", "3"]
+    assert made.equivalence(PACT, at=at(2021)).id == "3"
+
+
 def test_before_its_first_version_a_pact_has_no_table() -> None:
     """LAW-72."""
     late = rule(id="1", rows=TABLE, valid_from=when("2017-01-01T00:00:00Z"))
