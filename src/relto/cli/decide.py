@@ -20,12 +20,12 @@ from relto.cli.decide_views import (
 )
 from relto.cli.output import Exit, InputError, JsonFlag, emit, instant_of, leave
 from relto.decide import Planner, handle, load_delegations
-from relto.decide.delegation import Delegations
 from relto.decide.expectations import check_expectations, load_expectations
 from relto.decide.question import Question, case_of
 from relto.law import Law, Library, compile_law
 from relto.limits import ROUTE_HOPS_MAX, ROUTES_MAX
 from relto.model import Outcome
+from relto.model.delegation import Delegations
 from relto.routes import Router
 
 decide_app = typer.Typer(

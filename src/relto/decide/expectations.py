@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from whenever import Instant
 
-from relto.decide.delegation import Delegations, Handling, HandlingKind, handle
+from relto.decide.delegation import Handling, HandlingKind, handle
 from relto.decide.planner import Planner
 from relto.decide.question import Question, QuestionError, case_of
 from relto.law import Library, Locate, compile_law
@@ -18,6 +18,7 @@ from relto.law.decode import Finder, decode_tables, parse_toml
 from relto.law.errors import LawFileError
 from relto.limits import LAW_FILE_BYTES_MAX
 from relto.model import Decision, Outcome
+from relto.model.delegation import Delegations
 from relto.units import InstrumentId
 
 EXPECTATIONS_FORMAT: Final = "relto.decisions/1"

@@ -124,6 +124,8 @@ class Plan:
             for requested in (False, True)
         )
         self.duties: dict[Hashable, tuple[Obligation, ...]] = {}
+        self.plain_topology = self.topology(None, None)
+        self.own_third_party = self.third_party(holder, is_consented=False)
 
     def segment(self, at: Instant) -> Segment:
         """The stretch of time that contains an instant; bounds belong to what begins there."""

@@ -211,22 +211,34 @@ class Planner:
 
 
 def _cells(plan: Plan, segment: Segment, case: Case, *, is_consented: bool) -> tuple[Cell, ...]:
-    """One cell for each rule, in rule order."""
-    label, marked, originator = case.label, case.marked, case.originator
-    form = plan.forms.get(case.form) or plan.form(case.form)
-    topic = plan.topics.get(case.topics) or plan.topic(case.topics)
+    """One cell for each rule, in rule order.
+
+    The plainest facts are looked up here, since a call for each rule would cost more than the
+    rule: an item of the holder's own, with nothing on its label but the level.
+    """
+    label, marked, originator, form = case.label, case.marked, case.originator, case.form
+    is_plain = not label.categories and label.releasable_to is None and marked is None
+    is_own = originator == plan.holder
+    is_first = case.onward is None and case.provenance is None
     return (
         segment.force,
         segment.reliance,
-        plan.topology(case.onward, case.provenance),
-        topic,
-        form,
-        plan.level(segment, label=label, marked=marked, form=case.form),
-        plan.caveat(label, marked, case.onward),
-        plan.third_party(originator, is_consented=is_consented),
-        plan.purpose(case.purpose, case.received_for, originator, is_consented=is_consented),
+        plan.plain_topology if is_first else plan.topology(case.onward, case.provenance),
+        plan.topics.get(case.topics) or plan.topic(case.topics),
+        plan.forms.get(form) or plan.form(form),
+        (
+            segment.levels.get((label.scheme, label.level, form if plan.has_form_caps else None))
+            if marked is None
+            else None
+        )
+        or plan.level(segment, label=label, marked=marked, form=form),
+        (plan.caveats.get(label.scheme) if is_plain else None)
+        or plan.caveat(label, marked, case.onward),
+        plan.own_third_party if is_own else plan.third_party(originator, is_consented=is_consented),
+        (plan.purposes.get(case.purpose) if is_own else None)
+        or plan.purpose(case.purpose, case.received_for, originator, is_consented=is_consented),
         plan.no_assurance
-        if case.assurance is None
+        if case.assurance is None or not plan.has_assurance
         else plan.assurance(segment, case.assurance, label=label, marked=marked),
         plan.initiatives[case.requested],
     )
@@ -235,17 +247,17 @@ def _cells(plan: Plan, segment: Segment, case: Case, *, is_consented: bool) -> t
 def _outcome(cells: tuple[Cell, ...]) -> Outcome:
     """Intersect the masks."""
     a, b, c, d, e, f, g, h, i, j, k = cells
+    if not (
+        a.stands & b.stands & c.stands & d.stands & e.stands & f.stands
+        & g.stands & h.stands & i.stands & j.stands & k.stands
+    ):  # fmt: skip
+        return Outcome.DENY
     if (
         a.passes & b.passes & c.passes & d.passes & e.passes & f.passes
         & g.passes & h.passes & i.passes & j.passes & k.passes
     ):  # fmt: skip
         return Outcome.PERMIT
-    if (
-        a.stands & b.stands & c.stands & d.stands & e.stands & f.stands
-        & g.stands & h.stands & i.stands & j.stands & k.stands
-    ):  # fmt: skip
-        return Outcome.REFER
-    return Outcome.DENY
+    return Outcome.REFER
 
 
 def _weights(plan: Plan, cells: tuple[Cell, ...]) -> tuple[int, ...]:
