@@ -4,8 +4,9 @@
 
 50 parties, 10,000 items. Every engine answers the same requests, and its answers are checked
 against the reference before its time counts. relto is measured twice: cold, on the first requests
-a fresh planner sees, and warm, on requests it has not seen after as many others. OPA's WebAssembly
-is not here: it needs a policy compiled by the `opa` program, which no package index carries.
+a fresh planner sees, and warm, on requests it has not seen, after 16 others for each pair of
+parties. OPA's WebAssembly is not here: it needs a policy compiled by the `opa` program, which no
+package index carries.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from bench.decide_peers import PEERS
 from bench.decide_world import World, make_world
 from relto.decide import Planner, decide
 
-WARM_UP = 20_000
+WARM_UP = 40_000
 # Beyond these sizes a peer takes minutes to load or seconds for one answer.
 SIZE_MAX = {"cedarpy": 2_000, "regopy": 2_000}
 

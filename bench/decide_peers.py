@@ -1,4 +1,4 @@
-"""The same rules for engines that can be called from Python: one class each, `ask` answers one request.
+"""The same rules for engines that Python can call: one class each, `ask` answers one request.
 
 Each answers the outcome alone; none has reasons for a default deny. Where a language cannot say a
 rule, the rule is asked in Python around it, which favours the peer.
@@ -41,7 +41,7 @@ def _asks(one: Agreement, asked: Asked) -> bool:
 
 
 class Plain:
-    """A plain loop in Python, by hand, over the agreements of the pair; the floor without reasons."""
+    """A plain loop by hand over the agreements of the pair; the floor, without reasons."""
 
     def __init__(self, agreements: tuple[Agreement, ...]) -> None:
         self._pairs = _by_pair(agreements)
@@ -57,7 +57,7 @@ class Plain:
 
 
 class Cedar:
-    """cedarpy: one policy for each agreement and action, parsed once; two actions, asked in turn."""
+    """cedarpy: a policy for each agreement and action, parsed once; two actions, in turn."""
 
     def __init__(self, agreements: tuple[Agreement, ...]) -> None:
         import cedarpy
@@ -135,7 +135,7 @@ def _cedar_policy(pact: Agreement, action: str) -> str:
 
 
 class Casbin:
-    """casbin's FastEnforcer, indexed by the pair; the rules are a function it calls for each line."""
+    """casbin's FastEnforcer, indexed by the pair; the rules are a function called for each line."""
 
     def __init__(self, agreements: tuple[Agreement, ...]) -> None:
         import casbin

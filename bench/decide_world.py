@@ -1,4 +1,4 @@
-"""The world of the decision bench: made-up agreements, items and requests, and the same as plain records.
+"""The world of the decision bench: agreements, items and requests, and the same as records.
 
 What the peers see is what relto sees: each record holds an agreement's or a request's facts as
 numbers and sets, so that no peer has to know relto's types, and none is given less to decide.

@@ -68,13 +68,13 @@ def module_of(mutant: Mutant, original: ModuleType) -> ModuleType:
 
 
 def _words(node: ast.AST) -> Iterator[ast.AST]:
-    """What is said and not done: words in f-strings, the keywords of a class, `strict` of a zip."""
+    """What is said and not done: words in f-strings, the keywords of a class, `strict` and the like."""
     match node:
         case ast.JoinedStr():
             yield from ast.walk(node)
         case ast.ClassDef():
             yield from (keyword.value for keyword in node.keywords)
-        case ast.keyword(arg="strict", value=value):
+        case ast.keyword(arg="strict" | "covariant", value=value):
             yield value
 
 

@@ -1,90 +1,132 @@
 """The tables of one (holder, recipient): for each rule, from a fact to what it decides.
 
 Bit `i` of a mask stands for the i-th instrument that links the two, in the order of their ids.
-Tables fill as facts come and are bounded. What one fact decides is a `Cell`; equal facts find the
-same cell, so that nothing is worked out twice and cells can be compared by identity.
+What the law knows beforehand (topics, forms, states) is laid out at once; other facts are worked
+out when they come. Tables are bounded. Masks come from the rules; words are made only when they
+are asked for.
 
 Source: docs/spec/decide.md DEC-26 to DEC-28; ADR on the mask plan.
 """
 
 from bisect import bisect_right
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import accumulate
+from operator import xor
 from struct import Struct
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from whenever import Instant
 
 from relto.decide import rules
+from relto.decide.cell import Cell, cell_of, mask_of
 from relto.decide.obligations import obligations_of
 from relto.decide.reference import contested_words
 from relto.decide.view import LawView, Leg, is_known, leg_of, links_of, state_of, table_at
-from relto.law import LevelCap
+from relto.law import Equivalence, Span, TopologyKind
 from relto.limits import PLAN_FACTS_MAX
-from relto.model import Assurance, Case, Finding, Form, Label, Obligation, Verdict
+from relto.model import Assurance, Case, Finding, Form, Label, Obligation
 from relto.units import InstrumentId, LevelId, PartyCode, PurposeId, TopicId
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-# One fail weighs more than all asks together, and eleven of each still fit into sixteen bits.
-FAIL_WEIGHT: Final = 256
-WEIGHT_BYTES: Final = 2
-_WEIGHTS: Final = {Verdict.PASS: 0, Verdict.ASK: 1, Verdict.FAIL: FAIL_WEIGHT}
+
+class Book:
+    """What depends on the tables between schemes; shared by all segments with the same tables."""
+
+    __slots__ = ("assurances", "levels", "tables")
+
+    def __init__(self, tables: tuple[Equivalence | None, ...]) -> None:
+        """Begin empty."""
+        self.tables = tables
+        self.levels: dict[Hashable, Cell] = {}
+        self.assurances: dict[Hashable, Cell] = {}
 
 
-class Cell:
-    """What one fact decides about each of the pair's instruments.
+class Roots:
+    """Scopes of several instruments, turned over: from a root to the instruments that name it.
 
     Args:
-        findings: One for each instrument, in the order of the plan's legs.
+        scopes: For each instrument: whether it is open, the roots it covers, those it excludes.
     """
 
-    __slots__ = ("findings", "passes", "stands", "weight")
+    __slots__ = ("_above", "_excluded", "_named", "_open")
 
-    def __init__(self, findings: Iterable[Finding]) -> None:
-        """Read off the findings where the rule passes, and where it does not fail.
+    def __init__(self, scopes: Iterable[tuple[bool, Sequence[str], Sequence[str]]]) -> None:
+        """Note every root once."""
+        self._open = 0
+        self._named: dict[str, int] = {}
+        self._excluded: dict[str, int] = {}
+        self._above: dict[str, int] = {}
+        for index, (is_open, roots, excluded) in enumerate(scopes):
+            bit = 1 << index
+            self._open |= bit * is_open
+            for root in roots:
+                self._named[root] = self._named.get(root, 0) | bit
+            for root in excluded:
+                self._excluded[root] = self._excluded.get(root, 0) | bit
+                for above in _upwards(root):
+                    self._above[above] = self._above.get(above, 0) | bit
 
-        The weights of all instruments stand side by side in one integer, sixteen bits each: adding
-        the weights of eleven cells adds up every instrument's at once.
-        """
-        self.findings = tuple(findings)
-        self.passes = self.stands = self.weight = 0
-        for index, found in enumerate(self.findings):
-            weight = _WEIGHTS[found.verdict]
-            self.passes |= (weight == 0) << index
-            self.stands |= (weight < FAIL_WEIGHT) << index
-            self.weight |= weight << 8 * WEIGHT_BYTES * index
+    def mask(self, word: str) -> int:
+        """The instruments whose scope covers a known word; the same as `rules.is_covered`."""
+        mask, out = self._open, self._above.get(word, 0)
+        for above in _upwards(word):
+            mask |= self._named.get(above, 0)
+            out |= self._excluded.get(above, 0)
+        return mask & ~out
+
+
+def _upwards(dotted: str) -> list[str]:
+    """An id and all above it: `a.b` gives `a.b` and `a`."""
+    found = [dotted]
+    while (cut := dotted.rfind(".")) > 0:
+        dotted = dotted[:cut]
+        found.append(dotted)
+    return found
 
 
 class Segment:
     """A stretch of time in which no state and no table of the pair changes."""
 
-    __slots__ = ("assurances", "contested", "force", "holds_until", "levels", "reliance", "tables")
+    __slots__ = ("_at", "_contested", "_plan", "book", "force", "holds_until", "reliance")
 
-    def __init__(self, plan: "Plan", *, at: Instant, holds_until: Instant | None) -> None:
-        """Look up every state once, at any instant of the stretch."""
+    def __init__(self, plan: "Plan", *, at: Instant, index: int) -> None:
+        """Begin with what is laid out; words come later, from any instant of the stretch."""
+        self.holds_until = plan.ends[index]
+        self.book = plan.book(at)
+        self._plan = plan
+        self._at = at
+        self._contested: tuple[str, ...] | None = None
         law, legs, reading = plan.law, plan.legs, plan.holder
-        spans = [law.state(leg.terms.id, at=at, reading=reading) for leg in legs]
-        theirs = [law.state(leg.terms.id, at=at, reading=plan.recipient) for leg in legs]
-        self.holds_until = holds_until
-        self.tables = tuple(table_at(leg, at) for leg in legs)
-        self.levels: dict[Hashable, Cell] = {}
-        self.assurances: dict[Hashable, Cell] = {}
-        self.contested = tuple(
-            "" if ours.state is other.state else contested_words(plan.recipient, other)
-            for ours, other in zip(spans, theirs, strict=True)
+        mask = plan.force_masks[index]
+        self.force = Cell(
+            full=plan.full,
+            passes=mask,
+            stands=mask,
+            make=lambda: [
+                rules.in_force(leg, law.state(leg.terms.id, at=at, reading=reading)) for leg in legs
+            ],
         )
-        self.force = Cell(rules.in_force(leg, span) for leg, span in zip(legs, spans, strict=True))
-        self.reliance = Cell(
-            rules.reliance(
-                leg, [state_of(law, one.instrument, at=at, reading=reading) for one in leg.relied]
+        self.reliance = plan.no_reliance or cell_of(
+            (rules.reliance(leg, _relied_states(law, leg, at, reading)) for leg in legs),
+            full=plan.full,
+        )
+
+    @property
+    def contested(self) -> tuple[str, ...]:
+        """For each instrument, how the recipient reads it where it reads another state."""
+        found = self._contested
+        if found is None:
+            plan, at = self._plan, self._at
+            found = self._contested = tuple(
+                _contested(plan.law, name, at, plan.holder, plan.recipient) for name in plan.names
             )
-            for leg in legs
-        )
+        return found
 
 
 class Plan:
-    """Every table of one (holder, recipient), filled on demand.
+    """Every table of one (holder, recipient).
 
     Args:
         law: The law.
@@ -93,7 +135,7 @@ class Plan:
     """
 
     def __init__(self, law: LawView, *, holder: PartyCode, recipient: PartyCode) -> None:
-        """Find the instruments and the instants at which something changes."""
+        """Find the instruments, the instants at which something changes, and what is plain."""
         self.law = law
         self.holder = holder
         self.recipient = recipient
@@ -101,38 +143,91 @@ class Plan:
         self.legs = tuple(
             leg_of(law, one, holder=holder, recipient=recipient) for one in self.names
         )
-        ours, theirs = _bounds(law, self.legs, holder), _bounds(law, self.legs, recipient)
+        self.full = (1 << len(self.legs)) - 1
+        self.weights = Struct(f"<{len(self.legs)}H")
+        self._find_cuts()
+        self._lay_out()
+
+    def _find_cuts(self) -> None:
+        ours = _bounds(self.law, self.legs, self.holder)
+        theirs = _bounds(self.law, self.legs, self.recipient)
         self.cuts = tuple(sorted(ours | theirs))
         ends = sorted(ours)
-        self.ends = tuple(
-            next((end for end in ends if start is None or end > start), None)
-            for start in (None, *self.cuts)
-        )
+        starts = (0, *(bisect_right(ends, cut) for cut in self.cuts))
+        self.ends = tuple(ends[one] if one < len(ends) else None for one in starts)
         self.segments: list[Segment | None] = [None] * (len(self.cuts) + 1)
-        self.weights = Struct(f"<{len(self.legs)}H")
-        self.has_form_caps = any(cap.form is not None for cap in _caps(self.legs))
-        self.has_assurance = any(leg.terms.assurance.is_required for leg in self.legs)
+        self.force_masks = self._sweep()
+        self._books: dict[tuple[int, ...], Book] = {}
+        self._plain_book = None
+        if all(_is_lasting(leg.tables) for leg in self.legs):
+            self._plain_book = Book(tuple(next(iter(leg.tables), None) for leg in self.legs))
+
+    def _sweep(self) -> tuple[int, ...]:
+        """For each segment, the instruments in force; a bound flips those that change."""
+        flips = [0] * (len(self.cuts) + 1)
+        for bit, name in enumerate(self.names):
+            was = False
+            for span in self.law.spans(name, reading=self.holder):
+                if rules.is_in_force(span) is not was:
+                    flips[0 if span.start is None else bisect_right(self.cuts, span.start)] ^= (
+                        1 << bit
+                    )
+                    was = not was
+        return tuple(accumulate(flips, xor))
+
+    def _lay_out(self) -> None:
+        legs = self.legs
+        self.has_hub = any(leg.terms.topology.kind is TopologyKind.INTERMEDIARY for leg in legs)
+        self.has_form_caps = any(cap.form for leg in legs for cap in rules.caps_of(leg))
+        self.has_assurance = any(leg.terms.assurance.is_required for leg in legs)
+        self.no_reliance = None
+        if not any(leg.relied for leg in legs):
+            self.no_reliance = self._cell(rules.reliance(leg, ()) for leg in legs)
+        self.no_assurance = self._cell(rules.assurance(leg, None, markings=()) for leg in legs)
+        self.initiatives = tuple(
+            self._cell(rules.initiative(leg, is_requested=requested) for leg in legs)
+            for requested in (False, True)
+        )
+        allowed = [rules.allowed_forms(leg) for leg in legs]
+        self.forms = {
+            form: self._form(form, mask_of(form in one for one in allowed)) for form in Form
+        }
+        self._topic_roots = Roots(
+            (leg.terms.topics.is_open, leg.terms.topics.topics, leg.terms.topics.excluded)
+            for leg in legs
+        )
+        self._purpose_roots = Roots(
+            (leg.terms.purposes.is_open, leg.terms.purposes.purposes, ()) for leg in legs
+        )
+        self.topics: dict[tuple[TopicId, ...], Cell] = {}
         self.topologies: dict[Hashable, Cell] = {}
-        self.topics: dict[Hashable, Cell] = {}
-        self.forms: dict[Form, Cell] = {}
         self.caveats: dict[Hashable, Cell] = {}
         self.third_parties: dict[Hashable, Cell] = {}
         self.purposes: dict[Hashable, Cell] = {}
-        self.no_assurance = Cell(rules.assurance(leg, None, markings=()) for leg in self.legs)
-        self.initiatives = tuple(
-            Cell(rules.initiative(leg, is_requested=requested) for leg in self.legs)
-            for requested in (False, True)
-        )
         self.duties: dict[Hashable, tuple[Obligation, ...]] = {}
+        if not legs:
+            return
         self.plain_topology = self.topology(None, None)
-        self.own_third_party = self.third_party(holder, is_consented=False)
+        self.own_third_party = self.third_party(self.holder, is_consented=False)
+
+    def _cell(self, findings: Iterable[Finding]) -> Cell:
+        return cell_of(findings, full=self.full)
+
+    def _form(self, form: Form, mask: int) -> Cell:
+        legs = self.legs
+        return Cell(
+            full=self.full,
+            passes=mask,
+            stands=mask,
+            make=lambda: [rules.form(leg, form) for leg in legs],
+        )
 
     def segment(self, at: Instant) -> Segment:
         """The stretch of time that contains an instant; bounds belong to what begins there."""
         index = bisect_right(self.cuts, at)
         found = self.segments[index]
         if found is None:
-            found = Segment(self, at=at, holds_until=self.ends[index])
+            found = Segment(self, at=at, index=index)
             self.segments[index] = found
         return found
 
@@ -142,64 +237,79 @@ class Plan:
         start = self.cuts[index - 1] if index else None
         return start, self.cuts[index] if index < len(self.cuts) else None
 
+    def book(self, at: Instant) -> Book:
+        """The book of the tables that are valid at an instant."""
+        if self._plain_book is not None:
+            return self._plain_book
+        tables = tuple(table_at(leg, at) for leg in self.legs)
+        # The laws keep their tables, so that identity is enough and never outlives them.
+        key = tuple(map(id, tables))
+        found = self._books.get(key)
+        if found is None:
+            found = keep(self._books, key, Book(tables))
+        return found
+
     def topology(self, onward: PartyCode | None, provenance: InstrumentId | None) -> Cell:
-        """Rule `topology`."""
+        """Rule `topology`; the way so far counts only where an instrument has a hub."""
+        if not self.has_hub:
+            onward = provenance = None
         key = (onward, provenance)
         found = self.topologies.get(key)
         if found is None:
-            found = Cell(
+            found = self._cell(
                 rules.topology(leg, onward=onward, provenance=provenance) for leg in self.legs
             )
             keep(self.topologies, key, found)
         return found
 
     def topic(self, topics: tuple[TopicId, ...]) -> Cell:
-        """Rule `topic`."""
+        """Rule `topic`: all of them must be covered."""
         found = self.topics.get(topics)
         if found is None:
-            library = self.law.library
-            found = Cell(rules.topic(leg, topics, library=library) for leg in self.legs)
+            legs, library = self.legs, self.law.library
+            mask = self.full if topics else 0
+            for one in topics:
+                mask &= self._topic_roots.mask(one) if one in library.topics else 0
+            found = Cell(
+                full=self.full,
+                passes=mask,
+                stands=mask,
+                make=lambda: [rules.topic(leg, topics, library=library) for leg in legs],
+            )
             keep(self.topics, topics, found)
         return found
 
-    def form(self, form: Form) -> Cell:
-        """Rule `form`."""
-        found = self.forms.get(form)
-        if found is None:
-            found = keep(self.forms, form, Cell(rules.form(leg, form) for leg in self.legs))
-        return found
-
-    def level(self, segment: Segment, *, label: Label, marked: Label | None, form: Form) -> Cell:
+    def level(self, book: Book, *, label: Label, marked: Label | None, form: Form) -> Cell:
         """Rule `level`; the form counts only where a cap names one."""
         key = _level_key(label, marked, form if self.has_form_caps else None)
-        found = segment.levels.get(key)
+        found = book.levels.get(key)
         if found is None:
-            found = Cell(
+            found = self._cell(
                 rules.level(leg, table, label=label, marked=marked, shape=form)
-                for leg, table in zip(self.legs, segment.tables, strict=True)
+                for leg, table in zip(self.legs, book.tables, strict=True)
             )
-            keep(segment.levels, key, found)
+            keep(book.levels, key, found)
         return found
 
     def assurance(
-        self, segment: Segment, given: Assurance | None, *, label: Label, marked: Label | None
+        self, book: Book, given: Assurance | None, *, label: Label, marked: Label | None
     ) -> Cell:
         """Rule `assurance`; a statement counts only where an instrument wants one."""
         if given is None or not self.has_assurance:
             return self.no_assurance
         stated = (given.cleared_to, given.needs_access, given.will_protect)
         key = (_level_key(label, marked, None), stated)
-        found = segment.assurances.get(key)
+        found = book.assurances.get(key)
         if found is None:
-            found = Cell(
+            found = self._cell(
                 rules.assurance(
                     leg,
                     given,
                     markings=rules.markings_of(leg, table, label=label, marked=marked),
                 )
-                for leg, table in zip(self.legs, segment.tables, strict=True)
+                for leg, table in zip(self.legs, book.tables, strict=True)
             )
-            keep(segment.assurances, key, found)
+            keep(book.assurances, key, found)
         return found
 
     def caveat(self, label: Label, marked: Label | None, onward: PartyCode | None) -> Cell:
@@ -210,11 +320,12 @@ class Plan:
         found = self.caveats.get(key)
         if found is None:
             library = self.law.library
-            found = Cell(
+            # The same for every instrument: asked once.
+            first = [
                 rules.caveat(leg, label=label, marked=marked, onward=onward, library=library)
-                for leg in self.legs
-            )
-            keep(self.caveats, key, found)
+                for leg in self.legs[:1]
+            ]
+            found = keep(self.caveats, key, self._cell(first * len(self.legs)))
         return found
 
     def third_party(self, originator: PartyCode, *, is_consented: bool) -> Cell:
@@ -222,7 +333,7 @@ class Plan:
         key = (originator, is_consented)
         found = self.third_parties.get(key)
         if found is None:
-            found = Cell(
+            found = self._cell(
                 rules.third_party(leg, originator=originator, is_consented=is_consented)
                 for leg in self.legs
             )
@@ -238,32 +349,38 @@ class Plan:
         is_consented: bool,
     ) -> Cell:
         """Rule `purpose`; what an item was received for counts only for one that was received."""
-        key: Hashable = wanted
-        if originator not in {self.holder, self.recipient}:
-            key = (wanted, received_for, originator, is_consented)
+        is_own = originator in {self.holder, self.recipient}
+        key: Hashable = wanted if is_own else (wanted, received_for, originator, is_consented)
         found = self.purposes.get(key)
         if found is None:
-            found = Cell(
-                rules.purpose(
-                    leg,
-                    wanted=wanted,
-                    received_for=received_for,
-                    originator=originator,
-                    is_consented=is_consented,
-                    library=self.law.library,
-                )
-                for leg in self.legs
-            )
+            legs, library = self.legs, self.law.library
+
+            def make() -> Iterator[Finding]:
+                for leg in legs:
+                    yield rules.purpose(
+                        leg,
+                        wanted=wanted,
+                        received_for=received_for,
+                        originator=originator,
+                        is_consented=is_consented,
+                        library=library,
+                    )
+
+            if is_own:
+                is_known_word = wanted is None or wanted in library.purposes
+                mask = self._purpose_roots.mask(wanted or "") if is_known_word else 0
+                found = Cell(full=self.full, passes=mask, stands=mask, make=make)
+            else:
+                found = self._cell(make())
             keep(self.purposes, key, found)
         return found
 
     def owed(
-        self, segment: Segment, index: int, markings: tuple[LevelId, ...], case: Case
+        self, book: Book, index: int, markings: tuple[LevelId, ...], case: Case
     ) -> tuple[Obligation, ...]:
         """The obligations of a release under one instrument."""
-        table = segment.tables[index]
-        ground = None if table is None else table.ground
-        key = (index, markings, case.originator, case.purpose, ground)
+        table = book.tables[index]
+        key = (index, None if table is None else id(table), markings, case.originator, case.purpose)
         found = self.duties.get(key)
         if found is None:
             found = obligations_of(
@@ -283,8 +400,11 @@ def _level_key(label: Label, marked: Label | None, form: Form | None) -> Hashabl
     return (label.scheme, label.level, form, marked.scheme, marked.level)
 
 
-def _caps(legs: Sequence[Leg]) -> list[LevelCap]:
-    return [cap for leg in legs for cap in rules.caps_of(leg)]
+def _is_lasting(tables: Sequence[Equivalence]) -> bool:
+    """No table, or one for ever."""
+    return not tables or (
+        len(tables) == 1 and tables[0].valid_from is None and tables[0].valid_until is None
+    )
 
 
 def _bounds(law: LawView, legs: Sequence[Leg], reading: PartyCode) -> set[Instant]:
@@ -298,6 +418,18 @@ def _bounds(law: LawView, legs: Sequence[Leg], reading: PartyCode) -> set[Instan
 
 def _relied(law: LawView, leg: Leg) -> list[InstrumentId]:
     return [one.instrument for one in leg.relied if is_known(law, one.instrument)]
+
+
+def _relied_states(law: LawView, leg: Leg, at: Instant, reading: PartyCode) -> list[Span | None]:
+    return [state_of(law, one.instrument, at=at, reading=reading) for one in leg.relied]
+
+
+def _contested(
+    law: LawView, name: InstrumentId, at: Instant, holder: PartyCode, recipient: PartyCode
+) -> str:
+    ours = law.state(name, at=at, reading=holder)
+    theirs = law.state(name, at=at, reading=recipient)
+    return "" if ours.state is theirs.state else contested_words(recipient, theirs)
 
 
 def keep(table: dict[K, V], key: K, value: V, *, most: int = PLAN_FACTS_MAX) -> V:

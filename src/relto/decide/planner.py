@@ -9,13 +9,14 @@ Source: docs/spec/decide.md DEC-26 to DEC-29.
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 from whenever import Instant
 
 from relto.decide import rules
-from relto.decide.plan import FAIL_WEIGHT, Cell, Plan, Segment, keep
+from relto.decide.cell import FAIL_WEIGHT, Cell
+from relto.decide.plan import Plan, Segment, keep
 from relto.decide.view import LawView
 from relto.limits import PLAN_ANSWERS_MAX, PLANS_MAX
 from relto.model import (
@@ -69,8 +70,19 @@ class Weighing(Struct, frozen=True, kw_only=True):
         full = (1 << len(self.instruments)) - 1
         return tuple(
             Removed(rule, full & ~cell.stands, cell.stands & ~cell.passes)
-            for rule, cell in zip(RULE_ORDER, self.cells, strict=True)
+            for rule, cell in zip(RULE_ORDER, self.cells, strict=bool(self.cells))
         )
+
+
+NOTHING_LINKS: Final = Weighing(
+    outcome=Outcome.DENY,
+    instrument=None,
+    obligations=(),
+    markings=(),
+    holds_until=None,
+    instruments=(),
+    cells=(),
+)
 
 
 class _Answer(Struct, frozen=True):
@@ -114,8 +126,12 @@ class Planner:
         Source: docs/spec/decide.md DEC-26.
         """
         plan = self.plan(case.holder, case.recipient)
+        if not plan.full:
+            return Decision(
+                outcome=Outcome.DENY, instrument=None, considered=(), at=at, reading=case.holder
+            )
         segment = plan.segment(at)
-        is_consented, until = _consents(plan, case, at, segment.holds_until)
+        is_consented, until = _consents(case, at, segment.holds_until)
         cells = _cells(plan, segment, case, is_consented=is_consented)
         key = (*cells, segment.force)
         answer = self._answers.get(key)
@@ -144,18 +160,20 @@ class Planner:
         Source: docs/spec/decide.md DEC-28.
         """
         plan = self.plan(case.holder, case.recipient)
+        if not plan.full:
+            return NOTHING_LINKS
         segment = plan.segment(at)
-        is_consented, until = _consents(plan, case, at, segment.holds_until)
+        is_consented, until = _consents(case, at, segment.holds_until)
         cells = _cells(plan, segment, case, is_consented=is_consented)
         outcome, index = _best(plan, cells)
         obligations: tuple[Obligation, ...] = ()
         markings: tuple[LevelId, ...] = ()
         if outcome is not Outcome.DENY:
             markings = _markings(plan, segment, index, case)
-            obligations = plan.owed(segment, index, markings, case)
+            obligations = plan.owed(segment.book, index, markings, case)
         return Weighing(
             outcome=outcome,
-            instrument=plan.names[index] if plan.names else None,
+            instrument=plan.names[index],
             obligations=obligations,
             markings=markings,
             holds_until=until,
@@ -173,8 +191,10 @@ class Planner:
         Source: docs/spec/decide.md DEC-27.
         """
         plan = self.plan(case.holder, case.recipient)
+        if not plan.full:
+            return Outcome.DENY
         segment = plan.segment(at)
-        is_consented = bool(case.consents) and _consents(plan, case, at, None)[0]
+        is_consented = bool(case.consents) and _consents(case, at, None)[0]
         return _outcome(_cells(plan, segment, case, is_consented=is_consented))
 
     def markings(
@@ -225,13 +245,15 @@ def _cells(plan: Plan, segment: Segment, case: Case, *, is_consented: bool) -> t
         segment.reliance,
         plan.plain_topology if is_first else plan.topology(case.onward, case.provenance),
         plan.topics.get(case.topics) or plan.topic(case.topics),
-        plan.forms.get(form) or plan.form(form),
+        plan.forms[form],
         (
-            segment.levels.get((label.scheme, label.level, form if plan.has_form_caps else None))
+            segment.book.levels.get(
+                (label.scheme, label.level, form if plan.has_form_caps else None)
+            )
             if marked is None
             else None
         )
-        or plan.level(segment, label=label, marked=marked, form=form),
+        or plan.level(segment.book, label=label, marked=marked, form=form),
         (plan.caveats.get(label.scheme) if is_plain else None)
         or plan.caveat(label, marked, case.onward),
         plan.own_third_party if is_own else plan.third_party(originator, is_consented=is_consented),
@@ -239,7 +261,7 @@ def _cells(plan: Plan, segment: Segment, case: Case, *, is_consented: bool) -> t
         or plan.purpose(case.purpose, case.received_for, originator, is_consented=is_consented),
         plan.no_assurance
         if case.assurance is None or not plan.has_assurance
-        else plan.assurance(segment, case.assurance, label=label, marked=marked),
+        else plan.assurance(segment.book, case.assurance, label=label, marked=marked),
         plan.initiatives[case.requested],
     )
 
@@ -252,12 +274,16 @@ def _outcome(cells: tuple[Cell, ...]) -> Outcome:
         & g.stands & h.stands & i.stands & j.stands & k.stands
     ):  # fmt: skip
         return Outcome.DENY
-    if (
+    return Outcome.PERMIT if _passing(cells) else Outcome.REFER
+
+
+def _passing(cells: tuple[Cell, ...]) -> int:
+    """The instruments that permit."""
+    a, b, c, d, e, f, g, h, i, j, k = cells
+    return (
         a.passes & b.passes & c.passes & d.passes & e.passes & f.passes
         & g.passes & h.passes & i.passes & j.passes & k.passes
-    ):  # fmt: skip
-        return Outcome.PERMIT
-    return Outcome.REFER
+    )  # fmt: skip
 
 
 def _weights(plan: Plan, cells: tuple[Cell, ...]) -> tuple[int, ...]:
@@ -272,8 +298,8 @@ def _weights(plan: Plan, cells: tuple[Cell, ...]) -> tuple[int, ...]:
 
 def _best(plan: Plan, cells: tuple[Cell, ...]) -> tuple[Outcome, int]:
     """The outcome and the instrument that gives it: fewest fails, then asks, then the first id."""
-    if not plan.legs:
-        return Outcome.DENY, 0
+    if passes := _passing(cells):
+        return Outcome.PERMIT, (passes & -passes).bit_length() - 1
     weights = _weights(plan, cells)
     least = min(weights)
     return _outcome_of(least), weights.index(least)
@@ -281,8 +307,6 @@ def _best(plan: Plan, cells: tuple[Cell, ...]) -> tuple[Outcome, int]:
 
 def _answer(plan: Plan, segment: Segment, cells: tuple[Cell, ...], case: Case) -> _Answer:
     """Put every finding into words, the instruments in order of merit."""
-    if not plan.legs:
-        return _Answer(Outcome.DENY, None, (), (), (), ())
     columns = zip(*map(_FINDINGS_OF, cells), strict=True)
     ranked = sorted(zip(_weights(plan, cells), range(len(plan.legs)), columns, strict=True))
     considered = tuple(
@@ -303,7 +327,7 @@ def _answer(plan: Plan, segment: Segment, cells: tuple[Cell, ...], case: Case) -
         best.outcome,
         best.instrument,
         considered,
-        plan.owed(segment, index, markings, case),
+        plan.owed(segment.book, index, markings, case),
         markings,
         _assumed([(best, found) for found in best.findings]),
     )
@@ -317,7 +341,7 @@ def _outcome_of(weight: int) -> Outcome:
 
 def _markings(plan: Plan, segment: Segment, index: int, case: Case) -> tuple[LevelId, ...]:
     return rules.markings_of(
-        plan.legs[index], segment.tables[index], label=case.label, marked=case.marked
+        plan.legs[index], segment.book.tables[index], label=case.label, marked=case.marked
     )
 
 
@@ -329,11 +353,9 @@ def _assumed(resting: Sequence[tuple[Considered, Finding | None]]) -> tuple[str,
     )
 
 
-def _consents(
-    plan: Plan, case: Case, at: Instant, until: Instant | None
-) -> tuple[bool, Instant | None]:
+def _consents(case: Case, at: Instant, until: Instant | None) -> tuple[bool, Instant | None]:
     """Whether a consent works at the instant, and until when that and the law stay as they are."""
-    if not case.consents or not plan.legs:
+    if not case.consents:
         return False, until
     matching = rules.consents_for(case)
     bounds = [bound for one in matching for bound in (one.given_at, one.ends_at)]

@@ -50,9 +50,14 @@ def in_force(leg: Leg, span: Span) -> Finding:
     )
     state = span.state.value.replace("-", " ")
     fact = span.cause if span.cause.startswith(state) else f"{state}: {span.cause}"
-    if span.state in STATES_IN_FORCE:
+    if is_in_force(span):
         return _passes(Rule.IN_FORCE, ground, fact)
     return _fails(Rule.IN_FORCE, ground, fact, f"with {leg.terms.short} in force")
+
+
+def is_in_force(span: Span | None) -> bool:
+    """Tell whether a state lets information flow; an unknown instrument's does not."""
+    return span is not None and span.state in STATES_IN_FORCE
 
 
 def reliance(leg: Leg, spans: Sequence[Span | None]) -> Finding:
@@ -63,7 +68,7 @@ def reliance(leg: Leg, spans: Sequence[Span | None]) -> Finding:
         spans: The state of each instrument in `leg.relied`; `None` where the law does not know it.
     """
     for clause, span in zip(leg.relied, spans, strict=True):
-        if span is None or span.state not in STATES_IN_FORCE:
+        if not is_in_force(span):
             state = "unknown" if span is None else f"{span.state.value}: {span.cause}"
             return _fails(
                 Rule.RELIANCE,
@@ -120,7 +125,7 @@ def topic(leg: Leg, topics: Iterable[TopicId], *, library: LibraryView) -> Findi
     named = sorted(set(topics))
     if not named:
         return _fails(Rule.TOPIC, scope.ground, "the item names no topic")
-    outside = [one for one in named if not _is_covered(leg, one, library)]
+    outside = [one for one in named if not is_covered(leg, one, library)]
     if not outside:
         return _passes(Rule.TOPIC, scope.ground, f"covers {', '.join(named)}")
     words = [one if one in library.topics else f"{one} (unknown)" for one in outside]
@@ -128,7 +133,7 @@ def topic(leg: Leg, topics: Iterable[TopicId], *, library: LibraryView) -> Findi
     return _fails(Rule.TOPIC, scope.ground, f"does not cover {', '.join(words)}", remedy)
 
 
-def _is_covered(leg: Leg, one: TopicId, library: LibraryView) -> bool:
+def is_covered(leg: Leg, one: TopicId, library: LibraryView) -> bool:
     """One topic against the scope; one above an excluded topic might be about it, so it is out."""
     scope = leg.terms.topics
     if one not in library.topics:
@@ -140,16 +145,23 @@ def _is_covered(leg: Leg, one: TopicId, library: LibraryView) -> bool:
 
 def form(leg: Leg, shape: Form) -> Finding:
     """Does the instrument cover the item's form? (DEC-10)."""
-    scope = leg.terms.forms
-    allowed = [one for one in Form if one in scope.forms]
-    if scope.is_within_protecting:
-        lent = () if leg.protecting is None else leg.protecting.forms.forms
-        allowed = [one for one in allowed if one in lent]
+    scope, allowed = leg.terms.forms, allowed_forms(leg)
     if shape in allowed:
         return _passes(Rule.FORM, scope.ground, f"covers {shape.value}")
     names = ", ".join(one.value for one in allowed)
     remedy = f"as one of {names}" if allowed else ""
     return _fails(Rule.FORM, scope.ground, f"does not cover {shape.value}", remedy)
+
+
+def allowed_forms(leg: Leg) -> tuple[Form, ...]:
+    """The forms it covers; where it says so only those the protecting instrument covers."""
+    scope = leg.terms.forms
+    lent = () if leg.protecting is None else leg.protecting.forms.forms
+    return tuple(
+        one
+        for one in Form
+        if one in scope.forms and (one in lent or not scope.is_within_protecting)
+    )
 
 
 def row_of(table: Equivalence | None, *, label: Label, marked: Label | None) -> int | None:

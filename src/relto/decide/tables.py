@@ -19,7 +19,7 @@ from itertools import combinations
 from msgspec import Struct
 from whenever import Instant
 
-from relto.decide.plan import Cell
+from relto.decide.cell import Cell
 from relto.decide.planner import Planner
 from relto.decide.view import LawView, is_known
 from relto.law import Span, Terms
@@ -162,7 +162,7 @@ def tables_of(
     start, end = plan.stretch(at)
     levels = [
         _masks(
-            plan.level(segment, label=one.label, marked=one.marked, form=form)
+            plan.level(segment.book, label=one.label, marked=one.marked, form=form)
             for one in facts.levels
         )
         for form in (facts.forms if plan.has_form_caps else facts.forms[:1])
@@ -184,7 +184,7 @@ def tables_of(
         reliance=_masks((segment.reliance,)),
         topology=_masks(plan.topology(now.onward, one) for one in facts.provenances),
         topic=_masks(plan.topic((one,)) for one in facts.topics),
-        form=_masks(plan.form(one) for one in facts.forms),
+        form=_masks(plan.forms[one] for one in facts.forms),
         level=tuple(levels if plan.has_form_caps else levels * len(facts.forms)),
         is_level_by_form=plan.has_form_caps,
         caveat=_masks(plan.caveat(one.label, one.marked, now.onward) for one in facts.caveats),
@@ -197,7 +197,7 @@ def tables_of(
         purpose_received=purposes(facts.received_for, is_consented=False),
         purpose_consented=purposes((None,), is_consented=True),
         assurance=_masks(
-            plan.assurance(segment, now.assurance, label=one.label, marked=one.marked)
+            plan.assurance(segment.book, now.assurance, label=one.label, marked=one.marked)
             for one in facts.levels
         ),
         initiative=_masks((plan.initiatives[now.requested],)),

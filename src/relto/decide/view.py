@@ -4,8 +4,8 @@
 `Leg` is one instrument seen from one holder towards one recipient, with what it borrows.
 """
 
-from collections.abc import Container, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 from whenever import Instant
@@ -19,7 +19,19 @@ from relto.law import (
     Terms,
     UnknownInstrumentError,
 )
-from relto.units import InstrumentId, LevelId, PartyCode, SchemeId
+from relto.units import InstrumentId, LevelId, PartyCode, PurposeId, SchemeId, TopicId
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Words(Protocol[T_co]):
+    """A vocabulary: what is in it, and all of it."""
+
+    def __contains__(self, word: object, /) -> bool:
+        """Tell whether the word is known."""
+
+    def __iter__(self) -> Iterator[T_co]:
+        """Go through all words."""
 
 
 class LibraryView(Protocol):
@@ -30,11 +42,11 @@ class LibraryView(Protocol):
         """All schemes."""
 
     @property
-    def topics(self) -> Container[object]:
+    def topics(self) -> Words[TopicId]:
         """All topics."""
 
     @property
-    def purposes(self) -> Container[object]:
+    def purposes(self) -> Words[PurposeId]:
         """All purposes."""
 
     @property

@@ -3,7 +3,7 @@
 Identity is the ASCII id alone; names in any script are shown, never compared.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from msgspec import Struct
@@ -142,6 +142,13 @@ class TopicTree(Struct, frozen=True, kw_only=True):
         """
         return topic in self.topics
 
+    def __iter__(self) -> Iterator[TopicId]:
+        """Go through all topics, in the order of ids.
+
+        Source: docs/spec/law.md LAW-6.
+        """
+        return iter(sorted(self.topics))
+
     def below(self, root: TopicId) -> tuple[TopicId, ...]:
         """Return the topic and all below it, sorted.
 
@@ -161,3 +168,10 @@ class PurposeTree(Struct, frozen=True, kw_only=True):
         Source: docs/spec/law.md LAW-6.
         """
         return purpose in self.purposes
+
+    def __iter__(self) -> Iterator[PurposeId]:
+        """Go through all purposes, in the order of ids.
+
+        Source: docs/spec/law.md LAW-6.
+        """
+        return iter(sorted(self.purposes))
