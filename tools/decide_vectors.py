@@ -8,10 +8,11 @@ Usage: python tools/decide_vectors.py [SEEDS]
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import Protocol, cast
 
 from whenever import Instant
 
@@ -29,11 +30,18 @@ from relto.testing.generate import (  # noqa: E402
 )
 from relto.testing.plain import PlainLaw  # noqa: E402
 from relto.testing.vectors import encode, expectation_of, vector_of  # noqa: E402
+from relto.units import InstrumentId  # noqa: E402
 from tools.mutation import Mutant, module_of, mutants  # noqa: E402
 
 FOLDER = ROOT / "tests" / "vectors" / "decide"
 Question = tuple[PlainLaw, Case, Instant]
-Decide = Callable[..., Decision]
+
+
+class Decide(Protocol):
+    """Any execution of the decision."""
+
+    def __call__(self, law: PlainLaw, case: Case, /, *, at: Instant) -> Decision:
+        """Decide one case."""
 
 
 def questions(seeds: int) -> Iterator[Question]:
@@ -48,7 +56,7 @@ def questions(seeds: int) -> Iterator[Question]:
                 yield trimmed(law, linked), case, at
 
 
-def trimmed(law: PlainLaw, linked: tuple[str, ...]) -> PlainLaw:
+def trimmed(law: PlainLaw, linked: tuple[InstrumentId, ...]) -> PlainLaw:
     """Only the instruments that link the two, and those they rely on."""
     needed = set(linked)
     for name in linked:
@@ -71,7 +79,7 @@ def decider(module: ModuleType, mutant: Mutant) -> Decide:
     """The reference with one fault in it."""
     faulty = module_of(mutant, module)
     if module is reference:
-        return faulty.decide
+        return cast("Decide", faulty.decide)
     fresh = ModuleType(reference.__name__)
     exec(_reference_code(), fresh.__dict__)  # noqa: S102 - our own source, read again
     if module is rules:
@@ -79,7 +87,7 @@ def decider(module: ModuleType, mutant: Mutant) -> Decide:
     else:
         for name in ("leg_of", "links_of", "state_of", "table_at"):
             fresh.__dict__[name] = faulty.__dict__[name]
-    return fresh.decide
+    return cast("Decide", fresh.decide)
 
 
 @cache
@@ -99,7 +107,8 @@ def notices(decide: Decide, question: Question, right: object) -> bool:
 
 def shows(decision: Decision) -> set[tuple[str, ...]]:
     """What a decision shows: each verdict of each rule under each kind of fact."""
-    found = {("outcome", decision.outcome), ("until", str(decision.holds_until is None))}
+    found: set[tuple[str, ...]] = {("outcome", decision.outcome)}
+    found.add(("until", str(decision.holds_until is None)))
     for one in decision.considered:
         found.add(("contested", str(bool(one.contested))))
         for each in one.findings:
@@ -111,7 +120,8 @@ def shows(decision: Decision) -> set[tuple[str, ...]]:
 def main(seeds: int) -> None:
     """Distil the corpus and report which faults it notices."""
     alive = [(module, mutant, decider(module, mutant)) for module, mutant in faults()]
-    total, seen, count = len(alive), set(), 0
+    total, count = len(alive), 0
+    seen: set[tuple[str, ...]] = set()
     for old in FOLDER.glob("*.json"):
         old.unlink()
     FOLDER.mkdir(parents=True, exist_ok=True)

@@ -68,7 +68,7 @@ def module_of(mutant: Mutant, original: ModuleType) -> ModuleType:
 
 
 def _words(node: ast.AST) -> Iterator[ast.AST]:
-    """What is said and not done: words in f-strings, the keywords of a class, `strict` and the like."""
+    """What is said and not done: words in f-strings, keywords of a class, `strict` and such."""
     match node:
         case ast.JoinedStr():
             yield from ast.walk(node)
@@ -92,9 +92,9 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[ast.AST], None]]]:
         case ast.Call(func=ast.Name(id=name)) if name in _NAMES:
             yield f"{name} -> {_NAMES[name]}", _rename(_NAMES[name])
         case ast.Call(func=ast.Name(id=name)) if name in _VERDICTS:
-            for other in _VERDICTS:
-                if other != name:
-                    yield f"{name} -> {other}", _set_verdict(other)
+            for verdict in _VERDICTS:
+                if verdict != name:
+                    yield f"{name} -> {verdict}", _set_verdict(verdict)
         case ast.Constant(value=bool(value)):
             yield f"{value} -> {not value}", _set_constant(not value)
         case ast.Constant(value=int(value)):
