@@ -1,6 +1,7 @@
 """The vectors of law: data that any implementation of the specification can be held to.
 
-The clauses they prove: LAW-30, LAW-31, LAW-36, LAW-42, LAW-43, LAW-45.
+The clauses they prove: LAW-20, LAW-23, LAW-30, LAW-31, LAW-33, LAW-36, LAW-37, LAW-42, LAW-43,
+LAW-44, LAW-45, LAW-48.
 """
 
 import tomllib
