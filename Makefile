@@ -45,8 +45,8 @@ $(call stamp,test):
 $(call stamp,bench): $(call stamp,test)
 	$(call install,bench)
 
-$(call stamp,reach): $(call stamp,test)
-	$(call install,reach)
+$(call stamp,spark): $(call stamp,test)
+	$(call install,spark)
 
 $(call stamp,deep): $(call stamp,test)
 	$(call install,deep)
@@ -55,7 +55,7 @@ $(call stamp,lock):
 	$(call install,lock)
 
 
-.PHONY: help setup setup-base setup-bench setup-reach setup-deep fmt lint types imports test check cover \
+.PHONY: help setup setup-base setup-bench setup-spark setup-deep fmt lint types imports test check cover \
         sim integration fuzz reach docs bench bench-decide bench-exchange bench-law lock changelog all demo clean
 
 help: ## list the commands
@@ -66,7 +66,7 @@ setup: $(call stamp,test) ## virtual environment with the locked tools
 setup-base: $(call stamp,base) ## the same with the product alone
 
 setup-bench: $(call stamp,bench)
-setup-reach: $(call stamp,reach)
+setup-spark: $(call stamp,spark)
 setup-deep: $(call stamp,deep)
 
 # ---------------------------------------------------------------- everyday
@@ -110,7 +110,7 @@ integration: setup ## real disks, sockets on loopback, processes; the slow ones 
 fuzz: setup-deep ## the tests that need the fuzzing engine
 	$(PYTEST) -m "fuzz" $(ARGS)
 
-reach: setup-reach ## the engines beyond this process (needs Java for Spark)
+reach: setup-spark ## the engines that need a Java runtime: Spark in local mode
 	$(PYTEST) -m "spark" $(ARGS)
 
 # ---------------------------------------------------------------- pages
@@ -145,10 +145,10 @@ COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m piptools compile --quiet -
 lock: $(call stamp,lock) ## compile requirements/*.txt; UPGRADE=--upgrade takes newer versions
 	$(COMPILE) -o requirements/base.txt pyproject.toml requirements/build.in
 	$(COMPILE) -o requirements/test.txt -c requirements/base.txt --extra postgres --extra bulk --extra picture \
-	  --extra analysis pyproject.toml requirements/build.in requirements/test.in
+	  --extra analysis --extra reach pyproject.toml requirements/build.in requirements/test.in
 	$(COMPILE) -o requirements/bench.txt -c requirements/test.txt requirements/build.in requirements/bench.in
 	$(COMPILE) -o requirements/deep.txt -c requirements/test.txt requirements/build.in requirements/deep.in
-	$(COMPILE) -o requirements/reach.txt -c requirements/test.txt --extra reach pyproject.toml requirements/build.in
+	$(COMPILE) -o requirements/spark.txt -c requirements/test.txt --extra spark pyproject.toml requirements/build.in
 	$(COMPILE) -o requirements/lock.txt requirements/build.in requirements/lock.in
 
 # ---------------------------------------------------------------- the whole

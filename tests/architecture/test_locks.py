@@ -18,10 +18,10 @@ PLACES = re.compile(
 # Which inputs each lock answers for, beside `build.in`.
 INPUTS = {
     "base.txt": ((), ()),
-    "test.txt": (("postgres", "bulk", "picture", "analysis"), ("test.in",)),
+    "test.txt": (("postgres", "bulk", "picture", "analysis", "reach"), ("test.in",)),
     "bench.txt": ((), ("bench.in",)),
     "deep.txt": ((), ("deep.in",)),
-    "reach.txt": (("reach",), ()),
+    "spark.txt": (("spark",), ()),
     "lock.txt": ((), ("lock.in",)),
 }
 
