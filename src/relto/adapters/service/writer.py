@@ -102,12 +102,17 @@ class Writer:
         return await done
 
     async def call(self, run: Callable[[], T]) -> T:
-        """Run anything else on the driver, alone.
+        """Run anything else on the driver, alone; at once when nobody waits before it.
 
         Raises:
             StoppingError: The node is stopping.
             ReltoError: Whatever it raised.
         """
+        if not self._jobs and not self._is_stopped:
+            try:
+                return run()
+            finally:
+                self._after()
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._enter(_Call(run, done))
         result: T = await done  # type: ignore[assignment]  # the future is this call's own
