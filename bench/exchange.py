@@ -30,7 +30,7 @@ from whenever import Instant
 from relto.adapters.https_link import LinkPort, PartnerCaller, PinnedContext, Pins, endpoint_of
 from relto.adapters.keys import NodeKeys
 from relto.adapters.service import Calling, NodeService
-from relto.console import create_home, open_home, partner_card
+from relto.console import create_home, identity_of, open_home, partner_card
 from relto.model import Form, Holding, Label
 from relto.model.case import Assurance
 from relto.model.delegation import Delegation, Delegations
@@ -225,8 +225,7 @@ async def run_node(directory: Path, party: PartyCode, *, main) -> None:
             caller = PartnerCaller(
                 partner,
                 [endpoint_of(one) for one in card.endpoints],
-                certificate=node.keys.tls_certificate_file,
-                key=node.keys.tls_key_file,
+                identity=identity_of(node.keys),
                 pins=pins,
             )
             return Calling(caller=caller, is_pulling=False)
@@ -239,9 +238,7 @@ async def run_node(directory: Path, party: PartyCode, *, main) -> None:
             report=lambda *_: None,
         )
         service.waiting, service.closed_at = {}, {}
-        context = PinnedContext.listening(
-            node.keys.tls_certificate_file, node.keys.tls_key_file, pins=pins
-        )
+        context = PinnedContext.listening(identity_of(node.keys), pins=pins)
         port = LinkPort(service, context=context, report=lambda *_: None)
         ports.append(port)
         service.follow_partners()

@@ -12,6 +12,9 @@ from relto.console import (
     AnyAnswer,
     AnyOrder,
     Home,
+    RotateKeys,
+    card_answer,
+    change_keys,
     decode_answer,
     encode_order,
     is_running,
@@ -51,6 +54,8 @@ def answer_of(directory: Path, order: AnyOrder) -> AnyAnswer:
         ReltoError: The order was not carried out.
     """
     Home(directory).config()
+    if isinstance(order, RotateKeys) and not is_running(directory):
+        return card_answer(change_keys(directory, by=order.by))
     if is_running(directory):
         return decode_answer(send_order(directory, encode_order(order)))
     with open_home(directory) as node:

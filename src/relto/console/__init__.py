@@ -12,12 +12,14 @@ from relto.console.node import (
     ListenError,
     OpenNode,
     PartyError,
+    change_keys,
     create_home,
     keep_content,
     open_home,
     partner_card,
+    prepare_keys,
 )
-from relto.console.office import NotYetError, Office, UnknownCaseError
+from relto.console.office import HolderError, NotYetError, Office, UnknownCaseError, card_answer
 from relto.console.orders import (
     AdoptAuthorities,
     AdoptFiles,
@@ -68,7 +70,7 @@ from relto.console.port import (
     is_running,
     send_order,
 )
-from relto.console.serve import BugError, RunningNode, serve_home
+from relto.console.serve import BugError, RunningNode, identity_of, serve_home
 from relto.journal import show_fingerprint
 
 __all__ = [
@@ -92,6 +94,7 @@ __all__ = [
     "Done",
     "Facts",
     "HoldItem",
+    "HolderError",
     "HoldingAnswer",
     "Holdings",
     "Home",
@@ -128,15 +131,19 @@ __all__ = [
     "StoryItem",
     "StoryLine",
     "UnknownCaseError",
+    "card_answer",
+    "change_keys",
     "create_home",
     "decode_answer",
     "decode_order",
     "encode_answer",
     "encode_order",
+    "identity_of",
     "is_running",
     "keep_content",
     "open_home",
     "partner_card",
+    "prepare_keys",
     "send_order",
     "serve_home",
     "show_fingerprint",

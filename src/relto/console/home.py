@@ -88,8 +88,6 @@ class Home:
         self.config_file = directory / CONFIG_NAME
         self.delegations_file = directory / "delegations.toml"
         self.keys = directory / "keys"
-        self.certificate_file = self.keys / "tls.crt"
-        self.tls_key_file = self.keys / "tls.key"
         self.store_file = directory / "journal.sqlite"
         self.blobs = directory / "blobs"
         self.card_file = directory / "card.relto"
@@ -97,6 +95,10 @@ class Home:
     def has_store(self) -> bool:
         """Tell whether there is a journal: the file, or a database that `store.url` names."""
         return self.store_file.is_file() or (self.directory / "store.url").is_file()
+
+    def card_of(self, serial: int) -> Path:
+        """Name the file of a card that waits to be announced."""
+        return self.keys / f"{serial:04}.card"
 
     def config(self) -> Config:
         """Read `node.toml`.

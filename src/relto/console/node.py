@@ -204,17 +204,20 @@ def _fill(home: Home, config: Config, files: Mapping[str, bytes]) -> VerifiedCar
         driver.close()
     finally:
         store.close()
-    card = make_card(config, keys=keys, now=Instant.now())
+    card = make_card(config, keys=keys, predecessor=None, now=Instant.now())
     write_private(home.card_file, card)
     return verify_card(card, is_exercise=config.exercise)
 
 
-def make_card(config: Config, *, keys: NodeKeys, now: Instant) -> bytes:
+def make_card(
+    config: Config, *, keys: NodeKeys, predecessor: NodeKeys | None, now: Instant
+) -> bytes:
     """Make and sign a node's card.
 
     Args:
         config: Whose, and where it is reached.
         keys: The newest keys.
+        predecessor: The keys before, which sign it too; `None` for a first card.
         now: The machine's clock: cards are about keys, not about an exercise.
     """
     card = NodeCard(
@@ -227,7 +230,7 @@ def make_card(config: Config, *, keys: NodeKeys, now: Instant) -> bytes:
         endpoints=config.endpoints,
         is_exercise=config.exercise,
     )
-    return sign_card(card, signer=keys)
+    return sign_card(card, signer=keys, predecessor=predecessor)
 
 
 def _world(home: Home, config: Config, *, keys: NodeKeys, store: Store) -> World:
@@ -239,6 +242,7 @@ def _world(home: Home, config: Config, *, keys: NodeKeys, store: Store) -> World
         signer=keys,
         sealer=keys,
         opener=keys,
+        former=keys.former,
     )
 
 
@@ -260,13 +264,6 @@ def open_home(directory: Path, *, fault: Hook = no_fault) -> Iterator[OpenNode]:
     if not home.has_store():
         raise HomeError(f"`{directory}` has no journal", hint="restore a backup of the node")
     keys = NodeKeys.load(home.keys)
-    try:
-        content = home.card_file.read_bytes()
-    except OSError as error:
-        raise HomeError(
-            f"`{directory}` has no card", hint="restore a backup of the node"
-        ) from error
-    card = verify_card(content, is_exercise=config.exercise)
     store = open_store(place_of(home.directory))
     try:
         driver = Driver.create(
@@ -275,9 +272,64 @@ def open_home(directory: Path, *, fault: Hook = no_fault) -> Iterator[OpenNode]:
             is_exercise=config.exercise,
             fault=fault,
         )
+        card = _own_card(home, config, keys=keys, driver=driver)
         yield OpenNode(home, config=config, keys=keys, store=store, driver=driver, card=card)
     finally:
         store.close()
+
+
+def _own_card(home: Home, config: Config, *, keys: NodeKeys, driver: Driver) -> VerifiedCard:
+    """Read the card that partners know; after a crash in a change of keys it is put in its place.
+
+    Raises:
+        HomeError: It is not there.
+    """
+    known = keys if driver.is_announced or not keys.former else keys.former[0]
+    try:
+        card = verify_card(home.card_file.read_bytes(), is_exercise=config.exercise)
+        if card.card.serial == known.serial:
+            return card
+        content = home.card_of(known.serial).read_bytes()
+    except OSError as error:
+        raise HomeError(
+            f"`{home.directory}` has no card", hint="restore a backup of the node"
+        ) from error
+    write_private(home.card_file, content)
+    return verify_card(content, is_exercise=config.exercise)
+
+
+def prepare_keys(node: OpenNode) -> VerifiedCard:
+    """Make new keys and the card that announces them; nothing of it counts before `change_keys`.
+
+    Doing it again after a crash takes what is there already.
+    """
+    keys = node.keys
+    if node.driver.is_announced:
+        keys = keys.rotate(party=PartyCode(node.config.party), now=Instant.now())
+    path = node.home.card_of(keys.serial)
+    if not path.is_file():
+        content = make_card(node.config, keys=keys, predecessor=keys.former[0], now=Instant.now())
+        write_private(path, content)
+    return verify_card(path.read_bytes(), is_exercise=node.config.exercise)
+
+
+def change_keys(directory: Path, *, by: By) -> VerifiedCard:
+    """Announce prepared keys to every partner, under the keys that each knows.
+
+    Args:
+        directory: The node's; it must not be open.
+        by: Who changes them.
+
+    Source: docs/spec/exchange.md EX-41.
+    """
+    with open_home(directory) as node:
+        card = prepare_keys(node)
+    with open_home(directory) as node:
+        if not node.driver.is_announced:
+            node.driver.announce(card.signed, by=by)
+        node.driver.close()
+    with open_home(directory) as node:
+        return node.card
 
 
 def partner_card(content: bytes) -> NodeCard:

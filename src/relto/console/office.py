@@ -107,6 +107,19 @@ class Service(Protocol):
         ...
 
 
+def card_answer(verified: VerifiedCard) -> CardAnswer:
+    """Give a card as an answer."""
+    card = verified.card
+    return CardAnswer(
+        card=verified.signed,
+        party=card.party,
+        fingerprint=verified.fingerprint,
+        serial=card.serial,
+        endpoints=card.endpoints,
+        is_exercise=card.is_exercise,
+    )
+
+
 class Office:
     """Carries out orders.
 
@@ -155,7 +168,7 @@ class Office:
                 found = self._driver.story(order.case)
                 return Facts(facts=() if found is None else found.facts)
             case LookCard():
-                return self._own_card()
+                return card_answer(self._card)
             case PinCard():
                 return self._pin(order)
             case LookLinks():
@@ -163,7 +176,8 @@ class Office:
             case ReconcileLink():
                 return self._reconcile(order)
             case RotateKeys():
-                raise NotYetError("keys are changed while the node is stopped")
+                # The node is opened anew with the new keys; whoever opened it sees to that.
+                raise NotYetError("keys are changed by whoever opened the node")
             case MoveClock():
                 return self._move_clock(order)
             case AdoptFiles():
@@ -227,17 +241,6 @@ class Office:
             folder.mkdir(mode=0o700, exist_ok=True)
             write_private(path, content)
         return path
-
-    def _own_card(self) -> CardAnswer:
-        card = self._card.card
-        return CardAnswer(
-            card=self._card.signed,
-            party=card.party,
-            fingerprint=self._card.fingerprint,
-            serial=card.serial,
-            endpoints=card.endpoints,
-            is_exercise=card.is_exercise,
-        )
 
     def _links(self) -> Links:
         return Links(links=tuple(self._link(partner) for partner in self._driver.partners()))

@@ -13,15 +13,35 @@ from random import SystemRandom
 
 import structlog
 
-from relto.adapters.https_link import LinkPort, PartnerCaller, PinnedContext, Pins, endpoint_of
+from relto.adapters.https_link import (
+    Identity,
+    LinkPort,
+    PartnerCaller,
+    PinnedContext,
+    Pins,
+    endpoint_of,
+)
+from relto.adapters.keys import NodeKeys
 from relto.adapters.service import Calling, NodeService
 from relto.console.home import Dial
-from relto.console.node import OpenNode, open_home, partner_card
-from relto.console.orders import LinkLine, decode_order, encode_answer
+from relto.console.node import OpenNode, change_keys, open_home, partner_card, prepare_keys
+from relto.console.office import card_answer
+from relto.console.orders import CardAnswer, LinkLine, RotateKeys, decode_order, encode_answer
 from relto.console.port import OfficersPort
 from relto.driver import Hook, no_fault
 from relto.errors import ReltoError, WorldError
+from relto.node import By
 from relto.units import PartyCode
+
+# The answer to the order that ends this run reaches its sender first.
+_ANSWER_SECONDS = 0.05
+
+
+def identity_of(keys: NodeKeys) -> Identity:
+    """Give the certificate of a set of keys, as links show it."""
+    return Identity(
+        certificate=keys.tls_certificate_file, key=keys.tls_key_file, pinned=keys.certificate
+    )
 
 
 class BugError(WorldError):
@@ -44,9 +64,13 @@ class RunningNode:
         self._node = node
         self._log = log
         self._pins = Pins()
-        self._context = PinnedContext.listening(
-            node.keys.tls_certificate_file, node.keys.tls_key_file, pins=self._pins
-        )
+        self.new_keys_by: By | None = None
+        # While some partner has not heard of the newest keys, the certificate before serves too.
+        sets = (node.keys, *node.keys.former[:1])
+        self._identities = tuple(identity_of(keys) for keys in sets)
+        unaware = not node.driver.is_announced or bool(node.driver.unaware())
+        shown = self._identities if unaware else self._identities[:1]
+        self._context = PinnedContext.listening(*shown, pins=self._pins)
         self.service = NodeService(
             node.driver,
             card=node.card.signed,
@@ -107,11 +131,15 @@ class RunningNode:
         caller = PartnerCaller(
             partner,
             [endpoint_of(one) for one in card.endpoints],
-            certificate=self._node.keys.tls_certificate_file,
-            key=self._node.keys.tls_key_file,
+            identity=self._identities[self._behind(partner)],
             pins=self._pins,
         )
         return Calling(caller=caller, is_pulling=not can_be_called)
+
+    def _behind(self, partner: PartyCode) -> int:
+        """0 when a partner knows our newest certificate, 1 when it knows the one before."""
+        driver = self._node.driver
+        return int(not driver.is_announced or partner in driver.unaware())
 
     def link(self, partner: PartyCode) -> LinkLine:
         """See `Service.link`."""
@@ -134,6 +162,8 @@ class RunningNode:
     async def _answer(self, data: bytes) -> bytes:
         try:
             order = decode_order(data)
+            if isinstance(order, RotateKeys):
+                return encode_answer(await self._change_keys(order))
             answer = await self.service.call(lambda: self._node.office.answer(order))
         except ReltoError as error:
             return encode_answer(error)
@@ -141,6 +171,13 @@ class RunningNode:
             self._log.exception("order_broke")
             return encode_answer(BugError("the order could not be carried out"))
         return encode_answer(answer)
+
+    async def _change_keys(self, order: RotateKeys) -> CardAnswer:
+        """Make new keys and tell their card; the node then opens anew and announces them."""
+        card = await self.service.call(lambda: prepare_keys(self._node))
+        self.new_keys_by = order.by
+        asyncio.get_running_loop().call_later(_ANSWER_SECONDS, self.service.stop)
+        return card_answer(card)
 
     # ---------------------------------------------------------------- events
 
@@ -165,17 +202,23 @@ def serve_home(directory: Path, *, as_json: bool, fault: Hook = no_fault) -> Non
         PortError: The address to listen on is taken.
     """
     log = _logger(as_json=as_json)
-    with open_home(directory, fault=fault) as node:
-        asyncio.run(_serve(node, log))
+    while True:
+        with open_home(directory, fault=fault) as node:
+            new_keys_by = asyncio.run(_serve(node, log))
+        if new_keys_by is None:
+            return
+        card = change_keys(directory, by=new_keys_by)
+        log.info("keys_changed", serial=card.card.serial, fingerprint=card.fingerprint)
 
 
-async def _serve(node: OpenNode, log: structlog.stdlib.BoundLogger) -> None:
+async def _serve(node: OpenNode, log: structlog.stdlib.BoundLogger) -> By | None:
     running = RunningNode(node, log=log)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError):
             loop.add_signal_handler(number, running.stop)
     await running.run(ready=lambda: None)
+    return running.new_keys_by
 
 
 def _logger(*, as_json: bool) -> structlog.stdlib.BoundLogger:

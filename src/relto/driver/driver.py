@@ -248,6 +248,12 @@ class Driver(Parcels):
             self._active = 0
             return Result(case=None, facts=tuple(turn.facts))
 
+    @property
+    def is_announced(self) -> bool:
+        """Whether partners have been told of the world's newest keys."""
+        self._refresh()
+        return self._active == 0
+
     def unaware(self) -> tuple[PartyCode, ...]:
         """Give the partners that have not acknowledged the newest keys yet, sorted.
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from relto.adapters.https_link import Identity as LinkIdentity
 from relto.adapters.https_link import LinkPort, PartnerCaller, PinnedContext, Pins, endpoint_of
 from relto.errors import ReltoError
 from relto.units import Digest, PartyCode
@@ -34,6 +35,9 @@ class Identity:
                 serialization.PrivateFormat.PKCS8,
                 serialization.NoEncryption(),
             )
+        )
+        self.identity = LinkIdentity(
+            certificate=self.certificate_file, key=self.key_file, pinned=self.der
         )
 
 
@@ -138,9 +142,7 @@ class Pair:
         self.callers_pins.replace(PartyCode("JPN"), (self.jpn.der,))
 
     async def __aenter__(self) -> Self:
-        context = PinnedContext.listening(
-            self.jpn.certificate_file, self.jpn.key_file, pins=self.pins
-        )
+        context = PinnedContext.listening(self.jpn.identity, pins=self.pins)
         self.server = LinkPort(
             self.desk, context=context, report=lambda who, why: self.reports.append((who, why))
         )
@@ -153,8 +155,7 @@ class Pair:
         return PartnerCaller(
             PartyCode("JPN"),
             [endpoint_of(one) for one in places],
-            certificate=self.kor.certificate_file,
-            key=self.kor.key_file,
+            identity=self.kor.identity,
             pins=self.callers_pins,
         )
 
@@ -166,8 +167,7 @@ class Pair:
     async def raw(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A partner's connection under a hand that can write anything."""
         context = PinnedContext.calling(
-            self.kor.certificate_file,
-            self.kor.key_file,
+            self.kor.identity,
             pins=self.callers_pins,
             partner=PartyCode("JPN"),
         )

@@ -356,9 +356,7 @@ def test_a_lying_partners_answer_is_refused(pair: Pair, name: str) -> None:
             await reader.read()
             writer.close()
 
-        theirs = PinnedContext.listening(
-            pair.jpn.certificate_file, pair.jpn.key_file, pins=pair.pins
-        )
+        theirs = PinnedContext.listening(pair.jpn.identity, pins=pair.pins)
         listener = await asyncio.start_server(lie, "127.0.0.1", 0, ssl=theirs)
         caller = pair.call(f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}")
         with pytest.raises((AnswerError, LinkDownError)):
@@ -464,9 +462,7 @@ def test_a_taken_port_is_a_clear_error(pair: Pair) -> None:
     async def run() -> None:
         async with pair:
             other = Pair(Smith(pair.jpn.key_file.parent))
-            context = PinnedContext.listening(
-                other.jpn.certificate_file, other.jpn.key_file, pins=other.pins
-            )
+            context = PinnedContext.listening(other.jpn.identity, pins=other.pins)
             second = server.LinkPort(other.desk, context=context, report=lambda *_: None)
             with pytest.raises(PortError, match=f"cannot listen on 127.0.0.1:{pair.port}"):
                 await second.open("127.0.0.1", pair.port)

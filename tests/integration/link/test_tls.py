@@ -52,7 +52,7 @@ class Port:
 
 
 def listening(identity: Identity, pins: Pins) -> PinnedContext:
-    return PinnedContext.listening(identity.certificate_file, identity.key_file, pins=pins)
+    return PinnedContext.listening(identity.identity, pins=pins)
 
 
 def stranger(identity: Identity | None, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
@@ -68,9 +68,7 @@ def stranger(identity: Identity | None, version: ssl.TLSVersion | None = None) -
 
 
 def calling(identity: Identity, pins: Pins, partner: PartyCode) -> PinnedContext:
-    return PinnedContext.calling(
-        identity.certificate_file, identity.key_file, pins=pins, partner=partner
-    )
+    return PinnedContext.calling(identity.identity, pins=pins, partner=partner)
 
 
 def pinned(**identities: Identity) -> Pins:

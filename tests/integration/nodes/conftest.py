@@ -132,6 +132,15 @@ class Party:
                 raise CommandError(f"{self.code} does not serve\n{self.tail()}")
             time.sleep(0.02)
 
+    def wait_running(self, *, seconds: float = 15) -> None:
+        """Wait until the node answers again, after it has opened itself anew."""
+        until = time.monotonic() + seconds
+        time.sleep(0.2)
+        while not is_running(self.directory):
+            if time.monotonic() > until:
+                raise CommandError(f"{self.code} is not back\n{self.tail()}")
+            time.sleep(0.02)
+
     def stop(self) -> int:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)

@@ -9,7 +9,7 @@ import pytest
 from relto.adapters.https_link import PartnerCaller, Pins, endpoint_of
 from relto.cli import main
 from relto.codec import FRAME
-from relto.console import open_home, partner_card
+from relto.console import identity_of, open_home, partner_card
 from relto.units import PartyCode
 from tests.integration.nodes.conftest import Party
 
@@ -247,8 +247,7 @@ def test_fl_23_certificate_signer_and_party_must_be_one(parties: dict[str, Party
             caller = PartnerCaller(
                 PartyCode("JPN"),
                 [endpoint_of(one) for one in card.endpoints],
-                certificate=node.keys.tls_certificate_file,
-                key=node.keys.tls_key_file,
+                identity=identity_of(node.keys),
                 pins=pins,
             )
             async with caller:

@@ -17,13 +17,14 @@ from relto.adapters.https_link.errors import (
 )
 from relto.adapters.https_link.listener import free_port
 from relto.adapters.https_link.server import LinkPort, Progress, Refusal
-from relto.adapters.https_link.tls import PinnedContext, Pins
+from relto.adapters.https_link.tls import Identity, PinnedContext, Pins, server_name
 
 __all__ = [
     "AnswerError",
     "Desk",
     "Endpoint",
     "EndpointError",
+    "Identity",
     "JudgingResolver",
     "LinkDownError",
     "LinkPort",
@@ -37,4 +38,5 @@ __all__ = [
     "RefusedError",
     "endpoint_of",
     "free_port",
+    "server_name",
 ]

@@ -8,7 +8,6 @@ import asyncio
 import io
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -26,7 +25,7 @@ from relto.adapters.https_link.server import (
     Progress,
     Refusal,
 )
-from relto.adapters.https_link.tls import PinnedContext, Pins
+from relto.adapters.https_link.tls import Identity, PinnedContext, Pins, server_name
 from relto.errors import PeerError
 from relto.limits import (
     CARD_BYTES_MAX,
@@ -74,8 +73,7 @@ class PartnerCaller:
     Args:
         partner: Who must answer.
         endpoints: From its card, best first.
-        certificate: This node's certificate, PEM.
-        key: Its private key, PEM.
+        identity: This node's certificate, the one that the partner has pinned.
         pins: The partners' certificates.
 
     Source: docs/spec/link.md LK-4, LK-7, LK-8.
@@ -86,8 +84,7 @@ class PartnerCaller:
         partner: PartyCode,
         endpoints: Sequence[Endpoint],
         *,
-        certificate: Path,
-        key: Path,
+        identity: Identity,
         pins: Pins,
     ) -> None:
         """Prepare the session; nothing is called yet. Needs a running loop."""
@@ -95,7 +92,9 @@ class PartnerCaller:
         self._endpoints = tuple(endpoints)
         # Where the last call got through is where the next begins.
         self._preferred = 0
-        context = PinnedContext.calling(certificate, key, pins=pins, partner=partner)
+        context = PinnedContext.calling(identity, pins=pins, partner=partner)
+        # The newest pin comes first.
+        self._server_name = server_name(pins.of(partner)[0])
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 ssl=context,
@@ -286,7 +285,12 @@ class PartnerCaller:
         # A large body is written in steps, so that other partners' calls go on meanwhile.
         data = io.BytesIO(body) if body and len(body) > _STEP_BYTES else body
         async with self._session.request(
-            method, url, data=data, headers=headers, allow_redirects=False
+            method,
+            url,
+            data=data,
+            headers=headers,
+            allow_redirects=False,
+            server_hostname=self._server_name,
         ) as answer:
             length = answer.content_length
             limit = bytes_max if answer.status < 300 else _SMALL_BYTES_MAX

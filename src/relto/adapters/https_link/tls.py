@@ -14,7 +14,33 @@ import ssl
 from pathlib import Path
 from typing import Self
 
+from msgspec import Struct
+
+from relto.seal import digest
 from relto.units import PartyCode
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """A certificate of this node, as files and as partners pin it.
+
+    Args:
+        certificate: PEM file.
+        key: Its private key, PEM file.
+        pinned: The certificate in DER, as the card carries it.
+    """
+
+    certificate: Path
+    key: Path
+    pinned: bytes
+
+
+def server_name(pinned: bytes) -> str:
+    """Name a certificate, so that a caller can ask for the one it has pinned (LK-20).
+
+    Args:
+        pinned: In DER.
+    """
+    return f"c{digest(pinned)[:32]}.relto"
 
 
 class Pins:
@@ -83,32 +109,44 @@ class PinnedContext(ssl.SSLContext):
     sslobject_class = _PinnedObject
     pins: Pins
     expected: PartyCode | None
+    by_name: dict[str, "PinnedContext"]
 
     @classmethod
-    def listening(cls, certificate: Path, key: Path, *, pins: Pins) -> Self:
+    def listening(cls, *identities: Identity, pins: Pins) -> Self:
         """Build the context of the link port: any pinned partner may call.
 
         Args:
-            certificate: This node's certificate, PEM.
-            key: Its private key, PEM.
+            identities: This node's certificates, the newest first. A caller is shown the one it
+                asks for; during a change of keys some partners have pinned the new one and some
+                still the old one. Who asks for none is shown the newest.
             pins: The partners; shared, so that later changes count.
 
-        Source: docs/spec/link.md LK-1, LK-2.
+        Source: docs/spec/link.md LK-1, LK-2, LK-20.
         """
+        made = [cls._one_listening(identity, pins=pins) for identity in identities]
+        first = made[0]
+        first.by_name = {
+            server_name(identity.pinned): context
+            for identity, context in zip(identities, made, strict=True)
+        }
+        first.sni_callback = _choose
+        return first
+
+    @classmethod
+    def _one_listening(cls, identity: Identity, *, pins: Pins) -> Self:
         context = cls(ssl.PROTOCOL_TLS_SERVER)
         # Without tickets no session outlives the pin that it was opened under.
         context.num_tickets = 0
-        return context._ruled(certificate, key, pins=pins, expected=None)
+        return context._ruled(identity, pins=pins, expected=None)
 
     @classmethod
-    def calling(cls, certificate: Path, key: Path, *, pins: Pins, partner: PartyCode) -> Self:
+    def calling(cls, identity: Identity, *, pins: Pins, partner: PartyCode) -> Self:
         """Build the context for calls to one partner: nobody else may answer.
 
         The host's name plays no part: the card names the key, not a name in someone's directory.
 
         Args:
-            certificate: This node's certificate, PEM.
-            key: Its private key, PEM.
+            identity: This node's certificate, the one that the partner has pinned.
             pins: The partners.
             partner: The only one that may answer.
 
@@ -116,20 +154,19 @@ class PinnedContext(ssl.SSLContext):
         """
         context = cls(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
-        return context._ruled(certificate, key, pins=pins, expected=partner)
+        return context._ruled(identity, pins=pins, expected=partner)
 
-    def _ruled(
-        self, certificate: Path, key: Path, *, pins: Pins, expected: PartyCode | None
-    ) -> Self:
+    def _ruled(self, identity: Identity, *, pins: Pins, expected: PartyCode | None) -> Self:
         self.minimum_version = ssl.TLSVersion.TLSv1_3
         self.maximum_version = ssl.TLSVersion.TLSv1_3
         self.verify_mode = ssl.CERT_REQUIRED
         # Each pin is trusted as itself, so that two certificates with one name, as in a rotation,
         # are not taken for each other.
         self.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        self.load_cert_chain(certificate, key)
+        self.load_cert_chain(identity.certificate, identity.key)
         self.pins = pins
         self.expected = expected
+        self.by_name = {}
         self.trust_pins()
         return self
 
@@ -141,3 +178,14 @@ class PinnedContext(ssl.SSLContext):
         wanted = self.pins.all() if self.expected is None else self.pins.of(self.expected)
         if wanted:
             self.load_verify_locations(cadata=b"".join(wanted))
+        for context in self.by_name.values():
+            if context is not self:
+                context.trust_pins()
+
+
+def _choose(connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+    """Show the certificate that the caller asks for by its name (LK-20)."""
+    assert isinstance(context, PinnedContext)
+    chosen = context.by_name.get(name or "")
+    if chosen is not None:
+        connection.context = chosen

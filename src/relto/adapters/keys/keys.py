@@ -113,6 +113,13 @@ class NodeKeys:
         return NodeKeys(self._directory, (newest, *self._sets))
 
     @property
+    def former(self) -> "tuple[NodeKeys, ...]":
+        """The keys before, newest first; each as it was when it was the newest."""
+        return tuple(
+            NodeKeys(self._directory, self._sets[place:]) for place in range(1, len(self._sets))
+        )
+
+    @property
     def keys(self) -> PartyKeys:
         """See `relto.seal.Signer`."""
         return self._keys

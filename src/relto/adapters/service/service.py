@@ -55,7 +55,7 @@ class NodeService:
     Args:
         driver: The node.
         card: Its own signed card.
-        reach: Says how to call a partner; asked when a partner is new or its card has changed.
+        reach: Says how to call a partner; asked when a partner is new or keys have changed.
         jitter: Gives a number in [0, 1).
         report: Told an event's name, whom it is about, and words.
 
@@ -80,7 +80,8 @@ class NodeService:
         self._report = report
         self._writer = Writer(driver, after=self._after)
         self._pumps: dict[PartyCode, tuple[Pump, asyncio.Task[None]]] = {}
-        self._cards: dict[PartyCode, bytes] = {}
+        # What each pump was started for: the partner's card, and whether it lacks our newest.
+        self._known: dict[PartyCode, tuple[bytes, bool]] = {}
         # A partner's call that waits for news, and what wakes it.
         self._waiters: dict[PartyCode, asyncio.Event] = {}
         self._looking: set[PartyCode] = set()
@@ -147,11 +148,13 @@ class NodeService:
             kept[0].wake(is_heard=is_heard)
 
     def follow_partners(self) -> None:
-        """Start a pump for each new partner, and a new one where a card has changed."""
+        """Start a pump for each new partner, and a new one where keys have changed."""
+        unaware = self.driver.unaware()
         for party, peer in self.driver.node.state.peers.items():
-            if self._cards.get(party) == peer.card:
+            known = (peer.card, party in unaware)
+            if self._known.get(party) == known:
                 continue
-            self._cards[party] = peer.card
+            self._known[party] = known
             old = self._pumps.pop(party, None)
             if old is not None:
                 old[1].cancel()
