@@ -11,7 +11,7 @@ from relto.journal import Draft, sign_card, verify_card
 from relto.model import PROTOCOL_MAJOR, NodeCard
 from relto.model.message import KeyChanged, RefusalCode
 from relto.sim.twins import TwinKeys
-from tests.support_node import ADMIN, OCTOBER, Three, pending_frame, say
+from tests.support_node import ADMIN, OCTOBER, Three, pending_frame
 
 
 def new_keys(three: Three, party: str, *, serial: int = 2) -> bytes:
@@ -122,8 +122,9 @@ def test_a_card_that_the_old_keys_did_not_sign_is_not_pinned() -> None:
         predecessor=stranger,
     )
     parts = (("message", encode_message(KeyChanged(card=forged, fingerprint="0" * 64))),)
-    say(three, "JPN", "KOR", Draft(kind="key-change", parts=parts))
-    three["JPN"].node.state.key_changes.clear()
+    liar = three["JPN"]
+    with liar._turn() as turn:
+        liar._logs.append("KOR", Draft(kind="key-change", parts=parts), now=turn.now)
     answer = FRAME.decode(three["KOR"].handle_exchange("JPN", pending_frame(three, "JPN", "KOR")))
     assert answer.rejection is None
     assert len(three["KOR"].node.state.peers["JPN"].ring.spans) == 1
