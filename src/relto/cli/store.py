@@ -28,6 +28,7 @@ from relto.adapters.store import (
 )
 from relto.cli.output import JsonFlag, emit, safe, table
 from relto.console import Home
+from relto.driver import mark_restored
 from relto.journal import LogState, audit_log
 from relto.model import Entry
 from relto.ports.store import Transaction
@@ -94,8 +95,8 @@ def restore(
 ) -> None:
     """Bring a node back from a backup, after checking every byte and every entry of it.
 
-    The node is then behind its partners. Before it says anything new it must hear from each of them
-    what it had said after the backup: run `relto link reconcile PARTNER`.
+    The node is then behind its partners. It says nothing new before it has heard from each of them
+    what it had said after the backup; `relto link reconcile PARTNER` calls one at once.
 
     Example: relto restore jpn-backup --dir jpn
     """
@@ -105,6 +106,7 @@ def restore(
         with store.transaction() as tx:
             for state in tx.logs():
                 audit_log(state, _entries(tx, state), author=None, partner=None)
+        mark_restored(store)
     if heads_of(SqliteStore(Home(directory).store_file)) != manifest.heads:
         raise BackupDamagedError("the heads are not those that were backed up")
     _show(manifest, title=f"restored to {directory}", as_json=as_json)

@@ -24,7 +24,13 @@ Spec: docs/spec/exchange.md EX-34 to EX-40.
 """
 
 from relto.driver.driver import Driver, Result, Story
-from relto.driver.exchanges import LinkCounts, RefusedFrameError, StoppedError, UnpinnedPartnerError
+from relto.driver.exchanges import (
+    LinkCounts,
+    RefusedFrameError,
+    StoppedError,
+    UnpinnedPartnerError,
+    mark_restored,
+)
 from relto.driver.faults import FAULT_POINTS, Hook, no_fault
 from relto.driver.laws import LawBook
 from relto.driver.loop import (
@@ -36,6 +42,7 @@ from relto.driver.loop import (
     OtherNodeError,
 )
 from relto.driver.parcels import BadPackageBytesError, NoSuchPackageError
+from relto.driver.recovery import NotReconciledError
 
 __all__ = [
     "FAULT_POINTS",
@@ -48,6 +55,7 @@ __all__ = [
     "Moved",
     "NoSuchPackageError",
     "NotInitialisedError",
+    "NotReconciledError",
     "Notice",
     "OtherKeysError",
     "OtherNodeError",
@@ -56,5 +64,6 @@ __all__ = [
     "StoppedError",
     "Story",
     "UnpinnedPartnerError",
+    "mark_restored",
     "no_fault",
 ]

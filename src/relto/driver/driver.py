@@ -295,6 +295,8 @@ class Driver(Parcels):
 
         Call it after opening and now and then.
         """
+        if self.reconciling():
+            return
         with self._turn() as turn:
             self._feed(turn, Tick())
 

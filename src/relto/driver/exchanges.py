@@ -17,21 +17,44 @@ from relto.codec import FORK, FRAME
 from relto.driver.faults import Hook, no_fault
 from relto.driver.laws import LawBook
 from relto.driver.loop import Engine, Turn
+from relto.driver.recovery import (
+    CAUGHT_UP,
+    GAP,
+    GIVEN_BACK,
+    HELPFUL,
+    RECONCILING,
+    REWOUND,
+    Helper,
+    NotReconciledError,
+    Phase,
+    everybody,
+    in_order,
+)
 from relto.errors import PeerError, ReltoError
-from relto.journal import ForkError, ProtocolError, RewoundError, WrongLogError
+from relto.journal import (
+    EPOCH_KIND,
+    Draft,
+    ForkError,
+    ProtocolError,
+    RewoundError,
+    WrongLogError,
+    held_size,
+)
 from relto.limits import (
     INLINE_BYTES_MAX,
     LIST_ITEMS_MAX,
     PACKAGE_INLINE_BYTES_MAX,
     RESEND_SECONDS,
 )
-from relto.model import PROTOCOL_MAJOR, Batch, Frame, InlinePackage, Rejection
-from relto.node import Alarm, PackageArrived, Received
-from relto.ports import Kept, World
+from relto.model import PROTOCOL_MAJOR, Batch, Entry, Frame, InlinePackage, Rejection
+from relto.node import Alarm, PackageArrived, Received, Tick
+from relto.ports import Kept, Store, Transaction, World
 from relto.seal import digest as digest_of
 from relto.units import Digest, PartyCode
 
 _STOPPED: Final = "stopped/"
+_RESTORED: Final = "restored/"
+RESTORED_VALUE: Final = "restored"
 
 
 class UnpinnedPartnerError(PeerError):
@@ -76,6 +99,7 @@ class Exchanges(Engine):
     def __init__(
         self, world: World, *, laws: LawBook | None = None, fault: Hook = no_fault
     ) -> None:
+        self._helpers: dict[PartyCode, Helper] = {}
         super().__init__(world, laws=laws, fault=fault)
         # What partners have been told or sent in this process; losing it costs a repetition and
         # nothing else.
@@ -83,6 +107,7 @@ class Exchanges(Engine):
         self._telling: dict[PartyCode, int] = {}
         self._inlined: dict[PartyCode, frozenset[Digest]] = {}
         self._held: dict[PartyCode, int] = {}
+        self._give_back: dict[PartyCode, int] = {}
         self._answered: dict[PartyCode, tuple[int, Instant]] = {}
         self._reach: dict[PartyCode, int] = {}
 
@@ -108,6 +133,42 @@ class Exchanges(Engine):
 
     # ------------------------------------------------------------ exchange
 
+    def reconciling(self) -> tuple[PartyCode, ...]:
+        """Give the partners from whom a restored node still has to hear, sorted; usually none."""
+        self._refresh()
+        return tuple(
+            partner
+            for partner, helper in sorted(self._helpers.items())
+            if helper.phase is not Phase.DONE
+        )
+
+    def pass_over(self, partner: PartyCode) -> None:
+        """Go on without what a partner could give back, because it is gone for good.
+
+        If it comes back and holds what this node had said, that is a fork, and its link stops.
+        """
+        with self._turn() as turn:
+            turn.tx.put_value(RESTORED_VALUE, b"")
+            for one in self._helpers:
+                turn.tx.put_value(_RESTORED + one, b"" if one == partner else b"1")
+            self._helpers.pop(partner, None)
+            if self._helpers and not self.reconciling_now():
+                self._rejoin(turn)
+
+    def reconciling_now(self) -> bool:
+        """Whether a partner has not given everything yet, as far as this process knows."""
+        return any(helper.phase is not Phase.DONE for helper in self._helpers.values())
+
+    def _refreshed(self, tx: Transaction) -> None:
+        whole = bool(tx.value(RESTORED_VALUE))
+        self._helpers = everybody(
+            partner for partner in self._node.state.peers if whole or tx.value(_RESTORED + partner)
+        )
+
+    def _check_may_say(self, partner: PartyCode) -> None:
+        if self._helpers:
+            raise NotReconciledError(f"a restored node says nothing to `{partner}` yet")
+
     def partners(self) -> tuple[PartyCode, ...]:
         """Give the pinned partners, sorted."""
         return tuple(sorted(self.node.state.peers))
@@ -118,10 +179,14 @@ class Exchanges(Engine):
 
     def _has_news(self, partner: PartyCode) -> bool:
         out, mirror = self._logs.out(partner), self._logs.mirror(partner)
+        if self._helpers:
+            helper = self._helpers.get(partner)
+            return helper is not None and helper.phase is not Phase.DONE
         return (
             out.size > max(out.acknowledged, self._on_its_way(partner))
             or mirror.acknowledged > self._told.get(partner, 0)
             or partner in self._held
+            or partner in self._give_back
         )
 
     def _on_its_way(self, partner: PartyCode) -> int:
@@ -172,23 +237,24 @@ class Exchanges(Engine):
             PeerError: The answer breaks a rule, or says that the partner refused what was sent.
         """
         refused: Rejection | None = None
+        failure: PeerError | None = None
         with self._turn() as turn:
             try:
                 self._check_partner(turn, partner)
                 frame = self._decode(partner, data)
                 refused = frame.rejection
                 self._take(turn, partner, frame)
-            except (ForkError, RewoundError) as error:
+            except RewoundError as error:
+                # This node was set back; what is sent next asks for what it has lost.
                 self._stop(turn, partner, error)
-                failure: ReltoError | None = error
             except PeerError as error:
+                if isinstance(error, ForkError):
+                    self._stop(turn, partner, error)
                 failure = error
-            else:
-                failure = None
         if failure is not None:
             raise failure
-        if refused is not None:
-            self._on_refused(partner, refused)
+        if refused is not None and refused.code not in HELPFUL:
+            raise RefusedFrameError(f"`{partner}` refused the frame: `{refused.code}`")
         self._told[partner] = max(self._told.get(partner, 0), self._telling.pop(partner, 0))
         self._fault("after-reply")
         return self._has_news(partner)
@@ -237,7 +303,7 @@ class Exchanges(Engine):
         return answers
 
     def _answer(self, turn: Turn, partner: PartyCode, failure: ReltoError | None) -> bytes:
-        if failure is None:
+        if failure is None or isinstance(failure, RewoundError):
             return FRAME.encode(self._frame(turn, partner))
         mirror = self._logs.mirror(partner)
         return FRAME.encode(
@@ -266,11 +332,18 @@ class Exchanges(Engine):
         """Take in a frame: its acknowledgement, its entries, its packages."""
         ring = self._ring(partner)
         assert ring is not None
+        if self._helpers:
+            self._recover(turn, partner, frame)
+            return
+        if frame.rejection is not None and frame.rejection.code in {REWOUND, GAP}:
+            self._help(partner, frame.rejection)
+            return
         # 1. What the partner says it holds of our log.
         if frame.acknowledgement:
             self._logs.acknowledged(
                 turn.tx, frame.acknowledgement, partner=partner, ring=ring, own=self._own_ring
             )
+            self._progress(partner, frame.acknowledgement)
         # 2. Its packages have the digests of their names; they count only for what wants them.
         for package in frame.packages:
             if digest_of(package.content) == package.digest:
@@ -298,7 +371,14 @@ class Exchanges(Engine):
     def _frame(self, turn: Turn, partner: PartyCode) -> Frame:
         """Make a frame: our next entries, our acknowledgement, small packages most urgent first."""
         out, mirror = self._logs.out(partner), self._logs.mirror(partner)
-        batch = self._logs.batch(turn.tx, partner, held=self._held.get(partner))
+        if self._helpers or partner in self._give_back:
+            self._reach[partner] = out.acknowledged
+            return self._recovery_frame(turn, partner)
+        held = self._held.get(partner)
+        batch = self._logs.batch(turn.tx, partner, held=held)
+        if held is not None and held >= out.acknowledged:
+            # It has lost nothing that it had acknowledged: from here on it is as ever.
+            del self._held[partner]
         final = out.acknowledged
         if batch is not None:
             final = batch.first + len(batch.entries) - 1
@@ -310,6 +390,7 @@ class Exchanges(Engine):
             batch=batch,
             acknowledgement=mirror.acknowledgement,
             packages=self._inline(turn, partner, acknowledged=out.acknowledged, final=final),
+            rejection=None if held is None else Rejection(code=CAUGHT_UP, held=out.size),
         )
 
     def _inline(
@@ -338,15 +419,98 @@ class Exchanges(Engine):
         self._inlined[partner] = (sent & owed) | {one.digest for one in chosen}
         return tuple(chosen)
 
-    def _on_refused(self, partner: PartyCode, refused: Rejection) -> None:
-        """Begin again where the partner's log ends.
+    # ------------------------------------------------------------ after a restored backup
 
-        When it has lost what it had acknowledged (FL-41).
-        """
-        if refused.code == "peer.gap" and refused.held < self._logs.out(partner).acknowledged:
-            self._held[partner] = refused.held
+    def _help(self, partner: PartyCode, asked: Rejection) -> None:
+        """Begin again where the partner stands, or give back what it has lost (FL-17, FL-41)."""
+        if asked.code == REWOUND:
+            self._give_back[partner] = asked.held
+        elif asked.held <= self._logs.out(partner).size:
+            if self._held.get(partner) == asked.held:
+                raise RefusedFrameError(f"`{partner}` gets no further than {asked.held}")
+            self._held[partner] = asked.held
+
+    def _progress(self, partner: PartyCode, note: bytes) -> None:
+        """Follow a partner that gets our log again, until it is where it had been."""
+        if partner not in self._held:
             return
-        raise RefusedFrameError(f"`{partner}` refused the frame: `{refused.code}`")
+        out = self._logs.out(partner)
+        size = held_size(note, log=out.log)
+        if size >= out.acknowledged:
+            del self._held[partner]
+        else:
+            self._held[partner] = size
+
+    def _recovery_frame(self, turn: Turn, partner: PartyCode) -> Frame:
+        """Ask for what was lost, or give what the partner has lost."""
+        out, mirror = self._logs.out(partner), self._logs.mirror(partner)
+        batch: Batch | None = None
+        helper = self._helpers.get(partner)
+        if helper is not None:
+            said = helper.asks(ours=out.size, theirs=mirror.size)
+        elif self._helpers:
+            said = Rejection(code=RECONCILING, held=mirror.size)
+        else:
+            held = self._give_back.pop(partner)
+            batch = self._logs.given_back(turn.tx, partner, held=held)
+            said = Rejection(code=GIVEN_BACK, held=mirror.size)
+        return Frame(
+            version=PROTOCOL_MAJOR,
+            source=self.party,
+            target=partner,
+            batch=batch,
+            acknowledgement=mirror.acknowledgement,
+            rejection=said,
+        )
+
+    def _recover(self, turn: Turn, partner: PartyCode, frame: Frame) -> None:
+        """Take what a partner gives back; when all have, fold it and go on (EX-42)."""
+        helper, said, batch = self._helpers.get(partner), frame.rejection, frame.batch
+        ring = self._ring(partner)
+        if helper is None or said is None or ring is None:
+            return
+        out, mirror = self._logs.out(partner), self._logs.mirror(partner)
+        if helper.phase is Phase.OURS and said.code == GIVEN_BACK:
+            begin = out.size + helper.given_count + 1
+            if batch is not None and batch.entries and (batch.log, batch.first) == (out.log, begin):
+                helper.batches.append(batch)
+            if helper.batches and out.size + helper.given_count == said.held:
+                helper.ours = self._logs.restored(
+                    turn.tx, helper.batches, partner=partner, own=self._own_ring, now=turn.now
+                )
+            if helper.ours is not None or said.held <= out.size:
+                helper.phase = Phase.THEIRS
+        elif helper.phase is Phase.THEIRS and said.code == CAUGHT_UP:
+            after = mirror if helper.mirror is None else helper.mirror.state
+            if batch is not None and batch.log == mirror.log:
+                helper.mirror = self._logs.continued(
+                    turn.tx, batch, after=after, ring=ring, now=turn.now
+                )
+                helper.theirs += helper.mirror.entries
+            if mirror.size + len(helper.theirs) >= said.held:
+                helper.phase = Phase.DONE
+        if not self.reconciling_now():
+            self._rejoin(turn)
+
+    def _rejoin(self, turn: Turn) -> None:
+        """Store and fold all that was given back, say so in every log, and go on."""
+        helpers, self._helpers = self._helpers, {}
+
+        def take(entry: Entry) -> None:
+            self._logs.rejoin(turn.tx, entry)
+            self._fold(turn, entry)
+
+        in_order(helpers.values(), fits=self._node.fits, take=take)
+        for partner, helper in helpers.items():
+            for verified in (helper.ours, helper.mirror):
+                if verified is not None:
+                    self._logs.settle(verified, now=turn.now)
+            turn.tx.put_value(_RESTORED + partner, b"")
+        turn.tx.put_value(RESTORED_VALUE, b"")
+        lost = [partner for partner, helper in helpers.items() if helper.ours is not None]
+        for target in (*lost, *((self.party,) if lost else ())):
+            self._fold(turn, self._logs.append(target, Draft(kind=EPOCH_KIND), now=turn.now))
+        self._feed(turn, Tick())
 
     def _check_partner(self, turn: Turn, partner: PartyCode) -> None:
         if partner not in self._node.state.peers:
@@ -358,12 +522,18 @@ class Exchanges(Engine):
     def _stop(self, turn: Turn, partner: PartyCode, error: ForkError | RewoundError) -> None:
         """Let nothing more pass on this link, and keep the evidence; other links go on.
 
+        A partner that holds what was signed here and is not here any more is asked for it: then
+        this node was set back, and says nothing new to anybody before (EX-42).
+
         Source: docs/spec/exchange.md EX-38; FL-17, FL-19.
         """
         if isinstance(error, ForkError):
             content = FORK.encode(error.evidence)
             turn.tx.keep(Kept(kind=error.code, at=turn.now, content=content))
-        turn.tx.put_value(_STOPPED + partner, error.code.encode())
+            turn.tx.put_value(_STOPPED + partner, error.code.encode())
+        else:
+            turn.tx.put_value(RESTORED_VALUE, b"1")
+            self._helpers = everybody(self._node.state.peers)
         turn.notices.append(Alarm(code=error.code, partner=partner, case=None, text=error.message))
 
     def stopped(self, partner: PartyCode) -> str:
@@ -375,3 +545,12 @@ class Exchanges(Engine):
         """Let a stopped link run again, after its cause has been removed outside this program."""
         with self._turn() as turn:
             turn.tx.put_value(_STOPPED + partner, b"")
+
+
+def mark_restored(store: Store) -> None:
+    """Mark a store that was brought back from a backup: its node hears from its partners first.
+
+    Source: docs/spec/exchange.md EX-42.
+    """
+    with store.transaction() as tx:
+        tx.put_value(RESTORED_VALUE, b"1")

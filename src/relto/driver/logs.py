@@ -20,12 +20,15 @@ from relto.journal import (
     append,
     empty_log,
     entry_bytes,
+    extend,
     frontier_of,
     is_durable_due,
     make_batch,
+    make_mirror_batch,
     sign_head,
     verify_acknowledgement,
     verify_batch,
+    verify_restored,
 )
 from relto.limits import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
 from relto.model import Batch, Entry, LogId
@@ -176,7 +179,7 @@ class Logs:
             held: The partner says that it holds only so much; begin there (FL-41).
         """
         state = self.out(partner)
-        if held is not None and held < state.acknowledged:
+        if held is not None and held != state.acknowledged and held <= state.size:
 
             def peaks(number: int) -> tuple[bytes, bytes]:
                 return tx.peak(state.log, number)
@@ -196,6 +199,72 @@ class Logs:
                 checkpoint=self._sign(state.log).note,
             )
         return make_batch(state, entries, signer=self._signer_for(state.log))
+
+    def given_back(self, tx: Transaction, partner: PartyCode, *, held: int) -> Batch | None:
+        """Give a partner its own entries back, from what it still holds on; `None` without any."""
+        state = self.mirror(partner)
+        if not state.note or held > state.size:
+            return None
+        entries = tx.entries(state.log, first=held + 1, end=held + 1 + BATCH_ENTRIES_MAX)
+        return make_mirror_batch(state, entries, first=held + 1)
+
+    def restored(
+        self,
+        tx: Transaction,
+        batches: Sequence[Batch],
+        *,
+        partner: PartyCode,
+        own: KeyRing,
+        now: Instant,
+    ) -> VerifiedBatch:
+        """Verify own entries that a partner gives back; nothing is stored.
+
+        Raises:
+            PeerError: They are not ours, or not all.
+        """
+        state = self.out(partner)
+
+        def read(first: int, end: int) -> Sequence[Entry]:
+            return tx.entries(state.log, first=first, end=end)
+
+        return verify_restored(batches, state=state, ring=own, read=read, now=now)
+
+    def continued(
+        self, tx: Transaction, batch: Batch, *, after: LogState, ring: KeyRing, now: Instant
+    ) -> VerifiedBatch:
+        """Verify a partner's batch that follows on others not stored yet; nothing is stored.
+
+        Raises:
+            PeerError: Any step of the verification fails.
+        """
+
+        def read(first: int, end: int) -> Sequence[Entry]:
+            return tx.entries(after.log, first=first, end=end)
+
+        return verify_batch(batch, state=after, ring=ring, read=read, now=now)
+
+    def rejoin(self, tx: Transaction, entry: Entry) -> None:
+        """Store one entry that was given back, in whichever log it stands."""
+        self.write(tx)
+        state = extend(self._state(entry.header.log), entry)
+        self._states[state.log] = state
+        tx.append((entry,), state)
+        self._has_mirrored = True
+
+    def settle(self, verified: VerifiedBatch, *, now: Instant) -> None:
+        """Take over the head of a log that has been given back; a partner's is cosigned.
+
+        Args:
+            verified: The log's newest batch; all its entries have been stored with `rejoin`.
+            now: For the cosignature.
+        """
+        state = verified.state
+        assert state.size == self._states[state.log].size
+        if state.log.source != self._party:
+            signer = self._signer_for(state.log)
+            state = acknowledge(verified, signer=signer, party=self._party, now=now)
+        self._states[state.log] = state
+        self._unsaved.add(state.log)
 
     def _unacknowledged(self, tx: Transaction, state: LogState) -> Sequence[Entry]:
         """The next entries for the partner, from memory where this process has just made them."""

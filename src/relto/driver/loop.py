@@ -255,7 +255,14 @@ class Engine:
                 snapshot=None if snapshot is None else snapshot.content,
             )
             self._folded = 0
+            self._refreshed(tx)
         self._is_stale = False
+
+    def _refreshed(self, tx: Transaction) -> None:
+        """For what a further part of the driver reads from the store after a start or a failure."""
+
+    def _check_may_say(self, partner: PartyCode) -> None:
+        """For what forbids a further part of the driver to say anything new to a partner."""
 
     def _fresh(self) -> State:
         return State(party=self._identity.party, is_exercise=self._identity.is_exercise)
@@ -356,6 +363,8 @@ class Engine:
 
     def _append(self, turn: Turn, effect: Append) -> None:
         """Append an entry to an own log and fold it; an own entry out of place is a bug."""
+        if effect.target != self.party:
+            self._check_may_say(effect.target)
         draft = Draft(
             kind=kind_of(effect.message),
             case=effect.case,

@@ -30,6 +30,8 @@ class Parcels(Exchanges):
 
     def wanted(self, partner: PartyCode) -> tuple[Parcel, ...]:
         """Give the packages to fetch from a partner, the most urgent first."""
+        if self.reconciling():
+            return ()
         return tuple(
             parcel
             for parcel in self.node.wanted(partner)
@@ -54,6 +56,8 @@ class Parcels(Exchanges):
         Raises:
             NoSuchPackageError: None such for this partner, or its instrument has ended under way.
         """
+        if self.reconciling():
+            raise NoSuchPackageError("the node hears from its partners first")
         with self._turn() as turn:
             self._feed(turn, PackageAsked(digest=digest, partner=partner))
             is_offered = self._node.parcel(digest, partner) is not None
@@ -97,7 +101,7 @@ class Parcels(Exchanges):
             NoSuchPackageError: Nobody wants it from this partner.
             BadPackageBytesError: The whole is not the package that was named.
         """
-        size = self.wanted_bytes(partner, digest)
+        size = None if self.reconciling() else self.wanted_bytes(partner, digest)
         if size is None or offset + len(piece) > size:
             raise NoSuchPackageError("nobody wants this package from this partner")
         try:

@@ -23,7 +23,7 @@ from relto.exchange import (
     open_case,
 )
 from relto.exchange.case import IdConflictError
-from relto.journal import first_ring, rotate
+from relto.journal import EPOCH_KIND, first_ring, rotate
 from relto.limits import KEY_OVERLAP_SECONDS
 from relto.model.message import (
     Aborted,
@@ -50,7 +50,7 @@ from relto.units import CaseId, PartyCode
 QUARANTINE_SHOWN_MAX: Final = 256
 
 # Kinds that need no case: what they say stands by itself.
-_CASELESS: Final = frozenset({"refusal", "key-change", "quarantined"})
+_CASELESS: Final = frozenset({"refusal", "key-change", "quarantined", EPOCH_KIND})
 
 
 def fold(state: State, fact: Fact) -> Fault | None:
@@ -87,6 +87,21 @@ def fold(state: State, fact: Fact) -> Fault | None:
     except (OutOfPlaceError, IdConflictError, NotInRegisterError) as error:
         return Fault(code=error.code, message=error.message)
     return None
+
+
+def fits(state: State, fact: Fact) -> bool:
+    """Tell whether an entry would be taken as things stand; changes nothing."""
+    if fact.fault:
+        return False
+    if fact.case is None:
+        return True
+    before = state.case(fact.case)
+    try:
+        file = open_case(fact, me=state.party) if before is None else before
+        _custody(state, fact, advance(file, fact, me=state.party))
+    except (RepeatError, OutOfPlaceError, IdConflictError, NotInRegisterError):
+        return False
+    return True
 
 
 def _fold_own(state: State, fact: Fact) -> None:

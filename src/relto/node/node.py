@@ -33,7 +33,7 @@ from relto.model.party import PRECEDENCE_ORDER
 from relto.node import commands, proceed
 from relto.node.counsel import Counsel
 from relto.node.effects import Alarm, Append, Drop, Effect, Then
-from relto.node.fold import fold
+from relto.node.fold import fits, fold
 from relto.node.inputs import (
     AddPeer,
     AdoptDelegations,
@@ -143,6 +143,10 @@ class Node:
     def apply(self, fact: Fact) -> Fault | None:
         """Fold one entry; says why it was left aside, if it was (EX-5)."""
         return fold(self.state, fact)
+
+    def fits(self, fact: Fact) -> bool:
+        """Tell whether an entry would be taken as things stand; changes nothing."""
+        return fits(self.state, fact)
 
     def handle(self, given: Input, *, now: Instant) -> tuple[Effect, ...]:
         """Say what has to be done about an input.
