@@ -1,9 +1,27 @@
 """What differs between two laws over the same holdings and traffic; and the rules for tables.
 
-Spec: `docs/spec/impact.md`. A table of holdings is codes for facts (`reading`, `holdings`); the
-rules become words by code (`words`); an engine, which is an adapter, looks up and adds.
+Spec: `docs/spec/impact.md`. Two halves. For tables: a row of holdings is four codes (`facts`,
+`reading`, `holdings`); the rules become words by code (`words`); an engine, which is an adapter,
+looks up and adds. For comparisons: what changed (`change`), kinds of items (`cells`, `classes`),
+their best ways on each side (`ways`), what that does to traffic (`effects`), and the answer
+(`answer`), put together in `compare`.
 """
 
+from relto.impact.answer import (
+    Alternative,
+    Direction,
+    FeedEffect,
+    Flow,
+    Impact,
+    PartyBalance,
+    PastFlow,
+    RequestEffect,
+    SideView,
+    Tally,
+)
+from relto.impact.cells import Cells, count_cells
+from relto.impact.change import InstrumentChange, ReadingChange, changes, instruments_of
+from relto.impact.compare import Other, compare
 from relto.impact.facts import (
     BulkQuestion,
     CaveatFacts,
@@ -24,7 +42,11 @@ from relto.impact.holdings import (
     Outcomes,
     Words,
 )
-from relto.impact.reading import FactReader, StrictError, TableError
+from relto.impact.point import Finder, ReadAs, Side
+from relto.impact.reading import FactReader, StrictError, TableError, split_words
+from relto.impact.traffic import Delay, Exchange, Measurements, TrafficKind
+from relto.impact.way import Barrier, Way, WayKind
+from relto.impact.ways import Conditions, find_ways, way_of
 from relto.impact.words import (
     BulkAnswer,
     BulkConsidered,
@@ -37,29 +59,61 @@ from relto.impact.words import (
 
 __all__ = [
     "NO_FAULTS",
+    "Alternative",
+    "Barrier",
     "BulkAnswer",
     "BulkConsidered",
     "BulkError",
     "BulkQuestion",
     "BulkTables",
     "CaveatFacts",
+    "Cells",
     "Codes",
+    "Conditions",
+    "Delay",
+    "Direction",
     "Engine",
+    "Exchange",
     "FactReader",
     "Fault",
     "Faults",
+    "FeedEffect",
+    "Finder",
     "Flaw",
+    "Flow",
     "Holdings",
+    "Impact",
+    "InstrumentChange",
     "LabelFacts",
+    "Measurements",
     "OriginFacts",
+    "Other",
     "Outcomes",
+    "PartyBalance",
+    "PastFlow",
+    "ReadAs",
+    "ReadingChange",
+    "RequestEffect",
     "RowFacts",
+    "Side",
+    "SideView",
     "StrictError",
     "TableError",
+    "Tally",
     "TopicFacts",
+    "TrafficKind",
+    "Way",
+    "WayKind",
     "Words",
     "case_of",
+    "changes",
+    "compare",
     "compile_tables",
+    "count_cells",
+    "find_ways",
+    "instruments_of",
     "owed",
     "read_answer",
+    "split_words",
+    "way_of",
 ]

@@ -5,5 +5,14 @@ Needs Polars, which comes with the extra `bulk`. Spec: `docs/spec/impact.md`, IM
 
 from relto.adapters.tables.files import TableReadError, batches, scan
 from relto.adapters.tables.holdings import Encoder, read_holdings
+from relto.adapters.tables.traffic import Traffic, read_traffic
 
-__all__ = ["Encoder", "TableReadError", "batches", "read_holdings", "scan"]
+__all__ = [
+    "Encoder",
+    "TableReadError",
+    "Traffic",
+    "batches",
+    "read_holdings",
+    "read_traffic",
+    "scan",
+]
