@@ -10,6 +10,7 @@ import typer
 
 from relto.cli import demo, drill, exchange, node, peer, store
 from relto.cli.decide import decide_app, routes
+from relto.cli.impact import impact
 from relto.cli.journal import journal_app
 from relto.cli.law import law_app
 from relto.cli.output import Exit, exit_of, safe, show_error
@@ -28,6 +29,7 @@ app.add_typer(law_app)
 app.add_typer(decide_app)
 app.add_typer(journal_app)
 app.command()(routes)
+app.command()(impact)
 node.register(app, law=law_app)
 peer.register(app)
 exchange.register(app)

@@ -5,7 +5,7 @@ from whenever import Instant
 
 from relto.impact.change import InstrumentChange
 from relto.impact.traffic import Delay, Exchange
-from relto.impact.way import Way, WayKind
+from relto.impact.way import Barrier, Way, WayKind
 from relto.units import LevelId, PartyCode, SchemeId, TopicId
 
 
@@ -54,6 +54,7 @@ class Flow(Struct, frozen=True, kw_only=True):
         after: Their best way after.
         delay_before: Measured on that way; `None` when not measured.
         delay_after: The same for the way after.
+        closed_by: Where no way is left: what closes each that there might be, by instrument.
     """
 
     source: PartyCode
@@ -66,6 +67,7 @@ class Flow(Struct, frozen=True, kw_only=True):
     after: Way
     delay_before: Delay | None = None
     delay_after: Delay | None = None
+    closed_by: tuple[Barrier, ...] = ()
 
     @property
     def is_changed(self) -> bool:
@@ -261,7 +263,7 @@ class Impact(Struct, frozen=True, kw_only=True):
         items_at_fault: Rows that could not be used; denied on both sides, in no tally.
         pairs_looked_at: Ordered pairs of parties that the change can touch; no other was computed.
         flows: Every kind of item with a way on either side.
-        directions: The same by direction.
+        directions: The same by direction, for directions with a way on either side.
         balances: By receiving party, the one that loses most first.
         past: What the traffic shows.
         requests: Open requests.

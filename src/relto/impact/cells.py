@@ -36,14 +36,23 @@ class Cells(Struct, frozen=True, kw_only=True, eq=False):
     parties: tuple[PartyCode, ...]
     at_fault: tuple[int, ...]
 
-    def of(self, holder: PartyCode) -> Places:
-        """Return the places of one holder's rows.
+    def of(self, holder: PartyCode, *, to: PartyCode) -> Places:
+        """Return the places of one holder's rows, without those that the recipient made itself.
+
+        Args:
+            holder: Whose rows.
+            to: The recipient; giving an item back to its originator is no flow.
 
         Source: docs/spec/impact.md IMP-34.
         """
         if holder not in self.parties:
             return np.empty(0, dtype=np.int64)
-        return np.flatnonzero(self.holders == self.parties.index(holder))
+        made = np.array(
+            [one is not None and one.originator == to for one in self.holdings.facts.origins],
+            dtype=bool,
+        )
+        is_held = self.holders == self.parties.index(holder)
+        return np.flatnonzero(is_held & ~made[self.holdings.origins])
 
 
 def count_cells(holdings: Holdings) -> Cells:

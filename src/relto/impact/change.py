@@ -1,6 +1,6 @@
 """Which instruments differ between two sides, and which pairs of parties that can touch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 from msgspec import Struct
@@ -102,27 +102,51 @@ def touched_pairs(
 
 
 def reached_pairs(
-    touched: frozenset[Pair], parties: Iterable[PartyCode], *, hops_most: int
+    before: Side, after: Side, touched: frozenset[Pair], *, hops_most: int
 ) -> frozenset[Pair]:
     """Return the pairs whose best way may pass a touched pair.
 
     Args:
+        before: The one side.
+        after: The other.
         touched: Pairs with a changed instrument.
-        parties: All parties.
-        hops_most: With one hop only the touched pairs themselves; with more than two, every pair.
+        hops_most: With one hop only the touched pairs themselves; with two, those with one linked
+            party more at either end; with more, everybody who is linked by any chain.
 
     Source: docs/spec/impact.md IMP-33.
     """
-    if hops_most == 1 or not touched:
-        return touched
-    everybody = tuple(parties)
-    if hops_most > 2:
-        return frozenset(_pairs(everybody))
-    sources = {one for one, _ in touched}
-    targets = {other for _, other in touched}
-    return frozenset(
-        (one, other) for one, other in _pairs(everybody) if one in sources or other in targets
-    )
+    near = _neighbours(before, after)
+    found = set(touched)
+    if hops_most == 2:
+        for source, target in touched:
+            found.update((source, one) for one in near.get(target, ()))
+            found.update((one, target) for one in near.get(source, ()))
+    elif hops_most > 2:
+        for source, target in touched:
+            ends = _linked(near, target)
+            found.update((one, other) for one in _linked(near, source) for other in ends)
+    return frozenset((one, other) for one, other in found if one != other)
+
+
+def _neighbours(before: Side, after: Side) -> dict[PartyCode, set[PartyCode]]:
+    found: dict[PartyCode, set[PartyCode]] = {}
+    for side in (before, after):
+        for one, other in combinations(sorted(side.law.library.parties), 2):
+            if side.law.links(one, other):
+                found.setdefault(one, set()).add(other)
+                found.setdefault(other, set()).add(one)
+    return found
+
+
+def _linked(near: Mapping[PartyCode, set[PartyCode]], start: PartyCode) -> set[PartyCode]:
+    """Everybody who can be reached over any number of links, the start included."""
+    found, new = {start}, [start]
+    while new:
+        for one in near.get(new.pop(), ()):
+            if one not in found:
+                found.add(one)
+                new.append(one)
+    return found
 
 
 def _pairs(parties: Iterable[PartyCode]) -> list[Pair]:

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from msgspec import Struct, structs
 
+from relto.decide.view import is_known
 from relto.impact.answer import (
     Alternative,
     Direction,
@@ -30,7 +31,16 @@ from relto.impact.holdings import Engine, Holdings
 from relto.impact.point import Side
 from relto.impact.traffic import Exchange, Measurements, TrafficKind
 from relto.impact.way import WayKind
-from relto.impact.ways import Conditions, PairWays, Prior, Progress, find_ways
+from relto.impact.ways import (
+    Conditions,
+    PairWays,
+    Prior,
+    Progress,
+    barriers_of,
+    case_at,
+    find_ways,
+    question_of,
+)
 from relto.law import STATES_IN_FORCE, Terms
 from relto.model import Evidence, Ground
 from relto.units import InstrumentId
@@ -93,11 +103,10 @@ def compare(
 
     Source: docs/spec/impact.md IMP-30 to IMP-49.
     """
-    parties = sorted({*before.law.library.parties, *after.law.library.parties})
     changed = changes(before, after)
     touched = touched_pairs(before, after, changed)
     requests = [one for one in traffic if one.kind is TrafficKind.REQUEST]
-    reached = reached_pairs(touched, parties, hops_most=conditions.hops_most)
+    reached = reached_pairs(before, after, touched, hops_most=conditions.hops_most)
     pairs = reached | request_pairs(requests)
     cells = count_cells(holdings)
     ways_before = find_ways(before, cells, pairs, conditions, engine=engine, progress=progress)
@@ -107,7 +116,7 @@ def compare(
     )
     sides = _Sides(before=before, after=after, ways_before=ways_before, ways_after=ways_after)
     measured = Measurements(traffic)
-    flows = _flows(cells, sides, reached, measured)
+    flows = _flows(cells, sides, reached, conditions, measured)
     directions = _directions(cells, sides, reached)
     effects = request_effects(
         requests, cells, (before, ways_before), (after, ways_after), conditions
@@ -161,7 +170,11 @@ def opens(changed: Sequence[InstrumentChange]) -> bool:
 
 
 def _flows(
-    cells: Cells, sides: _Sides, pairs: frozenset[Pair], measured: Measurements
+    cells: Cells,
+    sides: _Sides,
+    pairs: frozenset[Pair],
+    conditions: Conditions,
+    measured: Measurements,
 ) -> tuple[Flow, ...]:
     """Items by direction, topics, level and the two ways; without those that never had one."""
     found: dict[tuple[object, ...], Flow] = {}
@@ -172,11 +185,11 @@ def _flows(
         keys = np.stack(
             [held.topics[old.places], held.labels[old.places], old.ways, new.ways]
         ).astype(np.int64)
-        distinct, members = np.unique(keys, axis=1, return_inverse=True)
+        distinct, first, members = np.unique(keys, axis=1, return_index=True, return_inverse=True)
         counts = np.zeros(distinct.shape[1], dtype=np.int64)
         np.add.at(counts, members.reshape(-1), cells.counts[old.places])
-        for (topics, label, one, other), count in zip(
-            distinct.T.tolist(), counts.tolist(), strict=True
+        for (topics, label, one, other), count, cell in zip(
+            distinct.T.tolist(), counts.tolist(), old.places[first].tolist(), strict=True
         ):
             was, will = old.kinds[one], new.kinds[other]
             if was.kind is WayKind.NONE and will.kind is WayKind.NONE:
@@ -195,7 +208,12 @@ def _flows(
                 delay_after=measured.of(will),
             )
             key = (*pair, flow.topics, level.scheme, level.level, was, will)
-            found[key] = _added(found.get(key), flow)
+            known = found.get(key)
+            if known is None and will.kind is WayKind.NONE:
+                case = case_at(cells.holdings, cell, question_of(sides.after, pair[1], conditions))
+                closed = barriers_of(sides.after, case, hops_most=conditions.hops_most)
+                flow = structs.replace(flow, closed_by=closed)
+            found[key] = _added(known, flow)
     return tuple(sorted(found.values(), key=_flow_order))
 
 
@@ -221,6 +239,8 @@ def _directions(cells: Cells, sides: _Sides, pairs: frozenset[Pair]) -> tuple[Di
     found = []
     for pair in sorted(pairs & set(sides.ways_before)):
         old, new = sides.ways_before[pair], sides.ways_after[pair]
+        if not (_has_way(old).any() or _has_way(new).any()):
+            continue
         counts = cells.counts[old.places]
         both = _has_way(old)[old.ways] & _has_way(new)[new.ways]
         found.append(
@@ -304,8 +324,17 @@ def _alternative(
 ) -> Alternative:
     """Compare the side with the act to the one without, item by item."""
     requests, feeds = effects
+    changed = changes(sides.before, other.side)
+    touched = touched_pairs(sides.before, other.side, changed)
+    prior = None if opens(changed) else Prior(ways=sides.ways_before, touched=touched)
     ways = find_ways(
-        other.side, cells, sides.ways_before, conditions, engine=engine, progress=progress
+        other.side,
+        cells,
+        sides.ways_before,
+        conditions,
+        engine=engine,
+        prior=prior,
+        progress=progress,
     )
     restored_direct = restored_any = still_lost = 0
     for pair, old in sides.ways_before.items():
@@ -355,17 +384,12 @@ def _assumed(
         names.update(flow.before.instruments, flow.after.instruments)
     found = []
     for name in sorted(names):
-        for side in (after, before):
-            try:
-                terms = side.law.terms(name)
-            except KeyError:
-                continue
-            found += [
-                f"{name}: {rule} ({ground.article})"
-                for rule, ground in _grounds_of(terms)
-                if ground.evidence is Evidence.ASSUMED
-            ]
-            break
+        side = after if is_known(after.law, name) else before
+        found += [
+            f"{name}: {rule} ({ground.article})"
+            for rule, ground in _grounds_of(side.law.terms(name))
+            if ground.evidence is Evidence.ASSUMED
+        ]
     found += [
         f"{one.instrument}: state {row.after} in the reading of {row.party}"
         for one in changed

@@ -156,7 +156,7 @@ def _matching(request: Exchange, cells: Cells) -> Places:
         ],
         dtype=bool,
     )
-    places = cells.of(request.source)
+    places = cells.of(request.source, to=request.target)
     if not len(places):
         return places
     held = cells.holdings

@@ -40,11 +40,34 @@ class FoundRoute(Protocol):
         """In order."""
 
 
+class FoundBlock(Protocol):
+    """A way that the law closes."""
+
+    @property
+    def instrument(self) -> InstrumentId:
+        """Under which it is closed."""
+
+    @property
+    def finding(self) -> Finding:
+        """The first rule that closes it."""
+
+
+class FoundRoutes(Protocol):
+    """All ways, and those that are closed."""
+
+    @property
+    def blocked(self) -> Sequence[FoundBlock]:
+        """The closed ones, the shortest first."""
+
+
 class Finder(Protocol):
-    """Finds the best lawful way; the room of routes has one."""
+    """Finds the best lawful way, and what closes the others; the room of routes has one."""
 
     def best(self, case: Case, *, at: Instant, hops_most: int) -> FoundRoute | None:
         """Return the best way of at most so many hops, or `None`."""
+
+    def routes(self, case: Case, *, at: Instant, hops_most: int) -> FoundRoutes:
+        """Return all ways, and what closes the others."""
 
 
 class Side(Struct, frozen=True, kw_only=True, eq=False):

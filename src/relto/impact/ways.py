@@ -20,8 +20,8 @@ from relto.impact.holdings import Engine, Holdings, Words
 from relto.impact.point import Side
 from relto.impact.way import Barrier, Way, barrier_of, direct_way, found_way
 from relto.impact.words import BulkAnswer, BulkTables, compile_tables, read_answer
-from relto.model import Assurance, Case, Outcome
-from relto.units import LevelId, PartyCode, PurposeId
+from relto.model import Assurance, Case, Outcome, Rule
+from relto.units import InstrumentId, LevelId, PartyCode, PurposeId
 
 Progress = Callable[[int], None]
 
@@ -165,7 +165,7 @@ def find_ways(
                 conditions=conditions,
             )
             kept = None if prior is None else prior.kept(holder, recipient)
-            found[holder, recipient] = search.run(holder, cells.of(holder), kept)
+            found[holder, recipient] = search.run(holder, cells.of(holder, to=recipient), kept)
             progress(1)
     return found
 
@@ -244,16 +244,7 @@ class _Search:
         ways[left] = numbers[members.reshape(-1)]
 
     def _best(self, cell: int, answer: BulkAnswer) -> int:
-        held = self.holdings
-        origin = held.facts.origins[held.origins[cell]]
-        assert origin is not None
-        case = case_of(
-            self.tables.question,
-            label=held.facts.labels[held.labels[cell]],
-            topics=held.facts.topics[held.topics[cell]],
-            caveats=held.facts.caveats[held.caveats[cell]],
-            origin=origin,
-        )
+        case = case_at(self.holdings, cell, self.tables.question)
         route = self.side.finder.best(case, at=self.side.at, hops_most=self.conditions.hops_most)
         return self._number(found_way(route, barrier_of(answer)))
 
@@ -278,3 +269,46 @@ def way_of(side: Side, case: Case, *, hops_most: int) -> Way:
         rule=None if reason is None else reason.rule,
     )
     return found_way(route, barrier)
+
+
+def case_at(holdings: Holdings, row: int, question: BulkQuestion) -> Case:
+    """Return a row of a table as a case.
+
+    Args:
+        holdings: The table.
+        row: Its place, counted from 0; not one at fault.
+        question: What is asked of it.
+
+    Source: docs/spec/impact.md IMP-7.
+    """
+    facts = holdings.facts
+    origin = facts.origins[holdings.origins[row]]
+    assert origin is not None
+    return case_of(
+        question,
+        label=facts.labels[holdings.labels[row]],
+        topics=facts.topics[holdings.topics[row]],
+        caveats=facts.caveats[holdings.caveats[row]],
+        origin=origin,
+    )
+
+
+def barriers_of(side: Side, case: Case, *, hops_most: int) -> tuple[Barrier, ...]:
+    """Return what closes every way that there might be, one rule for each instrument.
+
+    Under an arrangement with an intermediary the first leg says more than that there is no direct
+    one.
+
+    Args:
+        side: The law and the instant.
+        case: The item, its holder, and the recipient.
+        hops_most: Ways of at most so many releases.
+
+    Source: docs/spec/impact.md IMP-37.
+    """
+    found: dict[InstrumentId, Barrier] = {}
+    for one in side.finder.routes(case, at=side.at, hops_most=hops_most).blocked:
+        known = found.get(one.instrument)
+        if known is None or known.rule is Rule.TOPOLOGY:
+            found[one.instrument] = Barrier(instrument=one.instrument, rule=one.finding.rule)
+    return tuple(found.values())

@@ -141,7 +141,11 @@ class _Line:
         own = library.parties.get(PartyCode(self._raw["from"] or ""))
         if known is None and own is not None and own.scheme is not None:
             known = library.schemes.get(own.scheme)
-        level = self._optional("level", {one.id for one in known.levels} if known else ())
+        # Without a scheme that is known nothing can be said of a level; the line is at fault
+        # anyway.
+        level = self._text("level")
+        if known is not None:
+            level = self._optional("level", {one.id for one in known.levels})
         instrument = self._text("instrument")
         if instrument and not is_known(self._law, InstrumentId(instrument)):
             self.flaw("instrument", "unknown", instrument)

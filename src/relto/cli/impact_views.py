@@ -1,0 +1,431 @@
+"""How a comparison is drawn for people: the sentence first, then tables, then what to beware of."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+from rich.console import Console
+from rich.text import Text
+
+from relto.cli.output import safe, table
+from relto.impact import (
+    Barrier,
+    Delay,
+    Faults,
+    Flow,
+    Impact,
+    PartyBalance,
+    PastFlow,
+    Tally,
+    Way,
+    WayKind,
+)
+from relto.model import Rule
+from relto.units import TopicId
+
+_ROWS_LISTED = 5
+_FLOWS_DRAWN = 120
+_STYLES = {WayKind.DIRECT: "green", WayKind.VIA: "yellow", WayKind.NONE: "bold red"}
+_EFFECTS = {"breaks": "bold red", "slower": "yellow", "opens": "green", "faster": "green"}
+
+Names = Mapping[str, str]
+
+
+class FaultCount(Struct, frozen=True, kw_only=True):
+    """One kind of fault of one table.
+
+    Args:
+        table: `holdings` or `traffic`.
+        column: Where.
+        kind: What is wrong.
+        value: What stood there.
+        rows: How many rows.
+        first: The numbers of the first of them.
+    """
+
+    table: str
+    column: str
+    kind: str
+    value: str
+    rows: int
+    first: tuple[int, ...]
+
+
+class ImpactView(Struct, frozen=True, kw_only=True):
+    """A comparison as the command answers it.
+
+    Args:
+        impact: The comparison.
+        faults: What was wrong in the tables, counted; `--faults FILE` writes every row.
+    """
+
+    impact: Impact
+    faults: tuple[FaultCount, ...]
+
+
+def fault_counts(name: str, faults: Faults) -> list[FaultCount]:
+    """Count the faults of a table, the most frequent first."""
+    return [
+        FaultCount(
+            table=name,
+            column=flaw.column,
+            kind=flaw.kind,
+            value=flaw.value,
+            rows=count,
+            first=tuple(
+                faults.rows[faults.flaws == faults.kinds.index(flaw)][:_ROWS_LISTED].tolist()
+            ),
+        )
+        for flaw, count in faults.counts()
+    ]
+
+
+def render_impact(
+    console: Console, view: ImpactView, *, shorts: Names, topics: Mapping[TopicId, str]
+) -> None:
+    """Draw everything, the sentence first."""
+    found = view.impact
+    console.print(Text(f"{found.before.title}  ->  {found.after.title}", style="bold"))
+    if found.known:
+        console.print(Text(safe(found.known)))
+    console.print()
+    for line in sentences(found, shorts):
+        console.print(Text(safe(line)))
+    console.print()
+    _changes(console, found)
+    _directions(console, found)
+    _flows(console, found, shorts, topics)
+    _balances(console, found)
+    _past(console, found, shorts, topics)
+    _requests(console, found, shorts)
+    _alternatives(console, found)
+    _notes(console, view)
+
+
+def sentences(found: Impact, shorts: Names) -> list[str]:
+    """What a minister reads first."""
+    if not found.changes:
+        return ["Nothing differs between the two laws."]
+    names = ", ".join(shorts.get(one.instrument, one.short) for one in found.changes)
+    before, after = Tally(), Tally()
+    for one in found.directions:
+        before = Tally(
+            direct=before.direct + one.before.direct,
+            via=before.via + one.before.via,
+            none=before.none + one.before.none,
+        )
+        after = Tally(
+            direct=after.direct + one.after.direct,
+            via=after.via + one.after.via,
+            none=after.none + one.after.none,
+        )
+    stopped = sum(
+        flow.items
+        for flow in found.flows
+        if flow.before.kind is not WayKind.NONE and flow.after.kind is WayKind.NONE
+    )
+    slower = sum(
+        flow.items
+        for flow in found.flows
+        if flow.before.kind is WayKind.DIRECT and flow.after.kind is WayKind.VIA
+    )
+    had = before.direct + before.via
+    first = (
+        f"{names} changes. Of {had} flows of held items that have a lawful way before, {slower} "
+        f"lose the direct one and go through a third party, {stopped} stop altogether."
+    )
+    lines = [first]
+    broken = sum(one.effect == "breaks" for one in found.requests)
+    delayed = sum(one.effect == "slower" for one in found.requests)
+    feeds = sum(one.effect == "breaks" for one in found.feeds)
+    if found.requests or found.feeds:
+        lines.append(
+            f"Open requests: {broken} break, {delayed} become slower, of {len(found.requests)}. "
+            f"Standing feeds: {feeds} break, of {len(found.feeds)}."
+        )
+    losers = [one for one in found.balances if one.direct_lost > 0]
+    if losers:
+        lines.append("Loses direct access: " + "; ".join(map(_loss, losers)) + ".")
+    lines.append(
+        f"{after.direct} flows stay direct, {after.via} go through a third party afterwards."
+    )
+    return lines
+
+
+def _loss(one: PartyBalance) -> str:
+    return (
+        f"{one.party} to {one.direct_lost} of {one.before.direct} items "
+        f"({one.direct_lost_percent} %), and to {one.lost} by any way"
+    )
+
+
+def _changes(console: Console, found: Impact) -> None:
+    rows = [
+        (
+            one.short,
+            row.party,
+            "-" if row.before is None else row.before.value,
+            "-" if row.after is None else row.after.value,
+            row.cause,
+            "" if row.evidence is None else row.evidence.value,
+        )
+        for one in found.changes
+        for row in one.readings
+    ]
+    columns = ("instrument", "as read by", "before", "after", "because", "evidence")
+    if rows:
+        console.print(table("What changes in law", columns, rows))
+
+
+def _directions(console: Console, found: Impact) -> None:
+    rows = [
+        (
+            f"{one.source} -> {one.target}",
+            _tally(one.before),
+            _tally(one.after),
+            _signed(one.approvals_added),
+            _signed(one.hops_added),
+        )
+        for one in found.directions
+    ]
+    columns = ("direction", "before", "after", "approvals added", "hops added")
+    if rows:
+        console.print(
+            table("Held items by direction: direct / through others / none", columns, rows)
+        )
+
+
+def _tally(one: Tally) -> str:
+    return f"{one.direct} / {one.via} / {one.none}"
+
+
+def _signed(count: int | None) -> str:
+    if count is None:
+        return "-"
+    return f"{count:+d}" if count else "0"
+
+
+def _flows(console: Console, found: Impact, shorts: Names, topics: Mapping[TopicId, str]) -> None:
+    changed = [flow for flow in found.flows if flow.is_changed]
+    rows = [_flow(flow, shorts, topics) for flow in changed[:_FLOWS_DRAWN]]
+    columns = (
+        "direction",
+        "topic",
+        "level",
+        "items",
+        "before",
+        "after",
+        "approvals",
+        "hops",
+        "delay, as measured",
+    )
+    if rows:
+        console.print(table("What lapses, and what remains", columns, rows))
+    if len(changed) > _FLOWS_DRAWN:
+        console.print(
+            f"{len(changed) - _FLOWS_DRAWN} more kinds of flow change; `--json` has them all"
+        )
+    same = sum(flow.items for flow in found.flows if not flow.is_changed)
+    if same:
+        console.print(f"{same} flows of held items go as before, among the pairs looked at.")
+
+
+def _flow(flow: Flow, shorts: Names, topics: Mapping[TopicId, str]) -> tuple[str | Text, ...]:
+    return (
+        f"{flow.source} -> {flow.target}",
+        ", ".join(topics.get(one, one) for one in flow.topics),
+        f"{flow.scheme}: {flow.level}",
+        str(flow.items),
+        _way(flow.before, shorts),
+        _way(flow.after, shorts, flow.closed_by),
+        _signed(flow.approvals_added),
+        _signed(flow.hops_added),
+        _delays(flow.before, flow.delay_before, flow.after, flow.delay_after),
+    )
+
+
+def _way(way: Way | None, shorts: Names, closed_by: Sequence[Barrier] = ()) -> Text:
+    """Words with a colour; the words alone say it."""
+    if way is None:
+        return Text("not known: no level recorded")
+    match way.kind:
+        case WayKind.DIRECT:
+            text = f"direct, {shorts.get(way.instruments[0], way.instruments[0])}"
+        case WayKind.VIA:
+            under = " + ".join(dict.fromkeys(shorts.get(one, one) for one in way.instruments))
+            text = f"via {', '.join(way.between)}, {under}"
+        case _:
+            some = closed_by or (() if way.barrier is None else (way.barrier,))
+            why = "; ".join(barrier_words(one, shorts) for one in some)
+            text = f"none: {why}" if why else "none"
+    if way.approvals:
+        text += f", {way.approvals} approval{'s' if way.approvals > 1 else ''}"
+    return Text(safe(text), style=_STYLES[way.kind])
+
+
+_CLOSED = {
+    Rule.IN_FORCE: "not in force",
+    Rule.RELIANCE: "its protecting agreement is not in force",
+    Rule.TOPOLOGY: "not this way",
+    Rule.TOPIC: "other topics only",
+    Rule.FORM: "not in this form",
+    Rule.LEVEL: "not this level",
+    Rule.CAVEAT: "a caveat forbids it",
+    Rule.THIRD_PARTY: "no consent of the originator",
+    Rule.PURPOSE: "not for this purpose",
+    Rule.ASSURANCE: "no assurance",
+    Rule.INITIATIVE: "only when asked",
+}
+
+
+def barrier_words(one: Barrier, shorts: Names) -> str:
+    """Say in a few words what closes a way."""
+    if one.instrument is None or one.rule is None:
+        return "no instrument links them"
+    return f"{shorts.get(one.instrument, one.instrument)}: {_CLOSED[one.rule]}"
+
+
+def _delays(before: Way, one: Delay | None, after: Way, other: Delay | None) -> str:
+    def words(way: Way, delay: Delay | None) -> str:
+        return "-" if way.kind is WayKind.NONE else delay_words(delay)
+
+    first, second = words(before, one), words(after, other)
+    return first if second in {first, "-"} else f"{first} -> {second}"
+
+
+def delay_words(delay: Delay | None) -> str:
+    """Say a delay in the unit that fits; never one that was not measured."""
+    if delay is None:
+        return "not measured"
+    seconds = delay.median_ms // 1000
+    if seconds < 120:
+        text = f"{seconds} s"
+    elif seconds < 7200:
+        text = f"{seconds // 60} min"
+    else:
+        text = f"{seconds // 3600} h"
+    times = f"{text}, middle of {delay.count}"
+    return f"{times}, exercise" if delay.is_exercise else times
+
+
+def _balances(console: Console, found: Impact) -> None:
+    rows = [
+        (
+            one.party,
+            _tally(one.before),
+            _tally(one.after),
+            str(one.direct_lost),
+            f"{one.direct_lost_percent} %",
+            str(one.lost),
+            f"{one.got} / {one.gave}",
+        )
+        for one in found.balances
+    ]
+    columns = (
+        "receiving party",
+        "gets before",
+        "gets after",
+        "direct lost",
+        "of its direct",
+        "lost by any way",
+        "past: got / gave",
+    )
+    if rows:
+        console.print(table("Who loses more", columns, rows))
+
+
+def _past(console: Console, found: Impact, shorts: Names, topics: Mapping[TopicId, str]) -> None:
+    rows = [_past_row(one, shorts, topics) for one in found.past]
+    columns = ("past releases", "topic", "level", "count", "would go", "then", "delay, as measured")
+    if rows:
+        console.print(table("What used to flow", columns, rows))
+
+
+def _past_row(
+    one: PastFlow, shorts: Names, topics: Mapping[TopicId, str]
+) -> tuple[str | Text, ...]:
+    line = one.example
+    is_over = one.after is None or one.after.kind is WayKind.NONE
+    then = "-" if is_over else delay_words(one.delay_after)
+    delay = delay_words(one.delay)
+    return (
+        " -> ".join(line.parties),
+        ", ".join(topics.get(topic, topic) for topic in line.topics),
+        "not recorded" if line.level is None else str(line.level),
+        str(one.count),
+        _way(one.before, shorts),
+        _way(one.after, shorts),
+        delay if delay == then else f"{delay} -> {then}",
+    )
+
+
+def _requests(console: Console, found: Impact, shorts: Names) -> None:
+    lines = [
+        ("request", one.request, one.matched, one.before, one.after, one.effect)
+        for one in found.requests
+    ]
+    lines += [("feed", one.feed, 0, one.before, one.after, one.effect) for one in found.feeds]
+    rows = [
+        (
+            f"{kind} {line.id}".strip(),
+            f"{line.target} asks {line.source}"
+            if kind == "request"
+            else f"{line.source} -> {line.target}",
+            ", ".join(line.topics),
+            str(matched) if kind == "request" else "-",
+            _way(before, shorts),
+            _way(after, shorts),
+            Text(effect, style=_EFFECTS.get(effect, "")),
+        )
+        for kind, line, matched, before, after, effect in lines
+    ]
+    columns = ("open", "who", "topic", "items that answer", "best before", "best after", "effect")
+    if rows:
+        console.print(table("Open requests and standing feeds", columns, rows))
+
+
+def _alternatives(console: Console, found: Impact) -> None:
+    rows = [
+        (
+            one.title,
+            str(one.restored_direct),
+            str(one.restored_any),
+            str(one.restored_requests),
+            str(one.restored_feeds),
+            str(one.still_lost),
+            one.remark,
+        )
+        for one in found.alternatives
+    ]
+    columns = (
+        "act",
+        "direct again",
+        "any way again",
+        "requests",
+        "feeds",
+        "still not direct",
+        "remark",
+    )
+    if rows:
+        console.print(table("What each act would restore", columns, rows))
+
+
+def _notes(console: Console, view: ImpactView) -> None:
+    found = view.impact
+    notes: list[str] = []
+    if found.exercise:
+        notes.append(f"EXERCISE values in the traffic: {', '.join(found.exercise)}")
+    if found.assumed:
+        notes.append("rests on assumptions: " + "; ".join(found.assumed))
+    notes.append(
+        "approvals are those that the law asks for; a holder's own delegations may ask for more"
+    )
+    for one in view.faults:
+        first: Sequence[str] = [str(row) for row in one.first]
+        more = ", …" if one.rows > len(first) else ""
+        value = f" `{one.value}`" if one.value else ""
+        notes.append(
+            f"{one.table}: {one.rows} rows at fault, `{one.column}` {one.kind}{value}: "
+            f"row {', '.join(first)}{more}; denied, in no figure"
+        )
+    for note in notes:
+        console.print(Text(safe(f"note: {note}")))
