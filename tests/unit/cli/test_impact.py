@@ -246,7 +246,7 @@ def test_a_picture_that_cannot_be_written_is_the_worlds_fault(capsys, tmp_path):
     """IMP-50."""
     code, _, err = run(capsys, *LAPSE, "--svg", str(tmp_path / "no" / "folder.svg"))
     assert code == 4
-    assert "cannot write" in err
+    assert "world.picture: cannot write" in err
 
 
 def test_what_takes_long_shows_how_far_it_is(capsys, monkeypatch):
