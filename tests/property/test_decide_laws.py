@@ -155,6 +155,7 @@ def test_order_and_repeats_do_not_matter(question, random):
 @given(questions())
 @quick
 def test_every_instrument_has_one_finding_for_each_rule_in_order(question):
+    """DEC-2, DEC-3."""
     law, case, at = question
     for one in decide(law, case, at=at).considered:
         assert tuple(found.rule for found in one.findings) == RULE_ORDER
@@ -166,9 +167,18 @@ def test_every_instrument_has_one_finding_for_each_rule_in_order(question):
 @given(questions())
 @quick
 def test_the_best_instrument_is_named_first(question):
+    """DEC-3: by outcome, fails, asks and id."""
     law, case, at = question
     decided = decide(law, case, at=at)
-    ranks = [RANK[one.outcome] for one in decided.considered]
+    ranks = [
+        (
+            RANK[one.outcome],
+            sum(found.verdict is Verdict.FAIL for found in one.findings),
+            sum(found.verdict is Verdict.ASK for found in one.findings),
+            one.instrument,
+        )
+        for one in decided.considered
+    ]
     assert ranks == sorted(ranks)
     if decided.considered:
         assert decided.instrument == decided.considered[0].instrument
@@ -178,6 +188,7 @@ def test_the_best_instrument_is_named_first(question):
 @given(questions())
 @quick
 def test_a_denial_brings_no_obligations_and_a_release_brings_its_marking(question):
+    """DEC-24."""
     law, case, at = question
     decided = decide(law, case, at=at)
     if decided.outcome is Outcome.DENY:

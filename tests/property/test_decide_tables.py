@@ -70,6 +70,7 @@ def outcome_of(masks):
 @given(seeds)
 @quick
 def test_rows_decided_from_tables_are_decided_as_by_the_reference(seed):
+    """DEC-29, DEC-30."""
     dice = RandomDice(seed)
     law = make_law(dice, most=6)
     first = make_case(dice, law)
@@ -107,6 +108,7 @@ def test_rows_decided_from_tables_are_decided_as_by_the_reference(seed):
 @given(seeds)
 @quick
 def test_tables_hold_for_the_whole_stretch_they_name(seed):
+    """DEC-31."""
     dice = RandomDice(seed)
     law = make_law(dice)
     case, at = make_case(dice, law), make_instant(dice)
@@ -134,6 +136,7 @@ def test_tables_hold_for_the_whole_stretch_they_name(seed):
 @given(seeds)
 @quick
 def test_a_pair_that_is_not_named_as_changed_decides_as_before(seed):
+    """DEC-32."""
     dice = RandomDice(seed)
     before = make_law(dice, most=5)
     gone = dice.some(tuple(before.instruments), least=0, most=2) if before.instruments else ()

@@ -13,7 +13,7 @@ seeds = st.integers(min_value=0, max_value=10**9)
 quick = settings(max_examples=150, deadline=None)
 
 
-def chains(law, case, at, goal, most, before=()):
+def chains(law, case, at, *, goal, most, before=()):
     """Every lawful chain, by trying everything with the reference."""
     if case.holder == goal:
         yield before
@@ -45,7 +45,7 @@ def chains(law, case, at, goal, most, before=()):
                 received_for=case.purpose,
             )
             step = (case.holder, recipient, one.instrument, one.outcome)
-            yield from chains(law, received, at, goal, most, (*before, step))
+            yield from chains(law, received, at, goal=goal, most=most, before=(*before, step))
 
 
 def question(seed):
@@ -60,7 +60,7 @@ def question(seed):
 def test_the_routes_are_all_lawful_chains_and_no_others(seed):
     law, case, at = question(seed)
     found = Router(Planner(law)).routes(case, at=at, hops_most=3)
-    expected = set(chains(law, case, at, case.recipient, 3))
+    expected = set(chains(law, case, at, goal=case.recipient, most=3))
     steps = {
         tuple((hop.sender, hop.recipient, hop.instrument, hop.outcome) for hop in route.hops)
         for route in found.routes

@@ -207,6 +207,7 @@ def files(tmp_path):
 
 
 def test_a_ministrys_expected_decisions_are_checked_with_their_reasons(capsys, files):
+    """DEC-40."""
     expected, delegations = files
     code, out, _ = run(capsys, "decide", "test", str(expected), "--delegations", str(delegations))
     assert "2 of 2 met" in out
@@ -243,6 +244,7 @@ BAD_FILES = {
 
 @pytest.mark.parametrize(("text", "message"), BAD_FILES.values(), ids=BAD_FILES)
 def test_a_file_of_expected_decisions_that_is_wrong_is_refused(capsys, tmp_path, text, message):
+    """DEC-39."""
     file = tmp_path / "expected.toml"
     file.write_text(text, encoding="utf-8")
     code, _, err = run(capsys, "decide", "test", str(file))
