@@ -118,6 +118,7 @@ reach: setup-spark ## the engines that need a Java runtime: Spark in local mode
 docs: setup ## regenerate the reference and the ADR index; check the links
 	$(PY) tools/adr_index.py
 	PYTHONPATH=src $(PY) tools/errors_reference.py
+	PYTHONPATH=src $(PY) tools/commands_reference.py
 	PYTHONPATH=src $(PY) tools/exchange_tables.py
 	$(PYTEST) tests/docs
 

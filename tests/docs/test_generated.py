@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tools import adr_index, changelog, errors_reference
+from tools import adr_index, changelog, commands_reference, errors_reference
+
+# A schema is JSON in any case.
+WITHOUT_JSON_FLAG = ["relto law schema"]
 
 
 def _says(page: Path) -> str:
@@ -17,6 +20,23 @@ def test_the_index_of_decisions_is_current() -> None:
 
 def test_the_reference_of_errors_is_current() -> None:
     assert _says(errors_reference.PAGE) == errors_reference.render(), "run `make docs`"
+
+
+def test_the_reference_of_commands_is_current() -> None:
+    assert _says(commands_reference.PAGE) == commands_reference.render(), "run `make docs`"
+
+
+def test_every_command_shows_an_example_and_every_answer_can_be_json() -> None:
+    without_example, without_json = [], []
+    for words, text in commands_reference.helps():
+        if "COMMAND [ARGS]" in text:
+            continue
+        if "Example" not in text:
+            without_example.append(words)
+        if "--json" not in text:
+            without_json.append(words)
+    assert without_example == []
+    assert sorted(without_json) == WITHOUT_JSON_FLAG
 
 
 def test_every_fragment_says_what_kind_of_change_it_is() -> None:
