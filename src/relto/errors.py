@@ -1,11 +1,12 @@
-"""Every error relto raises, as one tree: the class says whose fault it is, because that decides the answer.
+"""Every error relto raises, as one tree: the class says whose fault it is.
 
     ReltoError                 code, message, hint
     ├── LocalError           our caller broke a rule       -> show it, change nothing
     ├── PeerError            the other node broke a rule   -> refuse, note it, cut the link
     └── WorldError           clock, disk or wire failed    -> retry if `retryable`, else stop
 
-A denial is not an error: it is a `Decision` with reasons. A bug is not in the tree: it is an assertion.
+A denial is not an error: it is a `Decision` with reasons. A bug is not in the tree: it is an
+assertion.
 Rooms define their own classes below these three; each has a stable dotted code.
 """
 

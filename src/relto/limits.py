@@ -144,5 +144,5 @@ BULK_INSTRUMENTS_MAX: Final = 1_024
 # With consents the tables are by topics and origin together: 2 MB for each word.
 BULK_JOINT_CODES_MAX: Final = 262_144
 
-# Different facts of one kind in a table of holdings: each is read and checked once, in microseconds.
+# Different facts of one kind in a table of holdings: each is read once, in microseconds.
 BULK_CODES_MAX: Final = 1_048_576

@@ -1,4 +1,4 @@
-"""Names for the scalar things that must not be mixed up: identifiers, digests, counts with their unit."""
+"""Names for the scalar things that must not be mixed up: identifiers, digests, counts."""
 
 import re
 from typing import Final, NewType
@@ -24,7 +24,7 @@ DIGEST_PATTERN: Final = re.compile(r"[0-9a-f]{64}")
 def covers(root: str, dotted: str) -> bool:
     """Tell whether a node of a dotted tree is `root` or lies below it.
 
-    `dprk` covers `dprk.missile.launch`; `dprk.miss` covers neither. Works for topics and purposes alike.
+    `dprk` covers `dprk.missile.launch`; `dprk.miss` does not. Topics and purposes alike.
 
     Args:
         root: The upper id.

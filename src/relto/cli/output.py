@@ -1,4 +1,4 @@
-"""How commands answer: answers on stdout, talk on stderr, `--json` everywhere, exit codes with a meaning.
+"""How commands answer: on stdout, talk on stderr, `--json` everywhere, exit codes with a meaning.
 
 Exit codes (house style 11): 0 yes, 1 no, 2 usage, 3 peer, 4 world, 70 bug.
 """
@@ -41,20 +41,20 @@ JsonFlag = Annotated[
 ]
 
 # Written by partners, shown on our terminals: control characters are shown, never obeyed (FL-43).
-# Those of the separators that break a line are in the class as well; ZWJ and friends hide or reorder text.
+# Separators that break a line are among them; joiners and overrides hide or reorder text.
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 )
 
 
 def safe(text: str) -> str:
-    """Show control characters instead of obeying them; what a partner wrote cannot drive a terminal.
+    r"""Show control characters instead of obeying them: no text of a partner drives a terminal.
 
     Args:
         text: Any text, possibly from a partner.
 
     Returns:
-        The text with each control or direction character as `\\xNN` or `\\uNNNN`.
+        The text with each control or direction character as `\xNN` or `\uNNNN`.
 
     Source: reliability FL-43.
     """
@@ -108,7 +108,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str | Text
 
 
 def instant_of(text: str, *, name: str = "--at") -> Instant:
-    """Read an instant from an argument; an offset, a zone or `Z` is required, since a day has no zone.
+    """Read an instant from an argument; an offset, a zone or `Z` is required: a day has no zone.
 
     Args:
         text: `2019-11-23T00:01+09:00`, `2019-11-22T15:01Z` or `2019-11-23T00:01+09:00[Asia/Seoul]`.

@@ -12,8 +12,8 @@ class Label(Struct, frozen=True, kw_only=True):
         scheme: The scheme whose words these are.
         level: A level of that scheme.
         categories: Caveats, sorted and without repeats; an unknown one denies.
-        releasable_to: Parties named by the originator, sorted; `None` when the label names none, which
-            restricts nothing; an empty tuple means releasable to nobody.
+        releasable_to: Parties named by the originator, sorted; `None` when the label names none,
+            which restricts nothing; an empty tuple means releasable to nobody.
 
     Source: shared facts on labels; ADR-0004.
     """
