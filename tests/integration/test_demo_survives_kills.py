@@ -19,7 +19,7 @@ from relto.cli.live import LiveStage
 from relto.cli.scenarios import Loaded, load_scenario
 from relto.sim.account import Row
 
-pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(400)]
 
 KILLS = 10
 # A node needs about half a second to start; moments lie between its first order and its last.

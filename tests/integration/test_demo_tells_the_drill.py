@@ -20,7 +20,7 @@ from relto.cli.scenarios import Loaded, load_scenario
 from relto.console import is_running
 from relto.sim.account import Row
 
-pytestmark = [pytest.mark.net, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.net, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")

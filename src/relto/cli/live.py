@@ -51,10 +51,10 @@ from relto.sim.play import StalledError
 from relto.sim.scenario import Officer, Plan, Scenario
 from relto.units import CaseId, PartyCode
 
-_START_SECONDS_MAX: Final = 30
+_START_SECONDS_MAX: Final = 60
 _STOP_SECONDS_MAX: Final = 10
-_ANSWER_SECONDS_MAX: Final = 30  # a node that is being restarted under us
-_SETTLE_SECONDS_MAX: Final = 60
+_ANSWER_SECONDS_MAX: Final = 90  # a node that is being restarted under us
+_SETTLE_SECONDS_MAX: Final = 120
 _LOOK_AGAIN_SECONDS: Final = 0.01
 _LOG_LINES: Final = 5
 # The nodes are made before the scenario's clock begins to count.

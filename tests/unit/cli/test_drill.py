@@ -1,10 +1,14 @@
 """`relto drill` on the command line: answers, errors, exit codes."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
+import relto
 from relto.cli import main
 from relto.cli.scenarios import ScenarioFileError, load_scenario, packaged_scenarios
 
@@ -104,3 +108,22 @@ def test_an_unknown_topic_in_a_scenario_is_named_with_its_line(
     assert main(["drill", path]) == 2
     assert "mine.toml:" in (told := capsys.readouterr().err)
     assert "unknown topic `prc.ciber`" in told
+
+
+@pytest.mark.slow
+def test_another_hash_seed_tells_the_same_story() -> None:
+    said = [
+        subprocess.run(
+            [sys.executable, "-m", "relto", "drill", NAME, "--json"],
+            env={
+                **os.environ,
+                "PYTHONPATH": str(Path(relto.__file__).parents[1]),
+                "PYTHONHASHSEED": seed,
+            },
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "20191123")
+    ]
+    assert said[0] == said[1]
+    assert said[0]
