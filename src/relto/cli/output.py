@@ -42,9 +42,7 @@ JsonFlag = Annotated[
 
 # Written by partners, shown on our terminals: control characters are shown, never obeyed (FL-43).
 # Separators that break a line are among them; joiners and overrides hide or reorder text.
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
-)
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def safe(text: str) -> str:
