@@ -106,7 +106,7 @@ def decode_file(data: bytes, finder: Finder, *, parse: Parse | None = None) -> L
         finder.add_at(
             0,
             "",
-            f"file too large: {len(data)} bytes, limit {LAW_FILE_BYTES_MAX}",
+            f"file too large: at least {len(data)} bytes, limit {LAW_FILE_BYTES_MAX}",
             "split the acts over several files",
         )
         return None

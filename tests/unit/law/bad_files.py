@@ -107,7 +107,7 @@ BAD_TABLES: dict[str, tuple[Callable[[], dict[str, bytes]], str, str]] = {
     "ten megabytes": (
         lambda: files() | {"x.toml": b"#" * 10_000_000},
         "",
-        f"file too large: 10000000 bytes, limit {LAW_FILE_BYTES_MAX}",
+        f"file too large: at least 10000000 bytes, limit {LAW_FILE_BYTES_MAX}",
     ),
     "an hour without its offset": (
         lambda: with_acts(act("m", "amendment", "2019-01-01T00:00:00", by=["AAA", "BBB"])),

@@ -170,7 +170,9 @@ def test_without_declared_readings_nothing_is_contested() -> None:
 
 def test_a_deadline_names_its_term_its_last_day_and_when_it_closes() -> None:
     """LAW-31, LAW-32."""
-    due = law(acts=[signed()]).next_deadline(PACT, after=at(2016, 6))
+    made = law(acts=[signed()])
+    due = made.next_deadline(PACT, after=at(2016, 6))
+    assert due == made.next_deadline(PACT, after=at(2016, 3))  # the very instant of the entry
     assert (due.term, due.last_day.format_iso()) == (1, "2016-12-01")
     assert due.closes == at(2016, 12, 2)
     assert due.term_ends == at(2017, 3)

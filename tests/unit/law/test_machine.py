@@ -212,6 +212,13 @@ def test_a_notice_too_late_for_this_term_works_for_the_next() -> None:
     assert remark(made, "n").text.startswith("too late for the running term")
 
 
+def test_a_notice_in_time_for_the_only_term_is_told_though_the_end_would_come_anyway() -> None:
+    """LAW-31."""
+    only = pact(term=rule(kind="fixed", first_months=12))
+    made = law(only, acts=[signed(), act("n", "notice", "2016-10-01T00:00:00Z")])
+    assert states(made)[2:] == [("2016-10-01T00:00:00Z", "notice-given"), (FIRST_END, "ended")]
+
+
 def test_a_notice_too_late_for_the_last_term_does_nothing() -> None:
     """LAW-33."""
     made = law(
