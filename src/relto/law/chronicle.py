@@ -183,15 +183,29 @@ def timeline(
 def dues(law: Law, *, after: Instant) -> tuple[Due, ...]:
     """Return the days after an instant that somebody must not miss, soonest first.
 
-    For an instrument that its parties read differently, each reading's days are given, named.
+    A day on which the readings do not agree is given once for each reading that has it, named.
 
     Source: docs/spec/law.md LAW-31, LAW-56.
     """
     found: list[Due] = []
     for id in law.library.instruments:
-        for reading, life in law.readings(id):
-            found.extend(_dues(law, id, reading, life, after))
-    return tuple(sorted(found, key=lambda due: (due.at, due.instrument, due.reading or "")))
+        by_reading = [
+            tuple(_dues(law, id, reading, life, after)) for reading, life in law.readings(id)
+        ]
+        plain = [{structs.replace(due, reading=None) for due in own} for own in by_reading]
+        shared = set.intersection(*plain)
+        found.extend(shared)
+        found.extend(
+            due
+            for own in by_reading
+            for due in own
+            if structs.replace(due, reading=None) not in shared
+        )
+    return tuple(sorted(found, key=_due_order))
+
+
+def _due_order(due: Due) -> tuple[Instant, str, str, str, str]:
+    return (due.at, due.instrument, due.kind, due.reading or "", due.text)
 
 
 def _dues(

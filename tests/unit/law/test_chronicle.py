@@ -85,6 +85,20 @@ def test_each_reading_of_a_contested_pact_has_its_own_dues() -> None:
     assert [(due.kind, due.reading) for due in found] == [(DueKind.NOTICE, "BBB")]
 
 
+def test_a_day_that_all_readings_share_is_told_once() -> None:
+    """LAW-56."""
+    reading = rule(
+        id="r",
+        instrument=PACT,
+        party="AAA",
+        on=day("2016-04-01"),
+        suspended_notice="dormant",
+        text="x",
+    )
+    found = dues(law(acts=[signed()], readings=[reading]), after=at(2016, 6))
+    assert [(due.kind, due.reading) for due in found] == [(DueKind.NOTICE, None)]
+
+
 def test_two_days_of_knowledge_differ_by_acts_and_by_what_they_changed() -> None:
     """LAW-58."""
     given = library(acts=[signed(), NOTICE])

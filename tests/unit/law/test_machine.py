@@ -138,6 +138,13 @@ def test_a_signature_found_after_a_recorded_entry_takes_nothing_back() -> None:
     assert states(made) == [("", "unknown"), ("2016-02-01T00:00:00Z", "in-force")]
 
 
+def test_an_act_at_the_instant_of_the_entry_meets_a_pact_in_force() -> None:
+    """LAW-50: what is due comes first."""
+    tables = pact(entry=rule(kind="signature", first_of_month_after=2))
+    made = law(tables, acts=[signed(), act("n", "notice", "2016-05-01T00:00:00Z")])
+    assert remark(made, "n").has_effect
+
+
 def test_a_second_signature_does_not_put_off_an_entry_that_is_coming() -> None:
     """LAW-22."""
     again = act("again", "signature", "2016-04-20", by=["AAA"])
@@ -210,6 +217,24 @@ def test_a_notice_too_late_for_this_term_works_for_the_next() -> None:
     made = law(acts=[signed(), act("n", "notice", "2016-12-02T00:00:00Z")])
     assert states(made)[-1] == (SECOND_END, "ended")
     assert remark(made, "n").text.startswith("too late for the running term")
+
+
+def test_a_notice_in_a_later_term_ends_that_term_and_is_not_called_late() -> None:
+    """LAW-31, LAW-33."""
+    made = law(acts=[signed(), act("n", "notice", "2017-10-01T00:00:00Z")])
+    assert states(made)[-1] == (SECOND_END, "ended")
+    assert remark(made, "n").text.startswith("works at 2018-03-01T00:00")
+
+
+def test_a_state_names_the_provision_under_which_it_began() -> None:
+    """LAW-41, LAW-50."""
+    own = {**pact()["notice"], "article": "21(3)"}
+    acts = [
+        signed(article="closing clause"),
+        act("n", "notice", "2016-10-01T00:00:00Z", article="note"),
+    ]
+    spans = law(pact(notice=own), acts=acts).life(PACT).spans
+    assert [span.article for span in spans] == ["", "closing clause", "note", "21(3)"]
 
 
 def test_a_notice_in_time_for_the_only_term_is_told_though_the_end_would_come_anyway() -> None:

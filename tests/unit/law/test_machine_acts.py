@@ -78,6 +78,13 @@ def test_a_withdrawn_notice_leaves_the_pact_in_force() -> None:
     assert states(made)[-1] == ("2017-01-01T00:00:00Z", "in-force")
 
 
+def test_of_two_notices_one_may_be_withdrawn() -> None:
+    """LAW-43."""
+    other = act("m", "notice", "2016-10-02T00:00:00Z", by=["BBB"])
+    made = law(acts=[signed(), NOTICE, other, act("w", "withdrawal", "2017-01-01", of=["n"])])
+    assert states(made)[-1] == (FIRST_END, "ended")
+
+
 def test_a_withdrawal_at_the_instant_of_the_end_is_too_late() -> None:
     """LAW-50."""
     made = law(acts=[signed(), NOTICE, act("w", "withdrawal", FIRST_END, of=["n"])])
@@ -258,6 +265,21 @@ def test_an_extension_moves_the_end_that_a_notice_brings() -> None:
         ("2017-01-01T00:00:00Z", "notice-given"),
         ("2017-09-01T00:00:00Z", "ended"),
     ]
+
+
+def test_a_sleeping_notice_whose_end_was_moved_and_that_is_woken_ends_there() -> None:
+    """LAW-45, LAW-48."""
+    woken = act("r", "resumption", "2017-02-01", of=["n"])
+    acts = [signed(), NOTICE, SUSPENSION, extension("2017-09-01T00:00:00Z"), woken]
+    assert states(law(DORMANT, acts=acts))[-1] == ("2017-09-01T00:00:00Z", "ended")
+
+
+def test_all_parties_may_also_bring_the_end_forward() -> None:
+    """LAW-48, LAW-50: a withdrawal between the new end and the old one is too late."""
+    back = act("w", "withdrawal", "2017-02-15", of=["n"])
+    made = law(acts=[signed(), NOTICE, extension("2017-02-01T00:00:00Z"), back])
+    assert states(made)[-1] == ("2017-02-01T00:00:00Z", "ended")
+    assert not remark(made, "w").has_effect
 
 
 def test_an_extension_moves_the_end_of_a_last_term() -> None:
