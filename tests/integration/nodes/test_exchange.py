@@ -76,7 +76,8 @@ def test_an_intermediary_carries_it_where_the_direct_way_is_closed(
 ) -> None:
     """TISA in an exercise of 2019-11-23: each hop lawful by itself, an officer on each side."""
     jpn, kor, usa = parties["JPN"], parties["KOR"], parties["USA"]
-    for party in (jpn, kor, usa):
+    # Each clock begins when its node is made; who consents must not be ahead of who relies on it.
+    for party in (usa, kor, jpn):
         party.init("--exercise", "--clock", "2014-12-30T09:00:00+09:00")
     for party in (jpn, kor, usa):
         for other in (jpn, kor, usa):
