@@ -1,6 +1,8 @@
 """How every test runs: how hard Hypothesis tries, and the PostgreSQL that comes as a wheel."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,13 +18,16 @@ settings.load_profile(os.environ.get("RELTO_HYPOTHESIS", "quick"))
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A running PostgreSQL of this test session alone, as an SQLAlchemy URL over a Unix socket."""
     import pgserver
 
-    folder: Path = tmp_path_factory.mktemp("pg")
+    # Not below pytest's own folder: every session closes that to other users again when it starts,
+    # and the server runs as one of them when the tests run as root.
+    folder = Path(tempfile.mkdtemp(prefix="relto-pg-"))
     server = pgserver.get_server(folder, cleanup_mode="delete")
     try:
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     finally:
         server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -310,6 +310,27 @@ def test_fl_30_a_damaged_archive_is_not_opened(archive, name):
         read_archive(archive)
 
 
+def test_fl_30_an_archive_is_bounded_before_it_is_opened_and_while_it_is(archive, monkeypatch):
+    """JN-30: as a file, and by what its files declare together."""
+    from relto.adapters import casezip
+
+    size = archive.stat().st_size
+    for bound in (size - 1, size + 1):
+        monkeypatch.setattr(casezip, "ARCHIVE_BYTES_MAX", bound)
+        with pytest.raises(ArchiveError):
+            read_archive(archive)
+
+
+def test_an_encrypted_file_in_an_archive_is_refused(archive):
+    """JN-30."""
+    data = bytearray(archive.read_bytes())
+    at = data.rindex(b"PK\x01\x02")
+    data[at + 8] |= 1
+    archive.write_bytes(bytes(data))
+    with pytest.raises(ArchiveError):
+        read_archive(archive)
+
+
 def test_an_archive_that_is_not_there_is_a_usage_error(tmp_path, cards):
     assert main(["journal", "verify", str(tmp_path / "none.zip"), *cards]) == 2
     assert main(["journal", "verify", str(tmp_path / "none.zip"), "--keys", str(tmp_path)]) == 2

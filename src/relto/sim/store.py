@@ -133,6 +133,7 @@ class MemoryTransaction:
 
     def peak(self, log: LogId, number: int) -> tuple[bytes, bytes]:
         """See `Transaction.peak`."""
+        self._check(log, number)
         return self._disk.peaks[log][number - 1]
 
     def case(self, case: CaseId) -> tuple[Placed, ...]:

@@ -172,3 +172,11 @@ def test_what_has_no_wire_form_is_our_own_bug():
         SAMPLE.encode(Sample(name=object()))
     with pytest.raises(NotImplementedError):
         Codec(complex, name="number", limit=10).encode(1j)
+
+
+def test_a_type_without_a_wire_form_cannot_be_read_either():
+    class Thing:
+        pass
+
+    with pytest.raises(NotImplementedError):
+        Codec(Thing, name="thing", limit=10).decode(b"1")

@@ -11,6 +11,7 @@ from relto.errors import PeerError
 from relto.journal import (
     Draft,
     ExtractError,
+    ProofError,
     UnknownKeyError,
     UntrustedKeyError,
     acknowledge,
@@ -28,8 +29,8 @@ from relto.journal import (
     verify_extract,
     verify_proof,
 )
-from relto.model import Body, Extract, ExtractedFile, LogId, NodeCard
-from relto.model.message import FileRef, LawAdopted, LawRef, Proof
+from relto.model import Body, Extract, ExtractedFile, LogId, NodeCard, Precedence
+from relto.model.message import FileRef, LawAdopted, LawRef, Proof, Released
 from relto.seal import digest
 from relto.sim.twins import TwinKeys
 from tests.support_journal import AT, JPN_JPN, JPN_KOR, Log
@@ -288,3 +289,66 @@ def test_a_proof_of_a_consent_verifies_and_a_changed_one_does_not():
     with pytest.raises(UntrustedKeyError):
         verify_proof(good, rings={})
     assert LogId(source="JPN", target="KOR") == JPN_KOR
+
+
+def release_of(world, **changes):
+    """A release as JPN's node writes it, resting on a consent of USA."""
+    from tests.support_messages import ITEM
+
+    body = world.consent.bodies[0]
+    proof = Proof(
+        source="USA",
+        target="JPN",
+        header=world.consent.raw,
+        part="message",
+        salt=body.salt,
+        body=body.content,
+        path=inclusion_proof(world.usa.peaks, index=0, size=1),
+        checkpoint=world.usa.state.note,
+    )
+    given = {"law": LAW_REF, "consents": (replace(proof, **changes.pop("proof", {})),), **changes}
+    return Released(
+        instrument="jpn-kor-gsomia-2016", precedence=Precedence.ROUTINE, items=(ITEM,), **given
+    )
+
+
+def released(**changes):
+    world = World()
+    world.usa = Log(LogId(source="USA", target="JPN"), seed=5)
+    world.consent = say(world.usa, "consent-given", case="c-1")
+    world.usa.state = sign_head(world.usa.state, signer=KEYS["USA"])
+    world.release = say(world.out, "release", release_of(world, **changes), case="c-1")
+    world.out.state = sign_head(world.out.state, signer=KEYS["JPN"])
+    return world.extract(with_late=False)
+
+
+def test_a_release_is_verified_with_the_consents_and_the_law_it_rests_on():
+    """JN-23, JN-24: evidence through an intermediary holds from end to end."""
+    (statement,) = [it for it in verify(released()).statements if it.entry.header.kind == "release"]
+    assert isinstance(statement.message, Released)
+    with pytest.raises(UntrustedKeyError):
+        verify(released(), trusted=[TRUSTED["JPN"], TRUSTED["KOR"]])
+
+
+def test_a_release_that_rests_on_a_forged_consent_or_on_law_not_shown_is_not_verified():
+    """JN-23, JN-24."""
+    with pytest.raises(ProofError):
+        verify(released(proof={"body": b"forged"}))
+    with pytest.raises(ExtractError):
+        verify(released(law=LawRef(digest=digest(b"other law"))))
+
+
+def test_two_cards_of_one_party_count_both():
+    """JN-23, JN-28: evidence from before and after a key change."""
+    newer = TwinKeys(random.Random("newer"))
+    changed = sign_card(
+        NodeCard(
+            protocol=1, party="JPN", serial=2, issued_at=AT, keys=newer.keys, certificate=b"der"
+        ),
+        signer=newer,
+        predecessor=KEYS["JPN"],
+    )
+    extract = replace(World().extract(), cards=(changed, *CARDS.values()))
+    fingerprint = verify_card(changed, is_exercise=False).fingerprint
+    trusted = [*TRUSTED.values(), fingerprint]
+    assert verify(extract, trusted=trusted).fingerprints["JPN"] in trusted

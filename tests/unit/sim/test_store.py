@@ -27,7 +27,7 @@ def test_a_damaged_row_raises_wherever_it_is_read_and_harms_no_other_fl_16() -> 
         assert len(tx.entries(JPN_KOR, first=3, end=4)) == 1
         for read in (
             lambda: tx.entries(JPN_KOR, first=1, end=4),
-            lambda: tx.leaves(JPN_KOR, first=0, end=3),
+            lambda: tx.peak(JPN_KOR, 2),
             lambda: tx.since(0, limit=9),
             lambda: tx.case("c-1"),
         ):

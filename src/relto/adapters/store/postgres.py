@@ -7,7 +7,7 @@ lock, so that their order is the order of the commits.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, Self
 
 import psycopg
@@ -36,6 +36,7 @@ from relto.ports.store import (
 
 _DIALECT: Final = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]  # theirs
 _WHOLE: Final = "relto/store"
+_WAIT_MS: Final = 1_000
 
 
 class PostgresTransaction(SqlTransaction):
@@ -199,14 +200,24 @@ class PostgresStore:
 
     def close(self) -> None:
         """See `Store.close`."""
+        if not self._connection.closed:
+            # Given up here and now: the server ends a session in its own time.
+            with suppress(psycopg.Error):
+                self._connection.execute("SELECT pg_advisory_unlock_all()")
         self._connection.close()
 
     def _lock_whole(self, *, is_shared: bool) -> None:
-        mode = "pg_try_advisory_lock_shared" if is_shared else "pg_try_advisory_lock"
-        self._cursor.execute(f"SELECT {mode}(hashtextextended(%s, 0))", (_WHOLE,))
-        row = self._cursor.fetchone()
-        if row is None or not row[0]:
-            raise StoreLockedError("the database is in use by another process of this node")
+        mode = "pg_advisory_lock_shared" if is_shared else "pg_advisory_lock"
+        # The server takes a moment to notice that the process before us has ended.
+        self._cursor.execute(f"SET lock_timeout = '{_WAIT_MS}ms'")
+        try:
+            self._cursor.execute(f"SELECT {mode}(hashtextextended(%s, 0))", (_WHOLE,))
+        except errors.LockNotAvailable as error:
+            raise StoreLockedError(
+                "the database is in use by another process of this node"
+            ) from error
+        self._cursor.fetchone()
+        self._cursor.execute("SET lock_timeout = 0")
 
     def _check_safety(self) -> None:
         self._cursor.execute("SET synchronous_commit = on")
