@@ -330,3 +330,4 @@ def test_an_announcement_has_no_legal_effect() -> None:
     made = law(acts=[signed(), act("s", "announcement", "2016-10-01T00:00:00Z")])
     assert states(made)[-1] == (SIGNED, "in-force")
     assert remark(made, "s").text == "announced; no legal effect"
+    assert not remark(made, "s").has_effect

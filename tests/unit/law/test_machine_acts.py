@@ -28,6 +28,17 @@ def test_a_suspended_notice_is_spent_when_the_term_rolls_over() -> None:
     ]
 
 
+def test_of_two_suspended_notices_each_is_spent_at_its_own_end() -> None:
+    """LAW-33, LAW-44."""
+    late = act("m", "notice", "2016-12-15T00:00:00Z")
+    both = act("s", "notice-suspension", "2016-12-20T00:00:00Z", of=["m", "n"])
+    made = law(acts=[signed(), NOTICE, late, both])
+    assert states(made)[3:] == [
+        ("2016-12-20T00:00:00Z", "notice-suspended"),
+        ("2018-03-01T00:00:00Z", "in-force"),
+    ]
+
+
 def test_a_suspended_notice_may_sleep_instead() -> None:
     """LAW-45."""
     made = law(DORMANT, acts=[signed(), NOTICE, SUSPENSION])
