@@ -240,7 +240,7 @@ def test_an_end_ends_releases_but_not_duties() -> None:
     duty = {"kind": "protect", "weight": "required", "text": "protect", **rule()}
     made = law(pact(duties=[duty]), acts=[signed(), NOTICE])
     assert made.owed(PACT, at=at(2016), reading=AAA) is None
-    assert not made.owed(PACT, at=at(2016, 6), reading=AAA).is_ended
+    assert not made.owed(PACT, at=at(2016, 3), reading=AAA).is_ended  # from the very instant
     owed = made.owed(PACT, at=at(2030), reading=AAA)
     assert owed.is_ended
     assert owed.survival.kind is SurvivalKind.UNLIMITED
