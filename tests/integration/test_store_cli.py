@@ -37,7 +37,8 @@ def test_a_backup_is_for_its_owners_eyes_and_leaves_keys_out_unless_asked(node, 
     assert main(["backup", "--dir", str(node), "--out", str(target), "--json"]) == 0
     made = answer(capsys)
     assert not made["has_keys"]
-    assert not any(file["name"].startswith("keys/") for file in made["files"])
+    in_keys = [file["name"] for file in made["files"] if file["name"].startswith("keys/")]
+    assert in_keys == ["keys/0001.card"]
     assert {"journal.sqlite", "node.toml", "card.relto"} <= {it["name"] for it in made["files"]}
     modes = {stat.S_IMODE(path.stat().st_mode) for path in target.rglob("*") if path.is_file()}
     assert modes <= {0o600, 0o644}

@@ -3,7 +3,7 @@
     manifest.json     what is in it: the heads of all logs, and name, size and digest of each file
     journal.sqlite    the journal, copied while it may be in use, whole
     blobs/…           complete packages and contents
-    node.toml, delegations.toml, card.relto
+    node.toml, delegations.toml, card.relto, keys/*.card
 
 Keys are left out unless asked for: whoever has them can speak for the party. A restored node is
 behind its partners and must reconcile before it says anything new (FL-17).
@@ -116,9 +116,8 @@ def make_backup(
                 _copy(directory / name, target / name)
         for source in _blobs(directory):
             _copy(source, target / source.relative_to(directory))
-        if has_keys:
-            for source in sorted((directory / _KEYS).iterdir()):
-                _copy(source, target / _KEYS / source.name)
+        for source in sorted((directory / _KEYS).glob("*" if has_keys else "*.card")):
+            _copy(source, target / _KEYS / source.name)
         with store.transaction() as tx:
             heads = tuple(
                 Head(origin=state.log.origin, size=state.size, root=state.root.hex())

@@ -25,13 +25,13 @@ from relto.errors import LocalError, ReltoError, WorldError
 from relto.journal import (
     LAW_KIND,
     KeyRing,
+    KeySpan,
     LogState,
     Peaks,
     Statement,
     UntrustedKeyError,
     audit_log,
     extract_log,
-    first_ring,
     read_fingerprint,
     show_fingerprint,
     verify_extract,
@@ -162,7 +162,7 @@ def list_(
                 line.kind
                 + (f" (destroyed: {', '.join(line.destroyed)})" if line.destroyed else ""),
                 line.case or "",
-                "yes" if line.acknowledged else "",
+                _acknowledged(line.source, line.target, is_acknowledged=line.acknowledged),
             )
             for line in lines
         ]
@@ -247,10 +247,7 @@ def _verify_node(directory: Path, *, as_json: bool) -> None:
         except WorldError:
             # Then the node's own log is damaged, and is reported below; no partner's key is known.
             signed = []
-        cards = [CARD.decode(SIGNED_CARD.decode(data).card) for data in signed]
-        rings = {
-            card.party: first_ring(card.party, card.keys, begins_at=Instant.MIN) for card in cards
-        }
+        rings = _rings(signed)
         checked = tuple(_check(tx, state, rings) for state in tx.logs())
 
     def render(console: Console) -> None:
@@ -268,6 +265,22 @@ def _verify_node(directory: Path, *, as_json: bool) -> None:
 
     emit(checked, as_json=as_json, render=render)
     leave(Exit.YES if all(log.is_sound for log in checked) else Exit.NO)
+
+
+def _rings(signed: list[bytes]) -> dict[PartyCode, KeyRing]:
+    """Let all keys of a party count at all times; when each did was checked when the entry came."""
+    cards = [CARD.decode(SIGNED_CARD.decode(data).card) for data in signed]
+    return {
+        party: KeyRing(
+            party=party,
+            spans=tuple(
+                KeySpan(keys=card.keys, serial=card.serial, begins_at=Instant.MIN)
+                for card in sorted(cards, key=lambda card: -card.serial)
+                if card.party == party
+            ),
+        )
+        for party in sorted({card.party for card in cards})
+    }
 
 
 def _check(tx: Transaction, state: LogState, rings: dict[PartyCode, KeyRing]) -> Checked:
@@ -329,7 +342,7 @@ def _render_verdict(console: Console, verdict: Verdict) -> None:
             str(line.number),
             line.at.format_iso(),
             line.kind,
-            "yes" if line.acknowledged else "no",
+            _acknowledged(line.source, line.target, is_acknowledged=line.acknowledged),
             ", ".join(line.destroyed),
         )
         for line in verdict.entries
@@ -339,6 +352,13 @@ def _render_verdict(console: Console, verdict: Verdict) -> None:
     for party, shown in sorted(verdict.fingerprints.items()):
         console.print(f"{party}  {show_fingerprint(Digest(shown))}", highlight=False)
     console.print("VERIFIED")
+
+
+def _acknowledged(source: str, target: str, *, is_acknowledged: bool) -> str:
+    """Say in a word whether the partner holds an entry; a party's own log has no partner."""
+    if source == target:
+        return "own"
+    return "yes" if is_acknowledged else "no"
 
 
 def _carried(made: Extract) -> str:
@@ -432,11 +452,14 @@ def _law_files(
 
 
 def _cards(directory: Path, tx: Transaction) -> list[bytes]:
-    """Give all signed cards the node knows, its own first."""
+    """Give all signed cards the node knows, its own first, the newest of them before the others."""
+    home = Home(directory)
     try:
-        cards = [(directory / "card.relto").read_bytes()]
+        cards = [home.card_file.read_bytes()]
+        former = [path.read_bytes() for path in sorted(home.keys.glob("*.card"), reverse=True)]
     except OSError as error:
         raise NotANodeError(f"no card in `{directory}`") from error
+    cards += [card for card in former if card not in cards]
     for it in _walk(tx):
         if it.entry.header.kind in ("peer-added", "key-change"):
             message = _message(it.entry)

@@ -97,7 +97,7 @@ class Home:
         return self.store_file.is_file() or (self.directory / "store.url").is_file()
 
     def card_of(self, serial: int) -> Path:
-        """Name the file of a card that waits to be announced."""
+        """Name the file of one of the node's cards: announced, or waiting to be."""
         return self.keys / f"{serial:04}.card"
 
     def config(self) -> Config:

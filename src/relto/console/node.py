@@ -205,6 +205,8 @@ def _fill(home: Home, config: Config, files: Mapping[str, bytes]) -> VerifiedCar
     finally:
         store.close()
     card = make_card(config, keys=keys, predecessor=None, now=Instant.now())
+    # Kept for good: what the first keys sign is verified with the first card, also after a change.
+    write_private(home.card_of(keys.serial), card)
     write_private(home.card_file, card)
     return verify_card(card, is_exercise=config.exercise)
 
