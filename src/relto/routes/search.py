@@ -117,7 +117,7 @@ class Router:
             goal=case.recipient,
             at=at,
             measured=self._measured,
-            hops_most=min(hops_most, ROUTE_HOPS_MAX),
+            hops_most=max(1, min(hops_most, ROUTE_HOPS_MAX)),
         )
 
     def _found(self, case: Case, search: _Search) -> Iterator[Route]:
@@ -137,8 +137,6 @@ class Router:
 
     def _grow(self, chain: _Chain, search: _Search) -> Iterator[_Chain]:
         """Every lawful next hop of a chain."""
-        if len(chain.hops) == search.hops_most:
-            return
         seen = set(chain.parties)
         is_last = len(chain.hops) == search.hops_most - 1
         for recipient in (search.goal,) if is_last else self._neighbours(chain.case.holder):

@@ -47,6 +47,13 @@ def test_the_bits_of_a_weighing_are_the_reasons():
     assert removed[Rule.INITIATIVE] == (0b01, 0b10)
 
 
+def test_equal_facts_find_the_same_cell():
+    """DEC-28: so that nothing is worked out twice."""
+    plan = Planner(law_of(PACT)).plan("AAA", "BBB")
+    assert plan.topic(("prc",)) is plan.topic(("prc",))
+    assert plan.topic(("prc",)) is not plan.topic(("dprk",))
+
+
 def test_more_instruments_than_a_machine_word_has_bits():
     """DEC-26: masks are integers of any length."""
     many = [replace(PACT, id=f"pact-{number:03d}") for number in range(70)]

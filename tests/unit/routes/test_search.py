@@ -123,7 +123,7 @@ def test_lists_that_are_cut_short_say_by_which_limit(monkeypatch):
     assert len(routes.blocked) == 1
 
 
-@pytest.mark.parametrize(("hops", "count"), [(1, 0), (2, 1), (9, 1)])
+@pytest.mark.parametrize(("hops", "count"), [(0, 0), (1, 0), (2, 1), (9, 1)])
 def test_no_route_is_longer_than_asked_for(hops, count):
     """RT-1: nor than ROUTE_HOPS_MAX."""
     assert len(found(hops_most=hops).routes) == count
