@@ -13,6 +13,7 @@ from rich.text import Text
 from whenever import Date, Instant
 
 from relto.adapters import lawfiles
+from relto.adapters.proof import prove as prove_change
 from relto.cli.law_views import (
     ListRow,
     render_changes,
@@ -32,6 +33,7 @@ from relto.cli.output import (
     safe,
     unknown,
 )
+from relto.cli.proof_views import ProvedComparison, render_proof
 from relto.law import (
     Instrument,
     Law,
@@ -69,6 +71,12 @@ KnownOption = Annotated[
 ZoneOption = Annotated[str, typer.Option(help="The zone of days given without an hour.")]
 ReadingOption = Annotated[
     str | None, typer.Option(metavar="PARTY", help="Whose reading; without it, the text's.")
+]
+ProveOption = Annotated[
+    bool,
+    typer.Option(
+        "--prove", help="Prove what is newly permitted or denied, over every case (needs z3)."
+    ),
 ]
 AtOption = Annotated[str | None, typer.Option(help="The instant asked about; without it, now.")]
 
@@ -213,6 +221,7 @@ def diff(
     ],
     zone: ZoneOption = "UTC",
     law: LawOption = None,
+    prove: ProveOption = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Compare the law as known on two days: the acts between, and what they changed for whom.
@@ -226,16 +235,17 @@ def diff(
         )
     library = _library(law)
     one, two = (compile_law(library, known=_known(day, zone=zone)) for day in known)
-    found = compare(one, two)
-    emit(found, as_json=as_json, render=lambda console: render_changes(console, found, library))
+    _show_changes(one, two, prove=prove, as_json=as_json)
 
 
 @law_app.command("what-if")
 def what_if(
     acts: Annotated[Path, typer.Argument(metavar="ACTS.toml")],
+    *,
     known: KnownOption = None,
     zone: ZoneOption = "UTC",
     law: LawOption = None,
+    prove: ProveOption = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Add acts that nobody has done, and see what the law would be.
@@ -249,8 +259,21 @@ def what_if(
     name = f"what-if/{acts.name}"
     library = lawfiles.library_of({**files, name: lawfiles.read_file(acts)})
     as_known = _known(known, zone=zone)
-    found = compare(*suppose(library, file=name, known=as_known))
-    emit(found, as_json=as_json, render=lambda console: render_changes(console, found, library))
+    _show_changes(*suppose(library, file=name, known=as_known), prove=prove, as_json=as_json)
+
+
+def _show_changes(before: Law, after: Law, *, prove: bool, as_json: bool) -> None:
+    found, library = compare(before, after), after.library
+    if not prove:
+        emit(found, as_json=as_json, render=lambda console: render_changes(console, found, library))
+        return
+    proof = prove_change(before, after)
+
+    def render(console: Console) -> None:
+        render_changes(console, found, library)
+        render_proof(console, proof)
+
+    emit(ProvedComparison(comparison=found, proof=proof), as_json=as_json, render=render)
 
 
 @law_app.command("schema")
