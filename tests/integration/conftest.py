@@ -1,7 +1,7 @@
-"""An empty PostgreSQL database for a test, on the server of the test session."""
+"""Empty PostgreSQL databases for a test, on the server of the test session."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -12,12 +12,24 @@ _COUNT = itertools.count(1)
 
 
 @pytest.fixture
-def database(postgres_url: str) -> Iterator[str]:
-    """The URL of a database that nobody else uses, and that goes when the test ends."""
-    name = f"relto_test_{next(_COUNT)}"
+def databases(postgres_url: str) -> Iterator[Callable[[], str]]:
+    """Make databases that nobody else uses, and that go when the test ends; gives their URLs."""
     engine = create_engine(postgres_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(f"relto_test_{next(_COUNT)}")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {made[-1]}"))
+        return make_url(postgres_url).set(database=made[-1]).render_as_string(hide_password=False)
+
+    yield make
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        for name in made:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def database(databases: Callable[[], str]) -> str:
+    """The URL of one such database."""
+    return databases()
