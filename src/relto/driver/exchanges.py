@@ -426,7 +426,8 @@ class Exchanges(Engine):
         if asked.code == REWOUND:
             self._give_back[partner] = asked.held
         elif asked.held <= self._logs.out(partner).size:
-            if self._held.get(partner) == asked.held:
+            if self._held.pop(partner, None) == asked.held:
+                # Slowed down, not given up: it may have begun anew after a crash of its own.
                 raise RefusedFrameError(f"`{partner}` gets no further than {asked.held}")
             self._held[partner] = asked.held
 

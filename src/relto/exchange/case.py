@@ -299,7 +299,14 @@ def _file(file: CaseFile, fact: Fact, *, way: Way) -> CaseFile:
         case ConsentAsked() as asked:
             if way is Way.TO_ORIGINATOR:
                 return replace(file, originator=fact.target, consent_asked=asked)
-            return replace(file, consent_asked=asked, precedence=fact.precedence)
+            # Asked again, it is decided again: an earlier yes was to an earlier question.
+            return replace(
+                file,
+                consent_asked=asked,
+                precedence=fact.precedence,
+                officers=(),
+                approvals=(),
+            )
         case ConsentGiven() as given if way in {Way.FROM_HOLDER, Way.FROM_ORIGINATOR}:
             return replace(file, consents=(*file.consents, Given(message=given, entry=entry)))
         case Released() as released:

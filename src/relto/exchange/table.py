@@ -219,7 +219,8 @@ ORIGINATOR: Final[Table] = {
         ("consent-refused", _W.TO_HOLDER): _S.ANSWERED,
         ("refusal", _W.TO_HOLDER): _S.ANSWERED,
     },
-    _S.ANSWERED: {},
+    # The holder may ask again: about another item of the case, or after a no.
+    _S.ANSWERED: {("consent-asked", _W.FROM_HOLDER): _S.QUEUED},
 }
 
 TABLES: Final[Mapping[Role, Table]] = {

@@ -256,8 +256,12 @@ def approve(state: State, counsel: Counsel, cmd: Approve, *, now: Instant) -> tu
 
 
 def refuse(state: State, counsel: Counsel, cmd: Refuse) -> tuple[Effect, ...]:
-    """Say no to a queued case; the reason goes to the other side (EX-30)."""
-    file = _waiting(state, cmd.case)
+    """Say no to a queued case; the reason goes to the other side (EX-30).
+
+    A case that waits for an originator's consent can be refused too: the originator may never
+    answer.
+    """
+    file = _waiting(state, cmd.case, also=CaseState.CONSENT_ASKED)
     _check_text(cmd.by.reason)
     step = _step(state, Step.REFUSE, cmd.case, cmd.by)
     if file.role is Role.ORIGINATOR:
@@ -292,14 +296,17 @@ def ask_consent(state: State, cmd: AskConsent) -> tuple[Effect, ...]:
     file = _waiting(state, cmd.case)
     if file.queued is None or not file.queued.holdings or file.asker is None:
         raise NotWaitingError("nothing in this case needs an originator's consent")
+    if file.role is not Role.HOLDER:
+        raise NotWaitingError("an intermediary hands on under the consent that came to it")
     stock = state.stock.get(file.queued.holdings[0])
     if stock is None or stock.holding.originator == state.party:
         raise NotWaitingError("the item is this party's own")
     originator = stock.holding.originator
     _check_partner(state, originator)
-    if originator == file.asker:
-        raise NotWaitingError("the originator itself is asking")
     request = file.request
+    # Behind an intermediary, the originator plays the requester in this very case.
+    if originator in {file.asker, None if request is None else request.on_behalf_of}:
+        raise NotWaitingError("the originator itself is asking")
     message = ConsentAsked(
         recipient=file.asker,
         holding=stock.reference,
@@ -458,14 +465,14 @@ def _step(state: State, step: Step, case: CaseId, by: By) -> Append:
     return Append(target=state.party, case=case, message=message)
 
 
-def _waiting(state: State, case: CaseId) -> CaseFile:
-    """The case, if it waits for an officer of this node."""
+def _waiting(state: State, case: CaseId, *, also: CaseState = CaseState.QUEUED) -> CaseFile:
+    """The case, if it waits for an officer of this node, or is in the other state named."""
     file = state.open.get(case)
     if file is None:
         if case in state.closed:
             raise NotWaitingError(f"case `{case}` is `{state.closed[case].state}`")
         raise NoSuchCaseError(f"no case `{case}`")
-    if file.state is not CaseState.QUEUED:
+    if file.state not in {CaseState.QUEUED, also}:
         raise NotWaitingError(f"case `{case}` is `{file.state}`")
     return file
 

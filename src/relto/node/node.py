@@ -76,6 +76,7 @@ _GOES_ON = frozenset(
     {
         CaseState.RECEIVED,
         CaseState.QUEUED,
+        CaseState.CONSENT_ASKED,
         CaseState.ARRIVED,
         CaseState.OBTAINED,
         CaseState.DENIED,
@@ -241,7 +242,7 @@ class Node:
                 for file in self.state.open.values()
                 if file.request is not None
                 and file.request.expires_at is not None
-                and file.state is CaseState.QUEUED
+                and file.state in {CaseState.QUEUED, CaseState.CONSENT_ASKED}
             ),
             default=None,
         )

@@ -66,6 +66,8 @@ def proceed(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) -> 
             return _answer(state, counsel, file, now=now)
         case (Role.HOLDER | Role.INTERMEDIARY, CaseState.QUEUED):
             return _answer_queued(state, counsel, file, now=now)
+        case (Role.HOLDER, CaseState.CONSENT_ASKED):
+            return _give_up_consent(file, counsel, now=now)
         case (Role.INTERMEDIARY, CaseState.RECEIVED):
             return _pass_on(state, counsel, file, now=now)
         case (Role.INTERMEDIARY, CaseState.DENIED):
@@ -108,6 +110,14 @@ def _answer_queued(
             return ()
         case Go():
             return (_seal(counsel, file, outcome),)
+
+
+def _give_up_consent(file: CaseFile, counsel: Counsel, *, now: Instant) -> tuple[Effect, ...]:
+    """Wait for the originator's consent, but no longer than an answer is of use."""
+    request = file.request
+    if request is None or request.expires_at is None or now < request.expires_at:
+        return ()
+    return (refuse(file, No(code=RefusalCode.EXPIRED_MESSAGE), counsel),)
 
 
 def _queue(file: CaseFile, wait: Wait, counsel: Counsel, *, me: PartyCode) -> tuple[Effect, ...]:
