@@ -1,4 +1,4 @@
-"""A node's clock in the virtual world: it may be wrong, run fast or slow, and jump."""
+"""A node's clock in the virtual world: it may be wrong, run fast or slow, jump, and stand still."""
 
 from whenever import Instant, TimeDelta
 
@@ -22,6 +22,7 @@ class VirtualClock:
         self._skew_ns = skew_ns
         self._drift_ppb = drift_ppb
         self._since_ns = agenda.passed_ns
+        self._still: Instant | None = None
 
     def now(self) -> Instant:
         """Read the clock; it may stand before an earlier reading."""
@@ -29,6 +30,8 @@ class VirtualClock:
 
     def error_ns(self) -> int:
         """Tell how far it is ahead of the true time; only the world may ask."""
+        if self._still is not None:
+            return _nanoseconds(self._still) - _nanoseconds(self._agenda.now)
         passed = self._agenda.passed_ns - self._since_ns
         return self._skew_ns + passed * self._drift_ppb // _BILLION
 
@@ -36,7 +39,20 @@ class VirtualClock:
         """Step forward or back."""
         self._skew_ns += by_ns
 
+    def stop(self, at: Instant) -> None:
+        """Stand still at an instant, until it is set right."""
+        self._still = at
+
+    def go_on(self) -> None:
+        """Run again, as wrong as before it stood still."""
+        self._still = None
+
     def correct(self) -> None:
         """Set it right: no skew and no drift from now on."""
+        self._still = None
         self._skew_ns = 0
         self._drift_ppb = 0
+
+
+def _nanoseconds(at: Instant) -> int:
+    return at.timestamp(unit="nanosecond")

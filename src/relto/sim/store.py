@@ -5,7 +5,7 @@ point and may raise to fail there; `StoreFullError` leaves the store usable, as 
 Rows can be damaged while nobody looks; reading one then raises, as a checksum does (FL-16).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
@@ -316,6 +316,16 @@ class MemoryBlobs:
         """Begin empty."""
         self._whole: dict[Digest, bytes] = {}
         self._parts: dict[Digest, bytes] = {}
+
+    def copy(self) -> "MemoryBlobs":
+        """Give a backup."""
+        other = MemoryBlobs()
+        other._whole, other._parts = dict(self._whole), dict(self._parts)
+        return other
+
+    def whole(self) -> Mapping[Digest, bytes]:
+        """Give all complete packages, oldest first: for whoever searches the disk."""
+        return self._whole
 
     def held(self, digest: Digest) -> int:
         """See `BlobStore.held`."""

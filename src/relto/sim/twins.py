@@ -90,6 +90,27 @@ class TwinKeys:
         return content_key
 
 
+class TwinOpener:
+    """Opens what was sealed to any of a party's keys, old ones too.
+
+    Args:
+        keys: Newest first.
+    """
+
+    def __init__(self, keys: tuple[TwinKeys, ...]) -> None:
+        """Keep the keys."""
+        self._keys = keys
+
+    def open(self, sealed: bytes, *, info: bytes) -> bytes:
+        """See `relto.seal.Opener`."""
+        for keys in self._keys:
+            try:
+                return keys.open(sealed, info=info)
+            except PackageError:
+                continue
+        raise PackageError("the sealed key is not for this party, or not of this context")
+
+
 class TwinSealer:
     """Seals content keys without drawing randomness of its own."""
 

@@ -14,7 +14,6 @@ from relto.sim.agenda import MILLISECOND, Agenda
 from relto.units import PartyCode
 
 Deliver: TypeAlias = Callable[[bytes], None]
-Tap: TypeAlias = Callable[[PartyCode, PartyCode, bytes], None]
 
 _MILLION: Final = 1_000_000
 _REMEMBERED: Final = 16
@@ -49,14 +48,12 @@ class Wire:
     Args:
         agenda: Gives the time.
         luck: What is lost, doubled and replayed, and how long it takes.
-        tap: Is told everything that is sent, before anything happens to it.
     """
 
-    def __init__(self, agenda: Agenda, *, luck: random.Random, tap: Tap) -> None:
+    def __init__(self, agenda: Agenda, *, luck: random.Random) -> None:
         """Begin without any traffic."""
         self._agenda = agenda
         self._luck = luck
-        self._tap = tap
         self._weather: dict[tuple[PartyCode, PartyCode], Weather] = {}
         self._past: dict[tuple[PartyCode, PartyCode], deque[tuple[bytes, Deliver]]] = {}
         self.sent = 0
@@ -87,7 +84,6 @@ class Wire:
             deliver: Called once for each arrival: perhaps never, perhaps more than once.
         """
         self.sent += 1
-        self._tap(source, target, data)
         weather = self.weather(source, target)
         if weather.is_cut or self._luck.randrange(_MILLION) < weather.loss:
             self.lost += 1

@@ -1,0 +1,284 @@
+"""A federation in a storm, from the first request to the last receipt."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+from msgspec import Struct
+
+from relto.errors import LocalError, PeerError
+from relto.limits import CLOCK_SKEW_SECONDS_MAX
+from relto.model import Form, Holding
+from relto.model.delegation import Delegation, Delegations
+from relto.node import AdoptDelegations, Hold
+from relto.ports import StoreError
+from relto.sim.agenda import HOUR, SECOND
+from relto.sim.storm.judge import TOP_LEVELS, UnlawfulError, label_of
+from relto.sim.storm.lab import BY
+from relto.sim.storm.plan import KNOWN_BEFORE, PARTIES, Kind, Planted
+from relto.sim.storm.site import Site
+from relto.sim.storm.strikes import Strikes
+from relto.sim.storm.watch import UnsafeError
+from relto.units import CaseId, Digest, LevelId, PartyCode, TopicId
+
+_SETTLE_NS: Final = 6 * HOUR
+_ACTIONS_MAX: Final = 60_000
+_TOPICS: Final = (TopicId("dprk"), TopicId("prc"))
+
+
+class StuckError(AssertionError):
+    """Faults have stopped, and something still does not come to its end."""
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What came of a storm.
+
+    Args:
+        trace: One digest over everything that was journaled, when and where.
+        failure: What was broken, in words; empty when nothing was.
+        rule: The kind of promise; empty when none was broken.
+        virtual_ns: How much virtual time passed.
+        entries: How many entries were journaled, mirrors included.
+        releases: How many releases were judged.
+        ends: How many requests ended in each state.
+        points: How often each named fault point was passed.
+    """
+
+    trace: Digest
+    failure: str
+    rule: str
+    virtual_ns: int
+    entries: int
+    releases: int
+    ends: Mapping[str, int]
+    points: Mapping[str, int]
+
+
+class Federation(Strikes):
+    """Three parties in one storm; `run` plays it.
+
+    Source: docs/guides/simulate.md.
+    """
+
+    # ------------------------------------------------------------ the run
+
+    def run(self) -> Outcome:
+        """Play the storm to its end; whatever is broken ends it and is told in the outcome."""
+        failure, rule = "", ""
+        try:
+            self._begin()
+            while self.agenda.step(until_ns=self.plan.storm_ns):
+                self._check_busy()
+            self._mend()
+            self._settle()
+            self.watch.reconcile(self._sound_pairs())
+            for site in self.sites.values():
+                self.watch.search(site.party, site.blobs)
+        except UnsafeError as error:
+            failure, rule = str(error), error.rule
+        except UnlawfulError as error:
+            failure, rule = str(error), "unlawful"
+        except StuckError as error:
+            failure, rule = str(error), "stuck"
+        except (AssertionError, LookupError, TypeError, ValueError) as error:
+            failure, rule = f"{type(error).__name__}: {error}", "bug"
+        except (PeerError, LocalError, StoreError) as error:
+            failure, rule = f"{error.code}: {error.message}", "error"
+        return Outcome(
+            trace=Digest(self._trace.hexdigest()),
+            failure=failure,
+            rule=rule,
+            virtual_ns=self.agenda.passed_ns,
+            entries=self.entries,
+            releases=self.judge.releases,
+            ends=self._ends(),
+            points=self._points(),
+        )
+
+    def _begin(self) -> None:
+        for site in self.sites.values():
+            assert site.boot()
+            self._furnish(site)
+        for asked in self.plan.asked:
+            self.agenda.after(asked.at_ns, partial(self._ask, asked))
+        for fault in self.plan.faults:
+            self.agenda.after(fault.at_ns, partial(self._strike, fault))
+            if fault.kind in {Kind.RESTORE, Kind.ROT}:
+                backup = partial(self._back_up, self.sites[fault.party])
+                self.agenda.after(fault.for_ns, backup)
+        for site in self.sites.values():
+            self._back_up(site)
+            self._tick(site)
+
+    def _furnish(self, site: Site) -> None:
+        """Give a party its items and its standing authorities."""
+        party = site.party
+        delegations: tuple[Delegation, ...] = ()
+        if party in self.plan.standing:
+            others = tuple(other for other in PARTIES if other != party)
+            delegations = (
+                Delegation(
+                    id=f"{party.lower()}-standing",
+                    recipients=others,
+                    instruments=tuple(sorted(self._lab.judged[KNOWN_BEFORE].library.instruments)),
+                    topics=_TOPICS,
+                    up_to=TOP_LEVELS[party],
+                    by="the minister",
+                ),
+            )
+        adopted = Delegations(
+            holder=party, two_persons_from=self._second_level(party), delegations=delegations
+        )
+        command = AdoptDelegations(
+            delegations=adopted, margin_seconds=self.plan.margin_seconds, by=BY
+        )
+        site.do(lambda driver: driver.command(command))
+        for item in self.plan.planted:
+            if item.holder == party:
+                self._plant(site, item)
+
+    def _second_level(self, party: PartyCode) -> LevelId | None:
+        if party not in self.plan.two_from:
+            return None
+        return {"JPN": LevelId("gokuhi"), "KOR": LevelId("ii-kup"), "USA": LevelId("secret")}[party]
+
+    def _plant(self, site: Site, item: Planted) -> None:
+        holding = Holding(
+            id=item.id,
+            title=item.title,
+            originator=item.holder,
+            label=label_of(item),
+            topics=item.topics,
+            form=Form.DOCUMENT,
+            digest=Digest("0" * 64),
+            size_bytes=0,
+            held_at=site.clock.now(),
+        )
+        site.do(lambda driver: driver.hold(Hold(holding=holding, by=BY), item.content))
+
+    # ------------------------------------------------------------ the end
+
+    def _mend(self) -> None:
+        """End every fault."""
+        self.wire.calm()
+        for site in self.sites.values():
+            site.disk.damaged = site.disk.damaged if site.party in self.watch.restored else set()
+            site.armed.clear()
+            site.is_full = False
+            site.clock.correct()
+            if site.driver is None:
+                self._rise(site, site.life)
+        for site in self.sites.values():
+            self._after(site)
+
+    def _settle(self) -> None:
+        """Within a bound, every case ends and every entry is acknowledged."""
+        end_ns = self.plan.storm_ns + _SETTLE_NS
+        while self.agenda.passed_ns < end_ns:
+            until_ns = self.agenda.passed_ns + 5 * SECOND
+            while self.agenda.step(until_ns=until_ns):
+                self._check_busy()
+            if not self._open():
+                return
+        raise StuckError("; ".join(self._open()[:6]))
+
+    def _check_busy(self) -> None:
+        """A federation that never falls silent is broken too."""
+        if self.agenda.done > _ACTIONS_MAX:
+            raise StuckError(f"more than {_ACTIONS_MAX} actions")
+
+    def _dated(self) -> frozenset[PartyCode]:
+        """Parties with entries from the future: partners refuse those until then (FL-13)."""
+        now = self.agenda.now.add(seconds=CLOCK_SKEW_SECONDS_MAX)
+        return frozenset(
+            site.party
+            for site in self.sites.values()
+            if any(
+                log[-1].header.at > now
+                for name, log in site.disk.logs.items()
+                if name.source == site.party and log
+            )
+        )
+
+    def _excused(self) -> frozenset[PartyCode]:
+        """Parties of which nobody can promise that what concerns them comes to an end."""
+        stopped = {
+            party
+            for site in self.sites.values()
+            for partner in site.stopped
+            for party in (site.party, partner)
+        }
+        return self._dated() | stopped | frozenset(self.liars)
+
+    def _open(self) -> list[str]:
+        """Name what has not come to its end."""
+        found: list[str] = []
+        excused = self._excused()
+        for site in self.sites.values():
+            if site.party in excused:
+                continue
+            if site.driver is None:
+                found.append(f"`{site.party}` is down: {site.why_down}")
+                continue
+            found.extend(
+                f"`{case}` at `{site.party}` is `{file.state}`"
+                for case, file in site.driver.node.state.open.items()
+                if not excused & self._touched(case)
+            )
+            found.extend(
+                f"`{site.party}` has not heard from `{partner}` since its backup came back"
+                for partner in site.driver.reconciling()
+                if not excused
+            )
+        for source, target in self._sound_pairs():
+            driver = self.sites[source].driver
+            if driver is None:
+                continue
+            counts = driver.link(target)
+            if counts.stopped:
+                found.append(f"`{source}` has stopped `{target}`: {counts.stopped}")
+            elif counts.acknowledged != counts.ours:
+                found.append(
+                    f"`{source}` to `{target}`: {counts.acknowledged} of {counts.ours} acknowledged"
+                )
+        found.extend(
+            f"`{asked.case}` was never asked"
+            for asked in self.plan.asked
+            if asked.at_ns >= self.agenda.passed_ns
+        )
+        return found
+
+    def _touched(self, case: CaseId) -> frozenset[PartyCode]:
+        """Name the parties that a case has anything to do with."""
+        return frozenset(
+            party
+            for site in self.sites.values()
+            for log, entries in site.disk.logs.items()
+            if any(entry.header.case == case for entry in entries)
+            for party in (log.source, log.target)
+        )
+
+    def _sound_pairs(self) -> tuple[tuple[PartyCode, PartyCode], ...]:
+        excused = self._excused()
+        return tuple(
+            (source, target)
+            for source in PARTIES
+            for target in PARTIES
+            if source != target and not {source, target} & excused
+        )
+
+    def _ends(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for asked in self.plan.asked:
+            driver = self.sites[asked.requester].driver
+            file = None if driver is None else driver.node.state.case(CaseId(asked.case))
+            name = "none" if file is None else file.state.value
+            found[name] = found.get(name, 0) + 1
+        return found
+
+    def _points(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for site in self.sites.values():
+            for point, count in site.points.items():
+                found[point] = found.get(point, 0) + count
+        return found

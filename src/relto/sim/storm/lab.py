@@ -1,0 +1,110 @@
+"""What all storms of a process share, because it never changes: keys, compiled law, first disks."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Final, Protocol
+
+from msgspec import Struct
+from whenever import Instant
+
+from relto.driver import Driver, Hook, LawBook
+from relto.journal import sign_card, verify_card
+from relto.law import Law, compile_law, load_library
+from relto.model import NodeCard
+from relto.node import By
+from relto.ports import World
+from relto.sim.agenda import Agenda, chance
+from relto.sim.clock import VirtualClock
+from relto.sim.store import Disk, MemoryBlobs, MemoryStore
+from relto.sim.storm.plan import KNOWN_AFTER, KNOWN_BEFORE, PARTIES
+from relto.sim.twins import SeededEntropy, TwinKeys, TwinSealer
+from relto.units import Digest, OfficerRole, PartyCode
+
+OFFICER: Final = OfficerRole("disclosure-officer")
+BY: Final = By(officer="a", role=OFFICER, reason="storm")
+_ADOPTED: Final = Instant.from_utc(2019, 11, 1)
+
+
+class Make(Protocol):
+    """Opens a driver on a world."""
+
+    def __call__(self, world: World, *, laws: LawBook, fault: Hook) -> Driver:
+        """See `Driver`."""
+
+
+class Files(Struct, frozen=True, kw_only=True):
+    """The law files, with their digest as the nodes cite it."""
+
+    files: Mapping[str, bytes]
+    digest: Digest
+
+
+class Lab:
+    """What all storms of a process share, because it never changes.
+
+    Args:
+        files: The law.
+        make: Opens a driver; tests hand in one with a planted bug.
+    """
+
+    def __init__(self, files: Files, *, make: Make = Driver) -> None:
+        """Compile the law and prepare a disk for each party."""
+        self.files = files
+        self.make = make
+        self.laws = LawBook()
+        library = load_library(files.files, digest=files.digest)
+        self.judged: dict[Instant | None, Law] = {
+            known: compile_law(library, known=known) for known in (KNOWN_BEFORE, KNOWN_AFTER)
+        }
+        self._disks: dict[PartyCode, Disk] = {}
+        cards = {party: card_of(party, 1, at=_ADOPTED) for party in PARTIES}
+        for party in PARTIES:
+            self._disks[party] = self._prepare(party, cards)
+
+    def disk(self, party: PartyCode) -> Disk:
+        """Give a fresh disk of a party that has adopted the law and pinned its partners."""
+        return self._disks[party].copy()
+
+    def _prepare(self, party: PartyCode, cards: Mapping[PartyCode, bytes]) -> Disk:
+        disk = Disk()
+        store = MemoryStore(disk)
+        agenda = Agenda(start=_ADOPTED)
+        keys = party_keys(party, 1)
+        world = World(
+            store=store,
+            blobs=MemoryBlobs(),
+            clock=VirtualClock(agenda),
+            entropy=SeededEntropy(chance(0, f"prepare/{party}")),
+            signer=keys,
+            sealer=TwinSealer(),
+            opener=keys,
+        )
+        driver = Driver.create(world, party=party, laws=self.laws)
+        driver.adopt_law(self.files.files, digest=self.files.digest, by=BY, known=KNOWN_BEFORE)
+        for other, card in cards.items():
+            if other != party:
+                shown = verify_card(card, is_exercise=False).fingerprint
+                driver.pin(card, fingerprint=shown, by=BY)
+        store.close()
+        return disk
+
+
+def card_of(party: PartyCode, serial: int, *, at: Instant) -> bytes:
+    """Make a party's signed card; from the second on, its former keys announce it too."""
+    keys = party_keys(party, serial)
+    card = NodeCard(
+        protocol=1,
+        party=party,
+        serial=serial,
+        issued_at=at,
+        keys=keys.keys,
+        certificate=b"not used: no TLS here",
+    )
+    predecessor = party_keys(party, serial - 1) if serial > 1 else None
+    return sign_card(card, signer=keys, predecessor=predecessor)
+
+
+@cache
+def party_keys(party: PartyCode, serial: int) -> TwinKeys:
+    """Give a party's keys; they do not depend on the seed, because drawing them takes time."""
+    return TwinKeys(chance(serial, f"keys/{party}"))
