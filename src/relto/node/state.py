@@ -19,13 +19,14 @@ from relto.exchange import CaseFile
 from relto.journal import KeyRing
 from relto.model.case import Holding
 from relto.model.delegation import Delegations
+from relto.model.finding import Obligation
 from relto.model.label import Label
 from relto.model.message import FileRef, LawRef, Quarantined
 from relto.model.party import PRECEDENCE_ORDER, Precedence
 from relto.seal import digest
 from relto.units import CaseId, Digest, HoldingId, PartyCode
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 
 
 class Stock(Struct, frozen=True, kw_only=True):
@@ -144,12 +145,40 @@ class State(Struct, kw_only=True):
         return self.open.get(case) or self.closed.get(case)
 
     def snapshot(self) -> bytes:
-        """Give the state as bytes: a cache of what replaying the journal would give."""
-        return pack(self)
+        """Give the state as bytes: a cache of what replaying the journal would give.
+
+        What is owed is the same for thousands of lines of the register, and is written once.
+        """
+        duties: dict[tuple[Obligation, ...], int] = {}
+        known: dict[int, int] = {}
+        owed: dict[str, int] = {}
+        bare: dict[str, RegisterLine] = {}
+        for key, line in self.register.items():
+            place = known.get(id(line.obligations))
+            if place is None:
+                place = duties.setdefault(line.obligations, len(duties))
+                known[id(line.obligations)] = place
+            owed[key] = place
+            bare[key] = replace(line, obligations=())
+        return pack(_Snapshot(state=replace(self, register=bare), duties=tuple(duties), owed=owed))
 
     def digest(self) -> Digest:
         """Give one digest over everything known; equal states have equal digests."""
         return digest(self.snapshot())
+
+
+class _Snapshot(Struct, frozen=True, kw_only=True):
+    """A state as it is written.
+
+    Args:
+        state: With lines of the register that do not say what is owed.
+        duties: What is owed, each once.
+        owed: Which of them, by the line's key.
+    """
+
+    state: State
+    duties: tuple[tuple[Obligation, ...], ...]
+    owed: dict[str, int]
 
 
 def restore_state(snapshot: bytes) -> State:
@@ -158,7 +187,11 @@ def restore_state(snapshot: bytes) -> State:
     Raises:
         PackedError: Not a snapshot of this version; replay the journal instead.
     """
-    return unpack(snapshot, State)
+    whole = unpack(snapshot, _Snapshot)
+    state = whole.state
+    for key, place in whole.owed.items():
+        state.register[key] = replace(state.register[key], obligations=whole.duties[place])
+    return state
 
 
 def shrink(file: CaseFile) -> CaseFile:
