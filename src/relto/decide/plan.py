@@ -69,7 +69,7 @@ class Roots:
                     self._above[above] = self._above.get(above, 0) | bit
 
     def mask(self, word: str) -> int:
-        """The instruments whose scope covers a known word; the same as `rules.is_covered`."""
+        """The instruments whose scope covers a known word; the same as `rules.is_in_scope`."""
         mask, out = self._open, self._above.get(word, 0)
         for above in _upwards(word):
             mask |= self._named.get(above, 0)

@@ -26,11 +26,12 @@ from relto.model import (
     Decision,
     Evidence,
     Finding,
+    Form,
     Obligation,
     Outcome,
     Rule,
 )
-from relto.units import InstrumentId, LevelId, PartyCode, SchemeId
+from relto.units import InstrumentId, LevelId, PartyCode, SchemeId, TopicId
 
 _FINDINGS_OF = attrgetter("findings")
 
@@ -63,6 +64,16 @@ class Weighing(Struct, frozen=True, kw_only=True):
     holds_until: Instant | None
     instruments: tuple[InstrumentId, ...]
     cells: tuple[Cell, ...]
+
+    @property
+    def passes(self) -> int:
+        """The instruments that permit."""
+        return _passing(self.cells) if self.cells else 0
+
+    @property
+    def stands(self) -> int:
+        """The instruments that permit or refer."""
+        return _standing(self.cells) if self.cells else 0
 
     @property
     def removed(self) -> tuple[Removed, ...]:
@@ -112,6 +123,7 @@ class Planner:
         self.law = law
         self._plans: dict[tuple[PartyCode, PartyCode], Plan] = {}
         self._answers: dict[tuple[Cell, ...], _Answer] = {}
+        self._scopes: dict[tuple[InstrumentId, tuple[TopicId, ...], Form], bool] = {}
 
     def decide(self, case: Case, *, at: Instant) -> Decision:
         """Decide one case, with every reason and obligation in words.
@@ -220,6 +232,32 @@ class Planner:
         assert found
         return scheme, found
 
+    def may_cover(
+        self, case: Case, instrument: InstrumentId, *, holder: PartyCode, at: Instant
+    ) -> bool:
+        """Say whether an instrument can carry an item at all from a holder, to whomever.
+
+        False only where it would deny every hop of this holder: not in force in its reading, a
+        topic outside its scope, a form it does not name. Cheaper than a plan; for searches.
+
+        Args:
+            case: The item; holder and recipient are not looked at.
+            instrument: Which.
+            holder: Whose reading counts.
+            at: The instant decided for.
+
+        Source: docs/spec/routes.md RT-2.
+        """
+        key = (instrument, case.topics, case.form)
+        found = self._scopes.get(key)
+        if found is None:
+            terms, library = self.law.terms(instrument), self.law.library
+            found = case.form in terms.forms.forms and all(
+                rules.is_in_scope(terms.topics, topic, library) for topic in case.topics
+            )
+            keep(self._scopes, key, found, most=PLAN_ANSWERS_MAX)
+        return found and rules.is_in_force(self.law.state(instrument, at=at, reading=holder))
+
     def plan(self, holder: PartyCode, recipient: PartyCode) -> Plan:
         """The plan of a pair, built on its first use."""
         pair = (holder, recipient)
@@ -268,13 +306,18 @@ def _cells(plan: Plan, segment: Segment, case: Case, *, is_consented: bool) -> t
 
 def _outcome(cells: tuple[Cell, ...]) -> Outcome:
     """Intersect the masks."""
-    a, b, c, d, e, f, g, h, i, j, k = cells
-    if not (
-        a.stands & b.stands & c.stands & d.stands & e.stands & f.stands
-        & g.stands & h.stands & i.stands & j.stands & k.stands
-    ):  # fmt: skip
+    if not _standing(cells):
         return Outcome.DENY
     return Outcome.PERMIT if _passing(cells) else Outcome.REFER
+
+
+def _standing(cells: tuple[Cell, ...]) -> int:
+    """The instruments that permit or refer."""
+    a, b, c, d, e, f, g, h, i, j, k = cells
+    return (
+        a.stands & b.stands & c.stands & d.stands & e.stands & f.stands
+        & g.stands & h.stands & i.stands & j.stands & k.stands
+    )  # fmt: skip
 
 
 def _passing(cells: tuple[Cell, ...]) -> int:

@@ -20,6 +20,7 @@ from relto.law import (
     LevelCap,
     Span,
     ThirdPartyKind,
+    TopicScope,
     Topology,
     TopologyKind,
 )
@@ -125,7 +126,7 @@ def topic(leg: Leg, topics: Iterable[TopicId], *, library: LibraryView) -> Findi
     named = sorted(set(topics))
     if not named:
         return _fails(Rule.TOPIC, scope.ground, "the item names no topic")
-    outside = [one for one in named if not is_covered(leg, one, library)]
+    outside = [one for one in named if not is_in_scope(scope, one, library)]
     if not outside:
         return _passes(Rule.TOPIC, scope.ground, f"covers {', '.join(named)}")
     words = [one if one in library.topics else f"{one} (unknown)" for one in outside]
@@ -133,9 +134,8 @@ def topic(leg: Leg, topics: Iterable[TopicId], *, library: LibraryView) -> Findi
     return _fails(Rule.TOPIC, scope.ground, f"does not cover {', '.join(words)}", remedy)
 
 
-def is_covered(leg: Leg, one: TopicId, library: LibraryView) -> bool:
-    """One topic against the scope; one above an excluded topic might be about it, so it is out."""
-    scope = leg.terms.topics
+def is_in_scope(scope: TopicScope, one: TopicId, library: LibraryView) -> bool:
+    """One topic against a scope; one above an excluded topic might be about it, so it is out."""
     if one not in library.topics:
         return False
     if any(covers(out, one) or covers(one, out) for out in scope.excluded):

@@ -13,27 +13,43 @@ from heapq import heappop, heappush
 from msgspec import Struct, structs
 from whenever import Instant
 
-from relto.decide import Planner
-from relto.law import ThirdPartyKind
+from relto.decide import Planner, Weighing
+from relto.law import Terms, ThirdPartyKind
 from relto.limits import ROUTE_HOPS_MAX, ROUTE_TRIALS_MAX, ROUTES_BLOCKED_MAX, ROUTES_MAX
-from relto.model import Case, Considered, Label, Outcome, Verdict
+from relto.model import Case, Label, Outcome
 from relto.routes.route import Blocked, Hop, Measured, Route, Routes
-from relto.units import InstrumentId, PartyCode
+from relto.units import InstrumentId, LevelId, PartyCode
 
 _NO_MEASURE: Measured = {}
+# Towards the requester so many hops are looked at backwards; more would cost more than it saves.
+_NEAR_HOPS = 2
 _Cost = tuple[int, int, int, int]
+
+
+class _Step(Struct, frozen=True, kw_only=True):
+    """One hop of a chain, not yet in words."""
+
+    case: Case
+    weighing: Weighing
+    bit: int
+    outcome: Outcome
+    marking: LevelId
+    expected_ms: int | None
+
+    @property
+    def instrument(self) -> InstrumentId:
+        return self.weighing.instruments[self.bit]
 
 
 class _Chain(Struct, frozen=True, kw_only=True):
     """What has been travelled so far, and the facts of the item where it now lies."""
 
-    hops: tuple[Hop, ...]
+    steps: tuple[_Step, ...]
     case: Case
-    holds_until: Instant | None
 
     @property
     def parties(self) -> tuple[PartyCode, ...]:
-        return (*(hop.sender for hop in self.hops), self.case.holder)
+        return (*(step.case.holder for step in self.steps), self.case.holder)
 
 
 class _Search(Struct, kw_only=True):
@@ -44,6 +60,9 @@ class _Search(Struct, kw_only=True):
     measured: Measured
     hops_most: int
     trials: int = 0
+    near: list[frozenset[PartyCode]]
+    usable: dict[tuple[PartyCode, PartyCode], bool]
+    covering: dict[tuple[InstrumentId, PartyCode], bool]
 
 
 class Router:
@@ -118,11 +137,29 @@ class Router:
             at=at,
             measured=self._measured,
             hops_most=max(1, min(hops_most, ROUTE_HOPS_MAX)),
+            near=[frozenset({case.recipient})],
+            usable={},
+            covering={},
         )
+
+    def _near(self, case: Case, remaining: int, search: _Search) -> frozenset[PartyCode] | None:
+        """The parties that could be so many hops before the requester; `None` when all count."""
+        if remaining > _NEAR_HOPS:
+            return None
+        while len(search.near) <= remaining:
+            last = search.near[-1]
+            reaching = {
+                party
+                for other in sorted(last)
+                for party in self._neighbours(other)
+                if self._is_usable(case, party, other, search)
+            }
+            search.near.append(last | reaching)
+        return search.near[remaining]
 
     def _found(self, case: Case, search: _Search) -> Iterator[Route]:
         """Complete chains in order of cost."""
-        start = _Chain(hops=(), case=case, holds_until=None)
+        start = _Chain(steps=(), case=case)
         # The names make the order total, so that equal costs never compare chains.
         heap: list[tuple[_Cost, tuple[tuple[str, str], ...], _Chain]] = [((0, 0, 0, 0), (), start)]
         while heap and search.trials <= ROUTE_TRIALS_MAX:
@@ -131,54 +168,49 @@ class Router:
                 yield _route(chain)
                 continue
             for longer in self._grow(chain, search):
-                hop = longer.hops[-1]
-                grown = _plus(cost, hop)
-                heappush(heap, (grown, (*names, (hop.recipient, hop.instrument)), longer))
+                step = longer.steps[-1]
+                name = (step.case.recipient, step.instrument)
+                heappush(heap, (_plus(cost, step), (*names, name), longer))
 
     def _grow(self, chain: _Chain, search: _Search) -> Iterator[_Chain]:
         """Every lawful next hop of a chain."""
         seen = set(chain.parties)
-        is_last = len(chain.hops) == search.hops_most - 1
-        for recipient in (search.goal,) if is_last else self._neighbours(chain.case.holder):
-            if recipient in seen or not self._may_pass(chain.case, recipient):
+        remaining = search.hops_most - len(chain.steps) - 1
+        near = self._near(chain.case, remaining, search)
+        for recipient in self._neighbours(chain.case.holder):
+            if recipient in seen or (near is not None and recipient not in near):
+                continue
+            if not self._is_usable(chain.case, chain.case.holder, recipient, search):
                 continue
             search.trials += 1
             case = _hop_case(chain.case, recipient, search.goal)
-            if self._planner.outcome(case, at=search.at) is Outcome.DENY:
-                continue
-            decision = self._planner.decide(case, at=search.at)
-            for one in decision.considered:
-                if one.outcome is not Outcome.DENY:
-                    yield self._after(chain, case, one, decision.holds_until, search)
+            yield from self._open(chain, case, self._planner.weigh(case, at=search.at), search)
 
-    def _after(
-        self,
-        chain: _Chain,
-        case: Case,
-        one: Considered,
-        holds_until: Instant | None,
-        search: _Search,
-    ) -> _Chain:
-        """The chain one hop longer: for the law the item is now the recipient's."""
-        scheme, markings = self._planner.markings(case, one.instrument, at=search.at)
-        hop = Hop(
-            sender=case.holder,
-            recipient=case.recipient,
-            instrument=one.instrument,
-            outcome=one.outcome,
-            steps=tuple(found for found in one.findings if found.verdict is Verdict.ASK),
-            marking=markings[0],
-            expected_ms=search.measured.get((case.holder, case.recipient, one.instrument)),
-        )
-        received = structs.replace(
-            chain.case,
-            holder=case.recipient,
-            marked=Label(scheme=scheme, level=markings[0]),
-            provenance=one.instrument,
-            received_for=case.purpose,
-        )
-        bounds = [end for end in (chain.holds_until, holds_until) if end is not None]
-        return _Chain(hops=(*chain.hops, hop), case=received, holds_until=min(bounds, default=None))
+    def _open(
+        self, chain: _Chain, case: Case, weighing: Weighing, search: _Search
+    ) -> Iterator[_Chain]:
+        """The chain one hop longer, under each instrument that lets it: the item changes hands."""
+        stands, passes = weighing.stands, weighing.passes
+        for bit, name in enumerate(weighing.instruments):
+            if not stands >> bit & 1:
+                continue
+            scheme, markings = self._planner.markings(case, name, at=search.at)
+            step = _Step(
+                case=case,
+                weighing=weighing,
+                bit=bit,
+                outcome=Outcome.PERMIT if passes >> bit & 1 else Outcome.REFER,
+                marking=markings[0],
+                expected_ms=search.measured.get((case.holder, case.recipient, name)),
+            )
+            received = structs.replace(
+                chain.case,
+                holder=case.recipient,
+                marked=Label(scheme=scheme, level=markings[0]),
+                provenance=name,
+                received_for=case.purpose,
+            )
+            yield _Chain(steps=(*chain.steps, step), case=received)
 
     def _neighbours(self, party: PartyCode) -> tuple[PartyCode, ...]:
         found = self._linked.get(party)
@@ -189,26 +221,38 @@ class Router:
             self._linked[party] = found
         return found
 
-    def _may_pass(self, case: Case, recipient: PartyCode) -> bool:
-        """Rule out, without deciding, what the third-party rule forbids under every instrument."""
-        if case.originator in {case.holder, recipient}:
-            return True
-        if any(one.recipient == recipient for one in case.consents):
-            return True
-        law = self._planner.law
-        for name in law.links(case.holder, recipient):
-            terms = law.terms(name)
-            if terms.third_party.kind is ThirdPartyKind.CONSENT_PROCEDURE:
-                return True
-            is_circle = terms.third_party.kind is ThirdPartyKind.CIRCLE_EXEMPT
-            if is_circle and case.originator in terms.parties:
-                return True
-        return False
+    def _is_usable(
+        self, case: Case, holder: PartyCode, recipient: PartyCode, search: _Search
+    ) -> bool:
+        """Rule out, without deciding, a hop that no chain could take under any instrument.
+
+        Nothing is asked that a hop before could change: not the marking, not the provenance.
+        """
+        key = (holder, recipient)
+        found = search.usable.get(key)
+        if found is None:
+            law = self._planner.law
+            found = search.usable[key] = any(
+                _may_pass(case, law.terms(name), holder, recipient)
+                and self._covers(case, name, holder, search)
+                for name in law.links(holder, recipient)
+            )
+        return found
+
+    def _covers(self, case: Case, name: InstrumentId, holder: PartyCode, search: _Search) -> bool:
+        """In force in the holder's reading, and about the item's topics and form."""
+        key = (name, holder)
+        found = search.covering.get(key)
+        if found is None:
+            found = search.covering[key] = self._planner.may_cover(
+                case, name, holder=holder, at=search.at
+            )
+        return found
 
     def _blocked(self, case: Case, search: _Search) -> list[Blocked]:
         """Closed ways of one hop, and of two where the second or a named hub's first fails."""
         found = self._closed((), case, search)
-        start = _Chain(hops=(), case=case, holds_until=None)
+        start = _Chain(steps=(), case=case)
         between = [one for one in self._neighbours(case.holder) if one != search.goal]
         for hub in between:
             if not self._planner.law.links(hub, search.goal):
@@ -220,10 +264,9 @@ class Router:
                 for one in self._closed((), first, search)
                 if one.instrument in shared and self._hub_of(one.instrument) == hub
             ]
-            decision = self._planner.decide(first, at=search.at)
-            open_ways = [one for one in decision.considered if one.outcome is not Outcome.DENY]
-            for one in open_ways:
-                chain = self._after(start, first, one, None, search)
+            weighing = self._planner.weigh(first, at=search.at)
+            for chain in self._open(start, first, weighing, search):
+                one = chain.steps[-1]
                 found += [
                     two
                     for two in self._closed((case.holder,), chain.case, search)
@@ -262,25 +305,56 @@ def _hop_case(case: Case, recipient: PartyCode, goal: PartyCode) -> Case:
     )
 
 
-def _plus(cost: _Cost, hop: Hop) -> _Cost:
+def _may_pass(case: Case, terms: Terms, holder: PartyCode, recipient: PartyCode) -> bool:
+    """The third-party rule at its most generous."""
+    if case.originator in {holder, recipient}:
+        return True
+    match terms.third_party.kind:
+        case ThirdPartyKind.CONSENT_PROCEDURE:
+            return True
+        case ThirdPartyKind.CIRCLE_EXEMPT if case.originator in terms.parties:
+            return True
+        case _:
+            return any(one.recipient == recipient for one in case.consents)
+
+
+def _plus(cost: _Cost, step: _Step) -> _Cost:
     """Approvals, hops, hops never measured, milliseconds."""
     approvals, hops, unmeasured, ms = cost
     return (
-        approvals + (hop.outcome is Outcome.REFER),
+        approvals + (step.outcome is Outcome.REFER),
         hops + 1,
-        unmeasured + (hop.expected_ms is None),
-        ms + (hop.expected_ms or 0),
+        unmeasured + (step.expected_ms is None),
+        ms + (step.expected_ms or 0),
     )
 
 
 def _route(chain: _Chain) -> Route:
-    times = [hop.expected_ms for hop in chain.hops]
+    """Put a complete chain into words."""
+    times = [step.expected_ms for step in chain.steps]
     known = [time for time in times if time is not None]
+    ends = [step.weighing.holds_until for step in chain.steps]
     return Route(
-        hops=chain.hops,
-        approvals=sum(hop.outcome is Outcome.REFER for hop in chain.hops),
+        hops=tuple(_hop(step) for step in chain.steps),
+        approvals=sum(step.outcome is Outcome.REFER for step in chain.steps),
         expected_ms=sum(known) if len(known) == len(times) else None,
-        holds_until=chain.holds_until,
+        holds_until=min((end for end in ends if end is not None), default=None),
+    )
+
+
+def _hop(step: _Step) -> Hop:
+    return Hop(
+        sender=step.case.holder,
+        recipient=step.case.recipient,
+        instrument=step.instrument,
+        outcome=step.outcome,
+        steps=tuple(
+            cell.findings[step.bit]
+            for cell in step.weighing.cells
+            if not cell.passes >> step.bit & 1
+        ),
+        marking=step.marking,
+        expected_ms=step.expected_ms,
     )
 
 
