@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from relto.decide import Conditions, Facts, LevelFact, Planner, changed_pairs, decide, tables_of
 from relto.model import Outcome
-from relto.testing.generate import RandomDice, make_case, make_instant, make_law, refine_law
+from relto.testing.generate import (
+    RandomDice,
+    make_case,
+    make_instant,
+    make_law,
+    make_library,
+    refine_law,
+)
 
 quick = settings(max_examples=100, deadline=None)
 seeds = st.integers(min_value=0, max_value=10**9)
@@ -150,3 +157,27 @@ def test_a_pair_that_is_not_named_as_changed_decides_as_before(seed):
         if tuple(sorted((case.holder, case.recipient))) not in changed:
             assert decide(after, case, at=at) == decide(before, case, at=at)
     assert changed_pairs(before, before, parties) == ()
+
+
+@given(seeds)
+@quick
+def test_a_planner_renewed_for_a_changed_law_decides_as_a_new_one(seed):
+    """DEC-32: and keeps the plans that the change does not concern."""
+    dice = RandomDice(seed)
+    before = make_law(dice, most=5)
+    gone = dice.some(tuple(before.instruments), least=0, most=2) if before.instruments else ()
+    kept = {name: terms for name, terms in before.instruments.items() if name not in gone}
+    after = refine_law(before, kept)
+    planner = Planner(before)
+    cases = [make_case(dice, before) for _ in range(6)]
+    for case in cases:
+        planner.decide(case, at=make_instant(dice))
+    renewed = planner.renewed(after)
+    for case in cases:
+        at = make_instant(dice)
+        assert renewed.decide(case, at=at) == decide(after, case, at=at)
+    if not gone:
+        pairs = {(case.holder, case.recipient) for case in cases}
+        assert all(renewed.plan(*pair) is planner.plan(*pair) for pair in pairs)
+    other_words = msgspec.structs.replace(after, library=make_library())
+    assert planner.renewed(other_words).plan("AAA", "BBB") is not planner.plan("AAA", "BBB")

@@ -5,6 +5,7 @@ from tables, in microseconds; `tables_of` hands those tables to bulk engines. Ou
 `refer`, `deny`; verdicts of a rule: `pass`, `ask`, `fail`.
 """
 
+from relto.decide.change import Change, changed_pairs
 from relto.decide.delegation import (
     DelegationFileError,
     Handling,
@@ -20,13 +21,13 @@ from relto.decide.tables import (
     LevelFact,
     Masks,
     PairTables,
-    changed_pairs,
     tables_of,
 )
 from relto.decide.view import LawView, LibraryView
 from relto.model.delegation import Delegation, Delegations
 
 __all__ = [
+    "Change",
     "Conditions",
     "Delegation",
     "DelegationFileError",

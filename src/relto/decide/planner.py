@@ -16,6 +16,7 @@ from whenever import Instant
 
 from relto.decide import rules
 from relto.decide.cell import FAIL_WEIGHT, Cell
+from relto.decide.change import Change
 from relto.decide.plan import Plan, Segment, keep
 from relto.decide.view import LawView
 from relto.limits import PLAN_ANSWERS_MAX, PLANS_MAX
@@ -124,6 +125,24 @@ class Planner:
         self._plans: dict[tuple[PartyCode, PartyCode], Plan] = {}
         self._answers: dict[tuple[Cell, ...], _Answer] = {}
         self._scopes: dict[tuple[InstrumentId, tuple[TopicId, ...], Form], bool] = {}
+
+    def renewed(self, law: LawView) -> "Planner":
+        """Make a planner for a changed law that keeps the plans the change does not concern.
+
+        Args:
+            law: The law after the change. Over other words nothing is kept.
+
+        Source: docs/spec/decide.md DEC-32.
+        """
+        planner = Planner(law)
+        if self.law.library is not law.library:
+            return planner
+        change = Change(self.law, law)
+        for pair, plan in self._plans.items():
+            if not change.concerns(*pair):
+                # Equal terms and lives: whatever the plan still has to ask, both laws say the same.
+                planner._plans[pair] = plan
+        return planner
 
     def decide(self, case: Case, *, at: Instant) -> Decision:
         """Decide one case, with every reason and obligation in words.

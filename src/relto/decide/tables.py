@@ -14,15 +14,12 @@ Source: docs/spec/decide.md DEC-29 to DEC-32.
 """
 
 from collections.abc import Iterable
-from itertools import combinations
 
 from msgspec import Struct
 from whenever import Instant
 
 from relto.decide.cell import Cell
 from relto.decide.planner import Planner
-from relto.decide.view import LawView, is_known
-from relto.law import Span, Terms
 from relto.model import Assurance, Form, Label
 from relto.units import InstrumentId, PartyCode, PurposeId, TopicId
 
@@ -214,49 +211,3 @@ def _masks(cells: Iterable[Cell]) -> Masks:
     return Masks(
         tuple(cell.passes for cell in found), tuple(cell.stands & ~cell.passes for cell in found)
     )
-
-
-def changed_pairs(
-    before: LawView, after: LawView, parties: Iterable[PartyCode]
-) -> tuple[tuple[PartyCode, PartyCode], ...]:
-    """List the pairs of parties for which two laws can decide differently; sound, not tight.
-
-    Every other pair has the same instruments with the same terms and the same lives in every
-    reading, their own and those they rely on, and therefore the same tables.
-
-    Args:
-        before: One law.
-        after: The other; over the same words.
-        parties: Whose pairs to look at.
-
-    Returns:
-        Each pair once, sorted; both directions are meant.
-
-    Source: docs/spec/decide.md DEC-32.
-    """
-    changed: dict[tuple[InstrumentId, PartyCode], bool] = {}
-
-    def differs(name: InstrumentId, reading: PartyCode) -> bool:
-        key = (name, reading)
-        if key not in changed:
-            changed[key] = _story(before, name, reading) != _story(after, name, reading)
-        return changed[key]
-
-    def differs_for(one: PartyCode, other: PartyCode) -> bool:
-        names = after.links(one, other)
-        if tuple(names) != tuple(before.links(one, other)):
-            return True
-        relied = {clause.instrument for name in names for clause in after.terms(name).reliance}
-        return any(
-            differs(name, reading) for name in sorted({*names, *relied}) for reading in (one, other)
-        )
-
-    return tuple(pair for pair in combinations(sorted(set(parties)), 2) if differs_for(*pair))
-
-
-def _story(
-    law: LawView, name: InstrumentId, reading: PartyCode
-) -> tuple[Terms, tuple[Span, ...]] | None:
-    if not is_known(law, name):
-        return None
-    return law.terms(name), tuple(law.spans(name, reading=reading))
