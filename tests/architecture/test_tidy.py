@@ -275,6 +275,6 @@ def test_the_version_is_said_once() -> None:
     assert relto.__version__ == PROJECT["project"]["version"]
 
 
-@pytest.mark.parametrize("name", ["LICENSE", "NOTICE", "CHANGELOG.md"])
+@pytest.mark.parametrize("name", ["README.md", "LICENSE", "NOTICE", "CHANGELOG.md"])
 def test_the_papers_are_there(name: str) -> None:
     assert (ROOT / name).read_text(encoding="utf-8").strip() != ""
