@@ -7,14 +7,13 @@ ways in: a table of codes as relto wrote it, or a table of words as a registry k
 the engine is first asked for its distinct combinations; these are read and checked here, and
 joined back by the words themselves.
 
-A row that finds no word gets none of its instruments: "no match" is read as a fault, never as a
-permission. That also holds where an outer join gives 0 instead of NULL (ClickHouse), since every
-real word is more than 0.
+A row that finds no match is at fault and denied. That also holds where an outer join gives 0 in
+place of NULL (ClickHouse): a mask of 0 denies, and facts that can be used say so with a 1.
 """
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from operator import add, or_
+from operator import add, and_, or_
 from typing import Final
 
 import ibis
@@ -26,16 +25,12 @@ from relto.decide import Planner
 from relto.impact.facts import BulkQuestion
 from relto.impact.holdings import Holdings, Outcomes, Words
 from relto.impact.reading import OPTIONAL, REQUIRED, Column, FactReader, TableError
-from relto.impact.words import FAILS, FAULT, FULL, GUARDS, OUTCOMES, BulkTables, compile_tables
+from relto.impact.tabulate import compile_tables
+from relto.impact.words import FAULT, OUTCOMES, BulkTables, CodeTable
 
 CODE_COLUMNS: Final = ("labels", "topics", "caveats", "origins")
 _PARTS: Final = ("label", "topic", "caveat", "origin")
 _PERMIT, _REFER, _DENY = range(len(OUTCOMES))
-_UNMATCHED: Final = FAULT | FULL
-
-# One is added to every word on its way into a database and taken off again after the join, so that
-# a word is never 0 and an engine whose outer join fills in 0 cannot turn "no match" into a pass.
-_SHIFT: Final = 1
 
 
 class IbisEngine:
@@ -85,32 +80,31 @@ class IbisEngine:
 
 
 def decide_codes(table: ir.Table, tables: BulkTables) -> ir.Table:
-    """Add `outcome` (0, 1, 2) and the words to a table with the four columns of codes.
+    """Add `outcome` (0, 1, 2), `is_faulty` and the words to a table with four columns of codes.
+
+    An engine leaves out what is not asked for: who selects the outcome alone pays for no word.
 
     Args:
         table: Has `labels`, `topics`, `caveats`, `origins`, and any other columns, which stay.
         tables: For one question.
 
-    Returns:
-        The table with `word_0`, …, `is_faulty` and `outcome`.
-
     Source: docs/spec/impact.md IMP-12.
     """
     lookups = []
-    columns = (tables.labels, tables.topics, tables.caveats, tables.origins)
-    for part, code, words in zip(_PARTS, CODE_COLUMNS, columns, strict=True):
-        rows = range(len(words[0]))
+    for part, code, given in zip(_PARTS, CODE_COLUMNS, tables.columns(), strict=True):
+        rows = range(len(given.masks[0]))
+        keys: dict[str, tuple[Sequence[object], pa.DataType]] = {code: (list(rows), pa.int32())}
         if part == "origin" and tables.stride:
             keys = {
-                "topics": [row // tables.stride for row in rows],
-                "origins": [row % tables.stride for row in rows],
+                "topics": ([row // tables.stride for row in rows], pa.int32()),
+                "origins": ([row % tables.stride for row in rows], pa.int32()),
             }
-        else:
-            keys = {code: list(rows)}
-        lookups.append(
-            _lookup(part, {name: (one, pa.int32()) for name, one in keys.items()}, words)
-        )
-    return _decided(table, lookups, tables.words)
+        # A column that denies nothing is left out, and costs no join.
+        if given.is_neutral:
+            continue
+        flaws = [bool(word & FAULT) for word in given.words[0]] if part == "origin" else None
+        lookups.append((part, _lookup(part, keys, given, list(rows), flaws)))
+    return _decided(table, lookups, tables)
 
 
 def decide_words(
@@ -153,13 +147,9 @@ def decide_words(
     raws = [_distinct(whole, column, connection) for column in reader.columns()]
     tables = compile_tables(planner, reader.facts(), question)
     lookups = [
-        _raw_lookup(part, column, found, words)
-        for part, column, found, words in zip(
-            _PARTS,
-            reader.columns(),
-            raws,
-            (tables.labels, tables.topics, tables.caveats, tables.origins),
-            strict=True,
+        _raw_lookup(part, column, found, given)
+        for part, column, found, given in zip(
+            _PARTS, reader.columns(), raws, tables.columns(), strict=True
         )
     ]
     twice = (
@@ -169,7 +159,7 @@ def decide_words(
         .mutate(is_twice=ibis.literal(value=1, type="int8"))
     )
     marked = whole.left_join(twice, "k_id").drop("k_id_right")
-    decided = _decided(marked, lookups, tables.words, doubted="is_twice")
+    decided = _decided(marked, lookups, tables, doubted="is_twice")
     return decided.drop(*(name for name in decided.columns if name.startswith("k_")), "is_twice")
 
 
@@ -185,70 +175,88 @@ def _distinct(
 
 
 def _raw_lookup(
-    part: str, column: Column, keys: Sequence[Sequence[str]], words: tuple[tuple[int, ...], ...]
-) -> ir.Table:
+    part: str, column: Column, keys: Sequence[Sequence[str]], given: CodeTable
+) -> tuple[str, ir.Table]:
     raws = [column.place(tuple(word or None for word in key)) for key in keys]
-    chosen = tuple(
-        tuple(_UNMATCHED if one.flaws else place[one.code] for one in raws) for place in words
-    )
-    named = {
+    named: dict[str, tuple[Sequence[object], pa.DataType]] = {
         f"k_{name}": ([key[index] for key in keys], pa.string())
         for index, name in enumerate(column.keys)
     }
-    return _lookup(part, named, chosen)
+    codes = [one.code for one in raws]
+    return part, _lookup(part, named, given, codes, [bool(one.flaws) for one in raws])
 
 
 def _lookup(
     part: str,
     keys: Mapping[str, tuple[Sequence[object], pa.DataType]],
-    words: tuple[tuple[int, ...], ...],
+    given: CodeTable,
+    codes: Sequence[int],
+    flaws: Sequence[bool] | None,
 ) -> ir.Table:
-    """A small table: keys, and for each place of the answer a word and a shift."""
+    """A small table: keys, masks, words, and whether the facts can be used where some cannot."""
     columns = {f"{part}_{name}": pa.array(one, type=kind) for name, (one, kind) in keys.items()}
-    for place, column in enumerate(words):
-        shifted = [word + _SHIFT for word in column]
-        columns[f"{part}_word_{place}"] = pa.array(shifted, type=pa.int64())
+    for place, masks in enumerate(given.masks):
+        chosen = [
+            0 if flaws is not None and flaws[index] else masks[code]
+            for index, code in enumerate(codes)
+        ]
+        columns[f"{part}_mask_{place}"] = pa.array(chosen, type=pa.int64())
+    for place, words in enumerate(given.words):
+        chosen = [words[code] for code in codes]
+        columns[f"{part}_word_{place}"] = pa.array(chosen, type=pa.int64())
+    if flaws is not None:
+        columns[f"{part}_usable"] = pa.array([int(not flaw) for flaw in flaws], type=pa.int8())
     return ibis.memtable(pa.table(columns))
 
 
 def _decided(
-    table: ir.Table, lookups: Sequence[ir.Table], count: int, *, doubted: str = ""
+    table: ir.Table,
+    lookups: Sequence[tuple[str, ir.Table]],
+    tables: BulkTables,
+    *,
+    doubted: str = "",
 ) -> ir.Table:
-    kept = list(table.columns)
+    names = list(table.columns)
     joined = table
-    for part, lookup in zip(_PARTS, lookups, strict=True):
-        names = [name for name in lookup.columns if not name.startswith(f"{part}_word_")]
+    flagged = []
+    for part, lookup in lookups:
+        held = (f"{part}_mask_", f"{part}_word_", f"{part}_usable")
+        keys = [name for name in lookup.columns if not name.startswith(held)]
         joined = joined.left_join(
-            lookup, [joined[name.removeprefix(f"{part}_")] == lookup[name] for name in names]
+            lookup, [joined[name.removeprefix(f"{part}_")] == lookup[name] for name in keys]
         )
-    words = {f"word_{place}": _sum(joined, place) for place in range(count)}
-    # The fault of a row without a match stands in its first word; every place of it denies.
-    summed = joined.select(*kept, **words)
-    first = summed["word_0"]
-    is_faulty = first >= FAULT
+        if f"{part}_usable" in lookup.columns:
+            flagged.append(part)
+    parts = [part for part, _ in lookups]
+    masks = {
+        f"m_{place}": reduce(and_, _looked_up(joined, parts, "mask", place))
+        for place in range(len(tables.labels.masks))
+    }
+    words = {
+        f"word_{place}": reduce(add, _looked_up(joined, parts, "word", place))
+        for place in range(tables.words)
+    }
+    usable = reduce(and_, (joined[f"{part}_usable"].fill_null(0) == 1 for part in flagged))
     if doubted:
-        is_faulty = is_faulty | (summed[doubted].fill_null(0) == 1)
-    columns = [summed[f"word_{place}"] for place in range(count)]
-    referred = reduce(or_, (_has_empty_lane(word & FAILS) for word in columns))
-    permitted = reduce(or_, (_has_empty_lane(word) for word in columns))
+        sure = joined[doubted].fill_null(0) == 0
+        usable = usable & sure
+        masks = {name: sure.ifelse(mask, 0) for name, mask in masks.items()}
+    found = joined.select(*names, **masks, **words, is_faulty=~usable)
+    each = [found[name] for name in masks]
+    # Facts that cannot be used have masks of 0, so the outcome needs no other look.
     outcome = ibis.cases(
-        (is_faulty, _DENY),
-        (permitted, _PERMIT),
-        (referred, _REFER),
+        (reduce(or_, (mask & tables.low != 0 for mask in each)), _PERMIT),
+        (reduce(or_, (mask != 0 for mask in each)), _REFER),
         else_=_DENY,
     )
-    return summed.mutate(is_faulty=is_faulty, outcome=outcome)
+    return found.select(*names, *words, "is_faulty", outcome=outcome)
 
 
-def _sum(joined: ir.Table, place: int) -> ir.IntegerValue:
-    """The four words of a row at one place; one that found no match counts as a fault."""
-    parts = [joined[f"{part}_word_{place}"].fill_null(0) for part in _PARTS]
-    missing = reduce(or_, (one == 0 for one in parts))
-    return missing.ifelse(_UNMATCHED, reduce(add, parts) - len(parts) * _SHIFT)
-
-
-def _has_empty_lane(word: ir.IntegerValue) -> ir.BooleanValue:
-    return ((word & FULL) + FULL) & GUARDS != GUARDS
+def _looked_up(
+    joined: ir.Table, parts: Sequence[str], what: str, place: int
+) -> list[ir.IntegerValue]:
+    """What each part of a row looked up; 0 where it found no match."""
+    return [joined[f"{part}_{what}_{place}"].fill_null(0) for part in parts]
 
 
 def counts(decided: ir.Table, *, connection: ibis.BaseBackend) -> dict[str, int]:

@@ -1,21 +1,19 @@
 """The engine in this process: chunks that fit the cache, two threads, four look-ups a row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from relto.impact.holdings import Codes, Holdings, Outcomes, Words
-from relto.impact.words import FAILS, FULL, GUARDS, BulkTables
+from relto.impact.words import BulkTables
 
 _CHUNK_ROWS: Final = (
     65_536  # four columns and two words for each row stay in the second-level cache
 )
-_FAILS: Final = np.uint64(FAILS)
-_FULL: Final = np.uint64(FULL)
-_GUARDS: Final = np.uint64(GUARDS)
 
 Progress = Callable[[int], None]
 
@@ -79,44 +77,62 @@ class _Kernel:
     """The tables as arrays, and what is done to one chunk."""
 
     def __init__(self, tables: BulkTables, columns: tuple[Codes, Codes, Codes, Codes]) -> None:
-        self._labels, self._topics, self._caveats, self._origins = columns
+        self._columns = columns
         self._stride = np.intp(tables.stride)
-        self._tables = [
-            [np.array(one, dtype=np.uint64) for one in place]
-            for place in zip(
-                tables.labels, tables.topics, tables.caveats, tables.origins, strict=True
-            )
+        given = tables.columns()
+        # A column that denies nothing is left out, and reads no memory.
+        self._used = [place for place in range(4) if not given[place].is_neutral]
+        self._words = [
+            [np.array(given[one].words[place], dtype=np.uint64) for one in self._used]
+            for place in range(tables.words)
         ]
+        narrow = _NARROWEST[tables.half]
+        self._masks = [
+            [np.array(given[one].masks[place], dtype=narrow) for one in self._used]
+            for place in range(len(tables.labels.masks))
+        ]
+        self._narrow = narrow
+        self._low = narrow(tables.low)
 
     def words(self, start: int, end: int, out: Words) -> None:
-        """The sum of the four words, place by place."""
-        rows = end - start
-        scratch = np.empty(rows, dtype=np.uint64)
+        """The sum of the words, place by place."""
+        scratch = np.empty(end - start, dtype=np.uint64)
         codes = self._codes(start, end)
-        for place, (labels, topics, caveats, origins) in enumerate(self._tables):
-            total = out[place]
-            labels.take(codes[0], out=total, mode="clip")
-            for table, code in ((topics, codes[1]), (caveats, codes[2]), (origins, codes[3])):
+        for total, tables in zip(out, self._words, strict=True):
+            tables[0].take(codes[0], out=total, mode="clip")
+            for table, code in zip(tables[1:], codes[1:], strict=True):
                 table.take(code, out=scratch, mode="clip")
                 np.add(total, scratch, out=total)
 
     def outcomes(self, start: int, end: int, out: Outcomes) -> None:
-        """2 for deny, less one if a lane has no fail, less one more if it has no ask either."""
-        words = np.empty((len(self._tables), end - start), dtype=np.uint64)
-        self.words(start, end, words)
-        permitted = np.zeros(end - start, dtype=bool)
-        referred = np.zeros(end - start, dtype=bool)
-        for word in words:
-            referred |= ((word & _FAILS) + _FULL) & _GUARDS != _GUARDS
-            permitted |= (word + _FULL) & _GUARDS != _GUARDS
-        np.subtract(np.uint8(2), permitted.view(np.uint8), out=out)
-        np.subtract(out, referred.view(np.uint8), out=out)
+        """2 for deny, less one if an instrument stands, less one more if one passes."""
+        rows = end - start
+        codes = self._codes(start, end)
+        mask, scratch = np.empty(rows, dtype=self._narrow), np.empty(rows, dtype=self._narrow)
+        stands, passes = np.zeros(rows, dtype=bool), np.zeros(rows, dtype=bool)
+        for tables in self._masks:
+            tables[0].take(codes[0], out=mask, mode="clip")
+            for table, code in zip(tables[1:], codes[1:], strict=True):
+                table.take(code, out=scratch, mode="clip")
+                np.bitwise_and(mask, scratch, out=mask)
+            stands |= mask != 0
+            passes |= mask & self._low != 0
+        np.subtract(np.uint8(2), stands.view(np.uint8), out=out)
+        np.subtract(out, passes.view(np.uint8), out=out)
 
-    def _codes(self, start: int, end: int) -> list[np.ndarray[tuple[int], np.dtype[np.intp]]]:
-        labels, topics, caveats, origins = (
-            one[start:end].astype(np.intp)
-            for one in (self._labels, self._topics, self._caveats, self._origins)
-        )
+    def _codes(self, start: int, end: int) -> list[npt.NDArray[np.intp]]:
+        found = [self._columns[place][start:end].astype(np.intp) for place in self._used]
         if self._stride:
-            origins += topics * self._stride
-        return [labels, topics, caveats, origins]
+            # With consents an origin is looked up together with the topics.
+            topics = self._columns[1][start:end].astype(np.intp)
+            found[self._used.index(3)] += topics * self._stride
+        return found
+
+
+# The narrowest integer that holds both halves of a mask: the narrower, the more fits in the cache.
+_NARROWEST: Final[Mapping[int, type[np.uint8 | np.uint16 | np.uint32 | np.uint64]]] = {
+    4: np.uint8,
+    8: np.uint16,
+    16: np.uint32,
+    31: np.uint64,
+}

@@ -1,14 +1,14 @@
 """The same tables as Polars expressions: lazy, streaming, from Parquet or from memory."""
 
 from functools import reduce
-from operator import add, or_
+from operator import add, and_, or_
 from typing import Final
 
 import numpy as np
 import polars as pl
 
 from relto.impact.holdings import Holdings, Outcomes, Words
-from relto.impact.words import FAILS, FULL, GUARDS, OUTCOMES, BulkTables
+from relto.impact.words import OUTCOMES, BulkTables, CodeTable
 
 CODE_COLUMNS: Final = ("labels", "topics", "caveats", "origins")
 _WORD: Final = "word_{}"
@@ -71,21 +71,16 @@ def code_frame(holdings: Holdings) -> pl.DataFrame:
 
 
 def words_of(tables: BulkTables) -> list[pl.Expr]:
-    """One expression for each word of a row: four look-ups and three additions.
+    """One expression for each word of a row: look-ups and additions.
 
     Source: docs/spec/impact.md IMP-4, IMP-11.
     """
-    origin = pl.col("origins")
-    if tables.stride:
-        origin = pl.col("topics").cast(pl.UInt32) * tables.stride + origin.cast(pl.UInt32)
-    codes = (pl.col("labels"), pl.col("topics"), pl.col("caveats"), origin)
-    columns = (tables.labels, tables.topics, tables.caveats, tables.origins)
     return [
         reduce(
             add,
             (
-                pl.lit(pl.Series(column[place], dtype=pl.UInt64)).gather(code)
-                for column, code in zip(columns, codes, strict=True)
+                pl.lit(pl.Series(table.words[place], dtype=pl.UInt64)).gather(code)
+                for table, code in _used(tables)
             ),
         ).alias(_WORD.format(place))
         for place in range(tables.words)
@@ -93,13 +88,35 @@ def words_of(tables: BulkTables) -> list[pl.Expr]:
 
 
 def outcome_of(tables: BulkTables) -> pl.Expr:
-    """2 for deny, less one if a lane has no fail, less one more if it has no ask either.
+    """2 for deny, less one if an instrument stands, less one more if one passes.
 
     Source: docs/spec/impact.md IMP-3, IMP-11.
     """
-    words = words_of(tables)
-    full, guards = pl.lit(FULL, pl.UInt64), pl.lit(GUARDS, pl.UInt64)
-    fails = pl.lit(FAILS, pl.UInt64)
-    referred = reduce(or_, (((word & fails) + full) & guards != guards for word in words))
-    permitted = reduce(or_, ((word + full) & guards != guards for word in words))
-    return (2 - referred.cast(pl.UInt8) - permitted.cast(pl.UInt8)).cast(pl.UInt8).alias("outcome")
+    kind = {4: pl.UInt8, 8: pl.UInt16, 16: pl.UInt32, 31: pl.UInt64}[tables.half]
+    masks = [
+        reduce(
+            and_,
+            (
+                pl.lit(pl.Series(table.masks[place], dtype=kind)).gather(code)
+                for table, code in _used(tables)
+            ),
+        )
+        for place in range(len(tables.labels.masks))
+    ]
+    low = pl.lit(tables.low, kind)
+    stands = reduce(or_, (mask != 0 for mask in masks))
+    passes = reduce(or_, (mask & low != 0 for mask in masks))
+    return (2 - stands.cast(pl.UInt8) - passes.cast(pl.UInt8)).cast(pl.UInt8).alias("outcome")
+
+
+def _used(tables: BulkTables) -> list[tuple[CodeTable, pl.Expr]]:
+    """The columns that may deny something, each with its code."""
+    origin = pl.col("origins")
+    if tables.stride:
+        origin = pl.col("topics").cast(pl.UInt32) * tables.stride + origin.cast(pl.UInt32)
+    codes = (pl.col("labels"), pl.col("topics"), pl.col("caveats"), origin)
+    return [
+        (table, code)
+        for table, code in zip(tables.columns(), codes, strict=True)
+        if not table.is_neutral
+    ]

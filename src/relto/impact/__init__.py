@@ -44,6 +44,7 @@ from relto.impact.holdings import (
 )
 from relto.impact.point import Finder, ReadAs, Side
 from relto.impact.reading import FactReader, StrictError, TableError, split_words
+from relto.impact.tabulate import compile_tables
 from relto.impact.traffic import Delay, Exchange, Measurements, TrafficKind
 from relto.impact.way import Barrier, Way, WayKind
 from relto.impact.ways import Conditions, find_ways, way_of
@@ -52,7 +53,7 @@ from relto.impact.words import (
     BulkConsidered,
     BulkError,
     BulkTables,
-    compile_tables,
+    CodeTable,
     owed,
     read_answer,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "BulkTables",
     "CaveatFacts",
     "Cells",
+    "CodeTable",
     "Codes",
     "Conditions",
     "Delay",

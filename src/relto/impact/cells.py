@@ -161,3 +161,28 @@ def _count_by_sorting(holdings: Holdings, parts: tuple[Places, ...]) -> tuple[Pl
     keys = _keys(holdings, parts, 0, holdings.rows)
     _, rows, counts = np.unique(keys, return_index=True, return_counts=True)
     return rows.astype(np.int64), counts.astype(np.int64)
+
+
+def group(*columns: npt.NDArray[np.int64]) -> tuple[Places, Places]:
+    """Put rows with equal values together.
+
+    Args:
+        columns: Integers from 0, one array for each column.
+
+    Returns:
+        For each group the place of its first row, and for each row the place of its group.
+
+    Source: docs/spec/impact.md IMP-34.
+    """
+    key = np.zeros(len(columns[0]), dtype=np.int64)
+    size = 1
+    for column in columns:
+        width = int(column.max(initial=0)) + 1
+        size *= width
+        # One integer holds them all; where it would not, what is there is numbered anew first.
+        if size >= 1 << 62:
+            _, key = np.unique(key, return_inverse=True)
+            size = (int(key.max(initial=0)) + 1) * width
+        key = key * width + column
+    _, first, members = np.unique(key, return_index=True, return_inverse=True)
+    return first.astype(np.int64), members.astype(np.int64)

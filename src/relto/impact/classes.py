@@ -11,8 +11,9 @@ from relto.decide.view import LawView, Leg, leg_of, table_at
 from relto.impact.cells import Places
 from relto.impact.change import instruments_of
 from relto.impact.facts import LabelFacts, RowFacts
+from relto.impact.holdings import Holdings
 from relto.impact.point import Side
-from relto.model import Label, Verdict
+from relto.model import Form, Label, Verdict
 from relto.units import LevelId, TopicId
 
 # Beyond so many comparisons the classes cost more than the searches they spare.
@@ -25,6 +26,18 @@ class Classes(Struct, frozen=True, kw_only=True, eq=False):
     labels: Places
     topics: Places
     caveats: Places
+
+    def of(self, holdings: Holdings, rows: Places) -> tuple[Places, Places, Places, Places]:
+        """Return the classes of rows, and their origins, which have no classes.
+
+        Source: docs/spec/impact.md IMP-36.
+        """
+        return (
+            self.labels[holdings.labels[rows]],
+            self.topics[holdings.topics[rows]],
+            self.caveats[holdings.caveats[rows]],
+            holdings.origins[rows].astype(np.int64),
+        )
 
 
 def classes_of(side: Side, facts: RowFacts) -> Classes:
@@ -65,27 +78,32 @@ def _labels(side: Side, legs: Sequence[Leg], facts: Sequence[LabelFacts]) -> lis
     if len(legs) * len(facts) > _COMPARISONS_MAX:
         return list(facts)
     tables = [table_at(leg, side.at) for leg in legs]
-    # The holder is left out: it decides which legs count, not what they say.
-    seen: dict[Hashable, Hashable] = {}
+    by_form = _asks_for_form(legs)
+    forms: dict[Form, Hashable] = {}
+    levels: dict[Hashable, Hashable] = {}
     found: list[Hashable] = []
     for one in facts:
-        label, marked = one.label(), one.marked()
-        key = (label, marked, one.form)
-        if key not in seen:
-            seen[key] = (
-                one.scheme,
-                one.marked_scheme,
-                tuple(
-                    (
-                        rules.form(leg, one.form).verdict,
-                        rules.level(leg, table, label=label, marked=marked, shape=one.form).verdict,
-                        rules.markings_of(leg, table, label=label, marked=marked),
-                    )
-                    for leg, table in zip(legs, tables, strict=True)
-                ),
+        label, marked, shape = one.label(), one.marked(), one.form
+        if shape not in forms:
+            forms[shape] = tuple(rules.form(leg, shape).verdict for leg in legs)
+        # The holder is left out: it decides which legs count, not what they say.
+        key = (label, marked, shape if by_form else None)
+        if key not in levels:
+            levels[key] = tuple(
+                (
+                    rules.level(leg, table, label=label, marked=marked, shape=shape).verdict,
+                    rules.markings_of(leg, table, label=label, marked=marked),
+                )
+                for leg, table in zip(legs, tables, strict=True)
             )
-        found.append(seen[key])
+        found.append((one.scheme, one.marked_scheme, forms[shape], levels[key]))
     return found
+
+
+def _asks_for_form(legs: Sequence[Leg]) -> bool:
+    """Some cap holds for one form alone."""
+    lenders = (one for leg in legs for one in (leg.terms, leg.protecting) if one is not None)
+    return any(cap.form is not None for one in lenders for cap in one.caps)
 
 
 def _topics(law: LawView, legs: Sequence[Leg], facts: RowFacts) -> list[Hashable]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from relto.decide.view import is_known
 from relto.impact.answer import (
@@ -18,7 +18,7 @@ from relto.impact.answer import (
     SideView,
     Tally,
 )
-from relto.impact.cells import Cells, count_cells
+from relto.impact.cells import Cells, count_cells, group
 from relto.impact.change import (
     InstrumentChange,
     Pair,
@@ -26,11 +26,12 @@ from relto.impact.change import (
     reached_pairs,
     touched_pairs,
 )
+from relto.impact.classes import Classes, classes_of
 from relto.impact.effects import feed_effects, past_flows, request_effects, request_pairs
 from relto.impact.holdings import Engine, Holdings
 from relto.impact.point import Side
 from relto.impact.traffic import Exchange, Measurements, TrafficKind
-from relto.impact.way import WayKind
+from relto.impact.way import Barrier, WayKind
 from relto.impact.ways import (
     Conditions,
     PairWays,
@@ -43,7 +44,7 @@ from relto.impact.ways import (
 )
 from relto.law import STATES_IN_FORCE, Terms
 from relto.model import Evidence, Ground
-from relto.units import InstrumentId
+from relto.units import InstrumentId, LevelId, PartyCode, SchemeId
 
 _NO_PROGRESS: Final[Progress] = lambda _: None  # noqa: E731 - a name for doing nothing
 
@@ -63,12 +64,13 @@ class Other(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class _Sides(Struct, frozen=True, kw_only=True, eq=False):
-    """The two sides with the ways of every pair looked at."""
+    """The two sides with the ways of every pair looked at, and the classes under the second."""
 
     before: Side
     after: Side
     ways_before: WaysByPair
     ways_after: WaysByPair
+    classes_after: Classes
 
 
 def compare(
@@ -104,22 +106,23 @@ def compare(
     Source: docs/spec/impact.md IMP-30 to IMP-49.
     """
     changed = changes(before, after)
-    touched = touched_pairs(before, after, changed)
     requests = [one for one in traffic if one.kind is TrafficKind.REQUEST]
-    reached = reached_pairs(before, after, touched, hops_most=conditions.hops_most)
-    pairs = reached | request_pairs(requests)
     cells = count_cells(holdings)
-    ways_before = find_ways(before, cells, pairs, conditions, engine=engine, progress=progress)
-    prior = None if opens(changed) else Prior(ways=ways_before, touched=touched)
-    ways_after = find_ways(
-        after, cells, pairs, conditions, engine=engine, prior=prior, progress=progress
+    sides, reached = _evaluate(
+        before,
+        after,
+        cells,
+        changed=changed,
+        asked=request_pairs(requests),
+        conditions=conditions,
+        engine=engine,
+        progress=progress,
     )
-    sides = _Sides(before=before, after=after, ways_before=ways_before, ways_after=ways_after)
     measured = Measurements(traffic)
     flows = _flows(cells, sides, reached, conditions, measured)
     directions = _directions(cells, sides, reached)
     effects = request_effects(
-        requests, cells, (before, ways_before), (after, ways_after), conditions
+        requests, cells, (before, sides.ways_before), (after, sides.ways_after), conditions
     )
     feeds = [one for one in traffic if one.kind is TrafficKind.FEED]
     feed = feed_effects(feeds, before, after, conditions)
@@ -154,6 +157,44 @@ def compare(
     )
 
 
+def _evaluate(
+    before: Side,
+    after: Side,
+    cells: Cells,
+    *,
+    changed: Sequence[InstrumentChange],
+    asked: frozenset[Pair],
+    conditions: Conditions,
+    engine: Engine,
+    progress: Progress,
+) -> tuple[_Sides, frozenset[Pair]]:
+    """Find the ways of both sides, for pairs that the change can reach and those asked about."""
+    touched = touched_pairs(before, after, changed)
+    reached = reached_pairs(before, after, touched, hops_most=conditions.hops_most)
+    pairs = reached | asked
+    ways_before = find_ways(before, cells, pairs, conditions, engine=engine, progress=progress)
+    prior = None if opens(changed) else Prior(ways=ways_before, touched=touched)
+    classes = classes_of(after, cells.holdings.facts)
+    ways_after = find_ways(
+        after,
+        cells,
+        pairs,
+        conditions,
+        engine=engine,
+        classes=classes,
+        prior=prior,
+        progress=progress,
+    )
+    sides = _Sides(
+        before=before,
+        after=after,
+        ways_before=ways_before,
+        ways_after=ways_after,
+        classes_after=classes,
+    )
+    return sides, reached
+
+
 def opens(changed: Sequence[InstrumentChange]) -> bool:
     """Tell whether a change may open anything, and does not only close.
 
@@ -177,61 +218,87 @@ def _flows(
     measured: Measurements,
 ) -> tuple[Flow, ...]:
     """Items by direction, topics, level and the two ways; without those that never had one."""
-    found: dict[tuple[object, ...], Flow] = {}
-    facts = cells.holdings.facts
+    found: list[Flow] = []
+    facts, held = cells.holdings.facts, cells.holdings
+    levels: dict[tuple[SchemeId, LevelId], int] = {}
+    level_of = np.array(
+        [levels.setdefault((one.scheme, one.level), len(levels)) for one in facts.labels],
+        dtype=np.int64,
+    )
+    named = list(levels)
+    closures = _Closures(sides.after, cells, sides.classes_after, conditions)
     for pair in sorted(pairs & set(sides.ways_before)):
         old, new = sides.ways_before[pair], sides.ways_after[pair]
-        held = cells.holdings
-        keys = np.stack(
-            [held.topics[old.places], held.labels[old.places], old.ways, new.ways]
-        ).astype(np.int64)
-        distinct, first, members = np.unique(keys, axis=1, return_index=True, return_inverse=True)
-        counts = np.zeros(distinct.shape[1], dtype=np.int64)
-        np.add.at(counts, members.reshape(-1), cells.counts[old.places])
-        for (topics, label, one, other), count, cell in zip(
-            distinct.T.tolist(), counts.tolist(), old.places[first].tolist(), strict=True
+        never = ~(_has_way(old)[old.ways] | _has_way(new)[new.ways])
+        rows = np.flatnonzero(~never)
+        places = old.places[rows]
+        columns = (
+            held.topics[places].astype(np.int64),
+            level_of[held.labels[places]],
+            old.ways[rows],
+            new.ways[rows],
+        )
+        first, members = group(*columns)
+        counts = np.zeros(len(first), dtype=np.int64)
+        np.add.at(counts, members, cells.counts[places])
+        table = [column[first].tolist() for column in columns]
+        delays_before = [measured.of(way) for way in old.kinds]
+        delays_after = [measured.of(way) for way in new.kinds]
+        for topics, level, one, other, count, cell in zip(
+            *table, counts.tolist(), places[first].tolist(), strict=True
         ):
             was, will = old.kinds[one], new.kinds[other]
-            if was.kind is WayKind.NONE and will.kind is WayKind.NONE:
-                continue
-            level = facts.labels[label]
-            flow = Flow(
-                source=pair[0],
-                target=pair[1],
-                topics=facts.topics[topics].topics,
-                scheme=level.scheme,
-                level=level.level,
-                items=count,
-                before=was,
-                after=will,
-                delay_before=measured.of(was),
-                delay_after=measured.of(will),
+            found.append(
+                Flow(
+                    source=pair[0],
+                    target=pair[1],
+                    topics=facts.topics[topics].topics,
+                    scheme=named[level][0],
+                    level=named[level][1],
+                    items=count,
+                    before=was,
+                    after=will,
+                    delay_before=delays_before[one],
+                    delay_after=delays_after[other],
+                    closed_by=closures.of(pair[1], cell) if will.kind is WayKind.NONE else (),
+                )
             )
-            key = (*pair, flow.topics, level.scheme, level.level, was, will)
-            known = found.get(key)
-            if known is None and will.kind is WayKind.NONE:
-                case = case_at(cells.holdings, cell, question_of(sides.after, pair[1], conditions))
-                closed = barriers_of(sides.after, case, hops_most=conditions.hops_most)
-                flow = structs.replace(flow, closed_by=closed)
-            found[key] = _added(known, flow)
-    return tuple(sorted(found.values(), key=_flow_order))
+    return tuple(sorted(found, key=_flow_order))
 
 
-def _added(old: Flow | None, new: Flow) -> Flow:
-    """The same kind of flow in another form, or with other caveats, is one flow to a reader."""
-    return new if old is None else structs.replace(old, items=old.items + new.items)
+class _Closures:
+    """What closes every way of an item, searched once for each kind of item."""
+
+    def __init__(self, side: Side, cells: Cells, classes: Classes, conditions: Conditions) -> None:
+        self._side, self._cells, self._conditions = side, cells, conditions
+        self._classes = classes
+        self._found: dict[tuple[object, ...], tuple[Barrier, ...]] = {}
+
+    def of(self, recipient: PartyCode, cell: int) -> tuple[Barrier, ...]:
+        """What closes them for one cell and one recipient."""
+        held = self._cells.holdings
+        rows = np.array([cell], dtype=np.int64)
+        key = (recipient, *(int(column[0]) for column in self._classes.of(held, rows)))
+        known = self._found.get(key)
+        if known is None:
+            case = case_at(held, cell, question_of(self._side, recipient, self._conditions))
+            hops_most = self._conditions.hops_most
+            known = self._found[key] = barriers_of(self._side, case, hops_most=hops_most)
+        return known
 
 
 def _flow_order(flow: Flow) -> tuple[object, ...]:
+    """Changed ones first."""
+    before, after = flow.before.cost(), flow.after.cost()
     return (
-        not flow.is_changed,
+        before == after,
         flow.source,
         flow.target,
         flow.topics,
         flow.scheme,
         flow.level,
-        flow.before.cost(),
-        flow.after.cost(),
+        before,
+        after,
     )
 
 

@@ -1,6 +1,8 @@
 """How an item can get from its holder to a recipient: directly, through others, or not at all."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -18,7 +20,7 @@ class WayKind(StrEnum):
     NONE = "none"
 
 
-WAY_ORDER: tuple[WayKind, ...] = tuple(WayKind)
+_RANKS: Final[Mapping[WayKind, int]] = {kind: rank for rank, kind in enumerate(WayKind)}
 
 
 class Barrier(Struct, frozen=True, kw_only=True):
@@ -65,7 +67,7 @@ class Way(Struct, frozen=True, kw_only=True):
 
         Source: docs/spec/impact.md IMP-36.
         """
-        return WAY_ORDER.index(self.kind), self.approvals, self.hops
+        return _RANKS[self.kind], self.approvals, self.hops
 
 
 def direct_way(holder: PartyCode, recipient: PartyCode, answer: BulkAnswer) -> Way:

@@ -12,14 +12,15 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
-from relto.impact.cells import Cells, Places
+from relto.impact.cells import Cells, Places, group
 from relto.impact.change import Pair
 from relto.impact.classes import Classes, classes_of
 from relto.impact.facts import BulkQuestion, case_of
 from relto.impact.holdings import Engine, Holdings, Words
 from relto.impact.point import Side
+from relto.impact.tabulate import compile_tables
 from relto.impact.way import Barrier, Way, barrier_of, direct_way, found_way
-from relto.impact.words import BulkAnswer, BulkTables, compile_tables, read_answer
+from relto.impact.words import BulkAnswer, BulkTables, read_answer
 from relto.model import Assurance, Case, Outcome, Rule
 from relto.units import InstrumentId, LevelId, PartyCode, PurposeId
 
@@ -130,6 +131,7 @@ def find_ways(
     conditions: Conditions,
     *,
     engine: Engine,
+    classes: Classes | None = None,
     prior: Prior | None = None,
     progress: Progress = _NO_PROGRESS,
 ) -> Mapping[Pair, PairWays]:
@@ -141,6 +143,7 @@ def find_ways(
         pairs: Holder and recipient; those whose holder holds nothing are left out.
         conditions: Of every request.
         engine: Decides the direct releases.
+        classes: Of the facts under this side; found when not given.
         prior: What was found under a law from which this one differs only by what is closed.
         progress: Told after each pair that one is done.
 
@@ -148,7 +151,7 @@ def find_ways(
     """
     wanted = sorted(pair for pair in pairs if pair[0] in cells.parties)
     recipients = sorted({recipient for _, recipient in wanted})
-    classes = classes_of(side, cells.holdings.facts)
+    classes = classes or classes_of(side, cells.holdings.facts)
     found: dict[Pair, PairWays] = {}
     for recipient in recipients:
         holders = [holder for holder, other in wanted if other == recipient]
@@ -228,20 +231,12 @@ class _Search:
             return
         cells = places[left]
         held = self.holdings
-        kinds = np.stack(
-            [
-                self.classes.labels[held.labels[cells]],
-                self.classes.topics[held.topics[cells]],
-                self.classes.caveats[held.caveats[cells]],
-                held.origins[cells],
-            ]
-        ).astype(np.int64)
-        _, first, members = np.unique(kinds, axis=1, return_index=True, return_inverse=True)
+        first, members = group(*self.classes.of(held, cells))
         numbers = np.array(
             [self._best(int(cells[one]), answers[inverse[left[one]]]) for one in first.tolist()],
             dtype=np.int64,
         )
-        ways[left] = numbers[members.reshape(-1)]
+        ways[left] = numbers[members]
 
     def _best(self, cell: int, answer: BulkAnswer) -> int:
         case = case_at(self.holdings, cell, self.tables.question)

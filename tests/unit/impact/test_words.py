@@ -11,6 +11,7 @@ from relto.decide import Planner
 from relto.impact import (
     BulkError,
     BulkQuestion,
+    BulkTables,
     CaveatFacts,
     Holdings,
     LabelFacts,
@@ -20,7 +21,7 @@ from relto.impact import (
     compile_tables,
     read_answer,
 )
-from relto.impact import words as room
+from relto.impact import tabulate as room
 from relto.law import Law, compile_law
 from relto.model import RULE_ORDER, Assurance, Consent, Form, Outcome, Rule
 from relto.units import HoldingId, LevelId, PartyCode, PurposeId, SchemeId, TopicId
@@ -62,12 +63,10 @@ def question(at: Instant, **changes: object) -> BulkQuestion:
     return structs.replace(plain, **changes)
 
 
-def summed(tables: room.BulkTables, origin: int = 1) -> list[int]:
+def summed(tables: BulkTables, origin: int = 1) -> list[int]:
+    codes = (0, 0, 0, origin)
     return [
-        tables.labels[place][0]
-        + tables.topics[place][0]
-        + tables.caveats[place][0]
-        + tables.origins[place][origin]
+        sum(table.words[place][code] for table, code in zip(tables.columns(), codes, strict=True))
         for place in range(tables.words)
     ]
 
@@ -97,7 +96,7 @@ def test_the_example_of_the_specification(law: Law) -> None:
     assert answer.approvals == 0
 
 
-def lanes(tables: room.BulkTables) -> list[int]:
+def lanes(tables: BulkTables) -> list[int]:
     return [summed(tables)[0] >> (15 * lane) & 0x7FFF for lane in range(4)]
 
 
