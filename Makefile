@@ -56,7 +56,7 @@ $(call stamp,lock):
 
 
 .PHONY: help setup setup-base setup-bench setup-spark setup-deep fmt lint types imports test check cover \
-        sim integration fuzz reach docs bench bench-decide bench-exchange bench-journal bench-law lock changelog all demo clean
+        sim integration fuzz reach docs bench bench-bulk bench-decide bench-exchange bench-journal bench-law lock changelog all demo clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/\1\t/' | expand -t 18
@@ -127,10 +127,13 @@ changelog: setup ## print the unreleased changes; with VERSION= and DATE=, relea
 
 # ---------------------------------------------------------------- measuring
 
-bench: bench-decide bench-exchange bench-journal bench-law ## measure beside the peers
+bench: bench-decide bench-bulk bench-exchange bench-journal bench-law ## measure beside the peers
 
 bench-decide: setup-bench
 	PYTHONPATH=src $(PY) -m bench.decide $(ARGS)
+
+bench-bulk: setup-bench
+	PYTHONPATH=src $(PY) -m bench.bulk $(ARGS)
 
 bench-exchange: setup-bench
 	PYTHONPATH=src $(PY) -m bench.exchange $(ARGS)
