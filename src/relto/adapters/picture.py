@@ -402,7 +402,7 @@ def _notes(impact: Impact, left_out: int) -> list[str]:
     if not measured:
         notes.append("Delays: not measured. No figure is given for how much slower a way is.")
     if impact.exercise:
-        notes.append(f"EXERCISE: made-up values in the traffic ({', '.join(impact.exercise)}).")
+        notes.append(f"EXERCISE: made-up values in the tables ({', '.join(impact.exercise)}).")
     if impact.items_at_fault:
         notes.append(f"{impact.items_at_fault} rows of holdings could not be used.")
     if impact.assumed:

@@ -188,8 +188,9 @@ class _Tables:
         return () if self.traffic is None else self.traffic.lines
 
     def exercise(self) -> tuple[str, ...]:
-        """Columns with values made up for an exercise, in the traffic."""
-        return tuple(sorted({name for one in self.lines for name in one.exercise}))
+        """Columns with values made up for an exercise, in either table."""
+        traffic = {name for one in self.lines for name in one.exercise}
+        return tuple(sorted({*self.holdings.exercise, *traffic}))
 
     def write_faults(self, path: Path) -> None:
         """Write every row at fault of both tables."""

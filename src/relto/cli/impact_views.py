@@ -413,7 +413,7 @@ def _notes(console: Console, view: ImpactView) -> None:
     found = view.impact
     notes: list[str] = []
     if found.exercise:
-        notes.append(f"EXERCISE values in the traffic: {', '.join(found.exercise)}")
+        notes.append(f"EXERCISE values in the tables: {', '.join(found.exercise)}")
     if found.assumed:
         notes.append("rests on assumptions: " + "; ".join(found.assumed))
     notes.append(

@@ -102,6 +102,7 @@ class Holdings(Struct, frozen=True, kw_only=True, eq=False):
         origins: Code of originator, provenance and purpose received for; 0 for a row at fault.
         ids: The items' ids, by row; empty when they were not kept.
         faults: Everything found wrong, by row.
+        exercise: Columns with values made up for an exercise, as the table itself says.
     """
 
     facts: RowFacts
@@ -111,6 +112,7 @@ class Holdings(Struct, frozen=True, kw_only=True, eq=False):
     origins: Codes
     ids: Ids = ()
     faults: Faults = NO_FAULTS
+    exercise: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:

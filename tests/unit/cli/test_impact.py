@@ -329,7 +329,7 @@ def test_what_is_assumed_or_made_up_stands_with_the_answer(capsys):
     assert "tisa-2014: purpose (not seen)" in found["assumed"]
     assert found["exercise"] == ["all", "form", "kind", "level"]
     _, out, _ = run(capsys, *LAPSE, *TABLES)
-    assert "EXERCISE values in the traffic" in out
+    assert "EXERCISE values in the tables" in out
 
 
 def test_the_party_that_loses_most_stands_first(capsys):

@@ -26,6 +26,7 @@ from relto.impact.reading import (
     Raw,
     StrictError,
     TableError,
+    split_words,
 )
 
 
@@ -45,6 +46,7 @@ class Encoder:
         self._reader = FactReader(law)
         self._keep_ids = keep_ids
         self._parts: list[list[Codes]] = [[], [], [], []]
+        self._exercise: set[str] = set()
         self._rows = 0
         self._ids: list[pl.Series] = []
         self._flaws: dict[Flaw, int] = {}
@@ -63,6 +65,9 @@ class Encoder:
         Source: docs/spec/impact.md IMP-20, IMP-21.
         """
         frame = _plain(batch, self._note_type)
+        if "exercise" in batch.columns:
+            for text in batch["exercise"].cast(pl.String).unique().to_list():
+                self._exercise.update(split_words(text))
         for parts, column in zip(self._parts, self._reader.columns(), strict=True):
             parts.append(self._encode(frame, column))
         ids = frame["id"]
@@ -93,6 +98,7 @@ class Encoder:
             origins=origins,
             ids=ids if self._keep_ids else (),
             faults=faults,
+            exercise=tuple(sorted(self._exercise)),
         )
 
     def _encode(self, frame: pl.DataFrame, column: Column) -> Codes:
