@@ -1,8 +1,11 @@
 """Originators asked for their consent, and pacts amended while something is under way."""
 
 import pytest
+from msgspec.structs import replace
 
 from relto.adapters.lawfiles import digest_of
+from relto.codec.message import encode_message
+from relto.journal import Draft
 from relto.node import (
     AskConsent,
     ConsentMissingError,
@@ -13,6 +16,7 @@ from tests.support_node import (
     FILES,
     Three,
     pending_frame,
+    say,
 )
 
 
@@ -98,3 +102,22 @@ def test_fl_39_an_amended_pact_decides_about_what_was_under_way(excluded: str, s
     assert three.state("KOR", "c-1") == state
     release = three["KOR"].story("c-1").file.arrived.message
     assert release.law.digest != three["KOR"].node.state.law.digest
+
+
+def test_a_delegation_never_implies_consent_to_somebody_further_on() -> None:
+    """EX-17: a partner that asks on behalf of another gets an officer, not a standing yes."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    story = three["KOR"].story("c-1")
+    asked = next(fact.message for fact in story.facts if fact.kind == "request")
+    other = replace(asked, request=replace(asked.request, case="c-2", on_behalf_of="GBR"))
+    say(
+        three,
+        "KOR",
+        "JPN",
+        Draft(kind="request", case="c-2", parts=(("message", encode_message(other)),)),
+    )
+    three.settle()
+    assert three.state("JPN", "c-2") in {"queued", "refused"}

@@ -44,6 +44,7 @@ from relto.node import (
     Open,
     Opened,
     OpenedItem,
+    OpenOrder,
     Proceed,
     Seal,
     Sealed,
@@ -416,6 +417,9 @@ class Engine:
         try:
             for order in effect.orders:
                 inline = turn.inline.get(order.package.digest)
+                if effect.is_sealed_past:
+                    items.append(self._keep_sealed(turn, order, inline))
+                    continue
                 items.append(self._packer.open(turn.tx, order, case=effect.case, inline=inline))
         except PeerError as error:
             broken = Unopenable(case=effect.case, detail=error.message)
@@ -423,6 +427,18 @@ class Engine:
         self._fault("after-blob")
         opened = Opened(case=effect.case, items=tuple(items))
         return self._node.handle(opened, now=turn.now)
+
+    def _keep_sealed(self, turn: Turn, order: OpenOrder, inline: bytes | None) -> OpenedItem:
+        """Keep a package that is sealed past this node, to hand it on as it came."""
+        reference = order.package
+        if inline is not None:
+            self._cabinet.put(turn.tx, inline)
+        return OpenedItem(
+            holding=order.holding,
+            title="",
+            content=reference.digest,
+            size_bytes=reference.size_bytes,
+        )
 
 
 @contextmanager

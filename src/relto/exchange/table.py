@@ -118,6 +118,7 @@ HOLDER: Final[Table] = {
         ("release", _W.TO_REQUESTER): _S.RELEASED,
         ("refusal", _W.TO_REQUESTER): _S.REFUSED,
     },
+    # Consent for somebody further on is an officer's to give, so it comes from here only.
     _S.QUEUED: {
         ("referral", _W.TO_REQUESTER): _S.QUEUED,
         ("queued", _W.OWN): _S.QUEUED,

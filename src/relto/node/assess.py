@@ -203,6 +203,10 @@ def _closed_to_the_request(
     if file.asker not in state.peers:
         return No(code=RefusalCode.NO_LINK)
     instrument = instrument_of(file, me=state.party)
+    onward = onward_of(file)
+    is_sealed_past = instrument is not None and counsel.sees_labels_only(instrument)
+    if is_sealed_past and onward is not None and onward not in state.peers:
+        return No(code=RefusalCode.NO_LINK)
     first: tuple[Considered, ...] = ()
     for level in counsel.ladder(state.party):
         scheme = counsel.scheme_of(state.party)
@@ -302,7 +306,8 @@ def _sort_out(state: State, counsel: Counsel, file: CaseFile, viable: list[Clear
     ready = [one for one in ready if one.considered.instrument == first]
     if first is not None and is_approved:
         return Go(items=tuple(ready), instrument=first)
-    if first is not None and needs == 1:
+    if first is not None and needs == 1 and onward_of(file) is None:
+        # A delegation lets an item go to its recipient; consent to a third party is never implied.
         delegation = _delegation(state, counsel, file, ready)
         if delegation is not None:
             return Go(items=tuple(ready), instrument=first, delegation=delegation)
@@ -319,17 +324,26 @@ def _sort_out(state: State, counsel: Counsel, file: CaseFile, viable: list[Clear
         instrument=best.considered.instrument,
         considered=(best.considered,),
         needs=needs,
-        why=_why(open_asks, steps(best.considered), needs=needs),
+        why=_why(
+            open_asks,
+            steps(best.considered),
+            needs=needs,
+            is_onward=onward_of(file) is not None,
+        ),
         is_consent_missing=bool(open_asks & _ORIGINATOR_ANSWERS),
     )
 
 
-def _why(open_asks: frozenset[Rule], all_asks: frozenset[Rule], *, needs: int) -> str:
+def _why(
+    open_asks: frozenset[Rule], all_asks: frozenset[Rule], *, needs: int, is_onward: bool
+) -> str:
     """Say in words what a queued case waits for."""
     if open_asks:
         return "the originator's consent is missing"
     if Rule.INITIATIVE in all_asks:
         return "each release under this instrument is decided case by case"
+    if is_onward:
+        return "release through an intermediary needs this party's consent"
     if needs > 1:
         return "two officers decide from this level on"
     return "no delegation covers it"

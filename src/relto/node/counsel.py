@@ -88,14 +88,20 @@ class Counsel:
             leg, table, markings=levels, originator=case.originator, purpose=case.purpose
         )
 
+    def knows(self, instrument: InstrumentId) -> bool:
+        """Tell whether the law has such an instrument; what a partner names may be anything."""
+        return instrument in self.law.library.instruments
+
     def is_in_force(self, instrument: InstrumentId, *, at: Instant, reading: PartyCode) -> bool:
         """Tell whether an instrument is known and in force in one party's reading."""
-        if instrument not in self.law.library.terms:
+        if not self.knows(instrument):
             return False
         return self.law.state(instrument, at=at, reading=reading).state in STATES_IN_FORCE
 
     def sees_labels_only(self, instrument: InstrumentId) -> bool:
         """Tell whether the instrument's intermediary must not see content."""
+        if not self.knows(instrument):
+            return False
         topology = self.law.terms(instrument).topology
         return topology.kind is TopologyKind.INTERMEDIARY and topology.sees is Sees.LABELS
 

@@ -76,10 +76,17 @@ class Open(Struct, frozen=True, kw_only=True):
     """Open packages, store what is inside, then come back with `Opened` or `Unopenable`.
 
     When a package is not here yet, do nothing: the node asks again with `PackageArrived`.
+
+    Args:
+        case: The case.
+        orders: What to open.
+        is_sealed_past: The packages are for somebody further on; keep them as they are. What is
+            inside is then the package itself, without a title.
     """
 
     case: CaseId
     orders: tuple[OpenOrder, ...]
+    is_sealed_past: bool = False
 
 
 class Drop(Struct, frozen=True, kw_only=True):

@@ -159,7 +159,7 @@ def _facts(
     if arrived.message.purpose != request.purpose:
         return Objection(code=RefusalCode.NOT_ACCEPTED, detail="released for another purpose")
     instrument = arrived.message.instrument
-    if instrument not in counsel.law.library.terms:
+    if not counsel.knows(instrument):
         return Objection(
             code=RefusalCode.NOT_LAWFUL, detail=f"our law knows no instrument `{instrument}`"
         )

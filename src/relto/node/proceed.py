@@ -41,7 +41,7 @@ from relto.node.assess import (
 )
 from relto.node.counsel import Counsel, is_open, named, reasons
 from relto.node.effects import Alarm, Append, Drop, Effect, Open, OpenOrder, Seal, SealOrder, Then
-from relto.node.inputs import Opened, Sealed, Unopenable
+from relto.node.inputs import Opened, Sealed, SealedItem, Unopenable
 from relto.node.inspect import Objection, inspect
 from relto.node.marking import render
 from relto.node.state import State, Stock
@@ -141,9 +141,12 @@ def _seal(counsel: Counsel, file: CaseFile, go: Go) -> Seal:
     """Ask for packages; where the intermediary sees labels only, they are sealed past it."""
     onward = onward_of(file)
     is_past = onward is not None and counsel.sees_labels_only(go.instrument)
+    is_passed_on = file.role is Role.INTERMEDIARY and counsel.sees_labels_only(go.instrument)
     return Seal(
         case=file.case,
-        orders=tuple(
+        orders=()
+        if is_passed_on
+        else tuple(
             SealOrder(
                 holding=one.stock.reference,
                 title=one.stock.holding.title,
@@ -182,7 +185,7 @@ def on_sealed(
     outcome = assess(state, counsel, file, now=now)
     if not isinstance(outcome, Go):
         return (*drops, Then(case=file.case))
-    made = {one.holding: one for one in sealed.items}
+    made = {one.holding: one for one in (*_sealed_past(counsel, file), *sealed.items)}
     request = file.request
     assert request is not None
     items: list[Item] = []
@@ -231,6 +234,22 @@ def on_sealed(
     )
     consents = _own_consents(state, file, items, now=now)
     return (*consents, _to_asker(file, release))
+
+
+def _sealed_past(counsel: Counsel, file: CaseFile) -> tuple[SealedItem, ...]:
+    """The packages that an intermediary hands on as they came, since it must not see inside."""
+    arrived = file.arrived
+    if arrived is None or not counsel.sees_labels_only(arrived.message.instrument):
+        return ()
+    return tuple(
+        SealedItem(
+            holding=item.holding,
+            content=item.content,
+            content_bytes=item.content_bytes,
+            package=item.package,
+        )
+        for item in arrived.message.items
+    )
 
 
 def _approvals(file: CaseFile) -> tuple[Approval, ...]:
@@ -401,7 +420,10 @@ def _take(state: State, counsel: Counsel, file: CaseFile) -> tuple[Effect, ...]:
         )
         for item in arrived.message.items
     )
-    return (Open(case=file.case, orders=orders),)
+    is_sealed_past = file.role is Role.INTERMEDIARY and counsel.sees_labels_only(
+        arrived.message.instrument
+    )
+    return (Open(case=file.case, orders=orders, is_sealed_past=is_sealed_past),)
 
 
 def quarantine(state: State, file: CaseFile, objection: Objection) -> tuple[Effect, ...]:
