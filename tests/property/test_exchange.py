@@ -104,11 +104,12 @@ def test_the_tables_name_only_kinds_that_exist_and_states_that_can_be_reached() 
             pytest.fail(f"{state} has no row")
 
 
-def test_a_closed_case_never_opens_again() -> None:
-    """EX-8: except that a refusal may still be told on, and an aborted one receipted."""
+def test_a_closed_case_opens_again_only_when_consent_is_asked_again() -> None:
+    """EX-8, EX-31."""
     for table in TABLES.values():
         for state in CLOSED & set(table):
-            assert set(table[state].values()) <= CLOSED
+            for (kind, _), after in table[state].items():
+                assert after in CLOSED or kind == "consent-asked"
 
 
 def test_a_destroyed_item_moves_no_more() -> None:
