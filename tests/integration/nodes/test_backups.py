@@ -1,0 +1,77 @@
+"""A node that comes back from a backup: it hears what it had said, and goes on without a fork."""
+
+from pathlib import Path
+
+import pytest
+
+from relto.cli import main
+from tests.integration.nodes.conftest import Party
+
+pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(300)]
+
+CONTENT = b"a launch at 07:10, an apogee of 910 km"
+
+
+def _logs(party: Party) -> dict[tuple[str, str], tuple[int, str, bool]]:
+    return {
+        (log["source"], log["target"]): (log["entries"], log["root"], log["is_sound"])
+        for log in party.run("journal", "verify")
+    }
+
+
+def test_fl_17_a_holder_restored_from_an_old_backup_fetches_its_words_back_and_goes_on(
+    pair: tuple[Party, Party], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """JN-21: nothing new is said before; both journals agree after; no fork anywhere."""
+    jpn, kor = pair
+    jpn.hold(CONTENT, topic="dprk.missile.launch")
+    jpn.start()
+    kor.start()
+    before = kor.ask("JPN")["line"]["case"]
+    kor.wait(before, "receipted")
+    jpn.run("backup", "--out", str(tmp_path / "backup"), "--with-keys")
+    after = kor.ask("JPN")["line"]["case"]
+    kor.wait(after, "receipted")
+    jpn.kill()
+
+    jpn.directory.rename(tmp_path / "lost")
+    assert main(["restore", str(tmp_path / "backup"), "--dir", str(jpn.directory)]) == 0
+    jpn.start()
+    # What was said after the backup is there again, though the backup never had it.
+    jpn.wait(after, "receipted", seconds=40)
+    fresh = kor.ask("JPN")["line"]["case"]
+    kor.wait(fresh, "receipted", seconds=40)
+    jpn.wait(fresh, "receipted")
+
+    ours, theirs = _logs(jpn), _logs(kor)
+    for log in (("JPN", "KOR"), ("KOR", "JPN")):
+        assert ours[log] == theirs[log]
+        assert ours[log][2]
+    kinds = [line["kind"] for line in jpn.run("journal", "list", "--log", "JPN/KOR")]
+    assert "epoch" in kinds
+    assert kinds.count("release") == 3
+    assert [link["fork"] for link in kor.run("link", "status")["links"]] == [""]
+
+
+def test_evidence_from_before_the_loss_is_verified_with_the_same_cards_after_it(
+    pair: tuple[Party, Party], tmp_path: Path
+) -> None:
+    """JN-23: an extract from either side convinces with the two cards alone."""
+    jpn, kor = pair
+    jpn.hold(CONTENT, topic="dprk.missile.launch")
+    jpn.start()
+    kor.start()
+    case = kor.ask("JPN")["line"]["case"]
+    kor.wait(case, "receipted")
+    jpn.wait(case, "receipted")
+    cards = [f"--keys={party.directory / 'card.relto'}" for party in pair]
+    for party in pair:
+        out = tmp_path / f"{party.code}.zip"
+        party.run("journal", "extract", case, "--out", str(out))
+        verdict = kor.run("journal", "verify", str(out), *cards, with_dir=False)
+        assert verdict["verified"]
+        between = [line for line in verdict["entries"] if line["source"] != line["target"]]
+        assert [line["kind"] for line in between] == ["request", "release", "receipt"]
+        said = {line["kind"]: line["acknowledged"] for line in between}
+        assert said["request"]
+        assert said["release"]
