@@ -6,6 +6,7 @@
     journal.sqlite       the journal and everything folded from it
     store.url            names a database that holds the journal instead
     blobs/               packages and contents, by digest
+    received/            contents of received items, laid out for whoever reads them
     card.relto           the node's own card, to be given to partners
     control.sock         the officers' port, while the node runs
 
@@ -90,6 +91,7 @@ class Home:
         self.keys = directory / "keys"
         self.store_file = directory / "journal.sqlite"
         self.blobs = directory / "blobs"
+        self.received = directory / "received"
         self.card_file = directory / "card.relto"
 
     def has_store(self) -> bool:

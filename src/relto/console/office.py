@@ -66,8 +66,7 @@ from relto.node import (
     UnknownItemError,
     UnknownWordError,
 )
-from relto.ports import BlobMissingError
-from relto.units import Digest, HoldingId, PartyCode
+from relto.units import DIGEST_PATTERN, Digest, HoldingId, PartyCode
 
 
 class UnknownCaseError(LocalError):
@@ -228,19 +227,27 @@ class Office:
 
     def _lay_out(self, holding: Holding) -> Path | None:
         """Lay a content out as a file for its reader; `None` when it is not here any more."""
-        folder = self._home.directory / "received"
-        path = folder / holding.digest
+        path = self._home.received / holding.digest
+        if not self._driver.is_here(holding.digest):
+            path.unlink(missing_ok=True)
+            return None
         if self._blobs.is_complete(holding.digest):
             path.unlink(missing_ok=True)
             return self._blobs.path(holding.digest)
         if not path.is_file():
-            try:
-                content = self._driver.content(holding.digest)
-            except BlobMissingError:
-                return None
-            folder.mkdir(mode=0o700, exist_ok=True)
-            write_private(path, content)
+            self._home.received.mkdir(mode=0o700, exist_ok=True)
+            write_private(path, self._driver.content(holding.digest))
         return path
+
+    def sweep(self) -> None:
+        """Remove contents that were laid out and have been destroyed since; also after a crash."""
+        if not self._home.received.is_dir():
+            return
+        for path in tuple(self._home.received.iterdir()):
+            if not DIGEST_PATTERN.fullmatch(path.name) or not self._driver.is_here(
+                Digest(path.name)
+            ):
+                path.unlink(missing_ok=True)
 
     def _links(self) -> Links:
         return Links(links=tuple(self._link(partner) for partner in self._driver.partners()))

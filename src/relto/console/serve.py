@@ -93,6 +93,7 @@ class RunningNode:
         """
         node = self._node
         node.office.service = self
+        node.office.sweep()
         try:
             self.service.follow_partners()
             if node.config.listen:
@@ -183,6 +184,8 @@ class RunningNode:
 
     def _report(self, event: str, partner: PartyCode | None, words: str) -> None:
         self._log.info(event, partner=partner, words=words)
+        if event == "destroyed" and partner == self._node.driver.party:
+            self._node.office.sweep()
 
     def _turned_away(self, who: str, why: str) -> None:
         self._log.warning("turned_away", who=who, why=why)

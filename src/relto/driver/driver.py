@@ -282,6 +282,11 @@ class Driver(Parcels):
         with self._world.store.transaction() as tx:
             return b"".join(self._cabinet.pieces(tx, digest))
 
+    def is_here(self, digest: Digest) -> bool:
+        """Tell whether the content of a holding is here, whole."""
+        with self._world.store.transaction() as tx:
+            return self._cabinet.is_here(tx, digest)
+
     def law_files(self) -> dict[str, bytes]:
         """Give the files of the law adopted, name to bytes; empty before the first adoption."""
         self._refresh()

@@ -15,6 +15,7 @@ from relto.model import Form, Holding, Label, Precedence
 from relto.model.case import Assurance
 from relto.model.delegation import Delegation, Delegations
 from relto.node import AdoptDelegations, Approve, Ask, By, Hold
+from relto.ports import StoreFailedError, StoreFullError
 from relto.units import (
     CaseId,
     Digest,
@@ -342,6 +343,38 @@ def test_a_held_question_is_answered_as_soon_as_there_is_news(house: House) -> N
             assert loop.time() - begun < 1
             await second
             assert loop.time() - begun >= 1
+
+    asyncio.run(story())
+
+
+def test_a_failed_store_stops_the_node_and_a_full_one_does_not(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FL-14, FL-15: nothing is acknowledged; a full disk passes, a failed one needs a restart."""
+
+    async def story() -> None:
+        async with house:
+            service = house.services[JPN]
+            frame = house.services[KOR].driver.next_batch(JPN, is_poll=True)
+            assert frame is not None
+            error: WorldError = StoreFullError("no room")
+
+            def handle(frames: object) -> tuple[bytes, ...]:
+                raise error
+
+            whole = service.driver.handle_many
+            monkeypatch.setattr(service.driver, "handle_many", handle)
+            with pytest.raises(StoreFullError):
+                await service.exchange(KOR, frame, wait_seconds=0)
+            monkeypatch.setattr(service.driver, "handle_many", whole)
+            assert await service.exchange(KOR, frame, wait_seconds=0)
+            error = StoreFailedError("the disk failed")
+            monkeypatch.setattr(service.driver, "handle_many", handle)
+            with pytest.raises(StoreFailedError):
+                await service.exchange(KOR, frame, wait_seconds=0)
+            with pytest.raises(StoreFailedError):
+                await house.tasks[0]
+            house.tasks.pop(0)
 
     asyncio.run(story())
 

@@ -17,6 +17,7 @@ from relto.driver import Driver, Moved, Result
 from relto.errors import PeerError, ReltoError
 from relto.limits import LINK_PIECE_BYTES_MAX, RESEND_SECONDS
 from relto.node import Command
+from relto.ports import StoreError
 from relto.seal import digest
 from relto.units import Digest, PartyCode
 
@@ -78,7 +79,8 @@ class NodeService:
         self._reach = reach
         self._jitter = jitter
         self._report = report
-        self._writer = Writer(driver, after=self._after)
+        self._writer = Writer(driver, after=self._after, on_failure=self._on_failure)
+        self._broken: StoreError | None = None
         self._pumps: dict[PartyCode, tuple[Pump, asyncio.Task[None]]] = {}
         # What each pump was started for: the partner's card, and whether it lacks our newest.
         self._known: dict[PartyCode, tuple[bytes, bool]] = {}
@@ -92,7 +94,11 @@ class NodeService:
     # ---------------------------------------------------------------- life
 
     async def run(self) -> None:
-        """Run until `stop` is called: pump every link, and tick when something is due."""
+        """Run until `stop` is called: pump every link, and tick when something is due.
+
+        Raises:
+            StoreError: The store has failed, or belongs to another writer now; a restart checks it.
+        """
         loop = asyncio.get_running_loop()
         await self._writer.call(self.driver.tick)
         try:
@@ -108,12 +114,22 @@ class NodeService:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            loop.call_soon(self.driver.close)
-            await asyncio.sleep(0)
+            if self._broken is None:
+                loop.call_soon(self.driver.close)
+                await asyncio.sleep(0)
+        if self._broken is not None:
+            raise self._broken
 
     def stop(self) -> None:
         """End `run` after what is under way."""
         self._stopped.set()
+
+    def _on_failure(self, error: Exception) -> None:
+        """A store that has failed is not tried again in this process (FL-15, FL-18)."""
+        if isinstance(error, StoreError) and not error.retryable and self._broken is None:
+            self._broken = error
+            self._report("store_failed", None, f"{error.code}: {error.message}")
+            self.stop()
 
     async def _tick(self) -> None:
         try:

@@ -69,10 +69,18 @@ class Writer:
     Args:
         driver: Runs groups.
         after: Called after each group; what it has appended may have to be sent.
+        on_failure: Told each error, also those that a caller is told as well.
     """
 
-    def __init__(self, driver: Grouping, *, after: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        driver: Grouping,
+        *,
+        after: Callable[[], None],
+        on_failure: Callable[[Exception], None],
+    ) -> None:
         """Keep the parts."""
+        self._on_failure = on_failure
         self._driver = driver
         self._after = after
         self._jobs: deque[_Job] = deque()
@@ -111,6 +119,9 @@ class Writer:
         if not self._jobs and not self._is_stopped:
             try:
                 return run()
+            except Exception as error:
+                self._on_failure(error)
+                raise
             finally:
                 self._after()
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
@@ -147,7 +158,7 @@ class Writer:
                 case _Call():
                     first.done.set_result(first.run())
         except Exception as error:  # noqa: BLE001 -- a bug fails its own caller; the driver folds anew
-            _fail(first.done, error)
+            self._fail(first.done, error)
         finally:
             if self._jobs and not self._is_scheduled:
                 self._is_scheduled = True
@@ -169,7 +180,7 @@ class Writer:
             answers = self._driver.handle_many([(one.partner, one.frame) for one in group])
         except Exception as error:  # noqa: BLE001 -- as above
             if len(group) == 1:
-                _fail(first.done, error)
+                self._fail(first.done, error)
                 return
             # One of them broke the group; alone, each answers for itself (FL-42).
             for one in group:
@@ -183,7 +194,7 @@ class Writer:
         try:
             answers = self._driver.handle_many([(job.partner, job.frame)])
         except Exception as error:  # noqa: BLE001 -- as above
-            _fail(job.done, error)
+            self._fail(job.done, error)
             return
         if not job.done.done():
             job.done.set_result(answers[0])
@@ -200,17 +211,19 @@ class Writer:
             results = self._driver.command_many([one.command for one in group])
         except Exception as error:  # noqa: BLE001 -- as above
             for one in group:
-                _fail(one.done, error)
+                self._fail(one.done, error)
             return
         for one, result in zip(group, results, strict=True):
             if isinstance(result, LocalError):
-                _fail(one.done, result)
+                self._fail(one.done, result)
             elif not one.done.done():
                 one.done.set_result(result)
 
-
-def _fail(
-    done: asyncio.Future[bytes] | asyncio.Future[Result] | asyncio.Future[object], error: Exception
-) -> None:
-    if not done.done():
-        done.set_exception(error)
+    def _fail(
+        self,
+        done: asyncio.Future[bytes] | asyncio.Future[Result] | asyncio.Future[object],
+        error: Exception,
+    ) -> None:
+        self._on_failure(error)
+        if not done.done():
+            done.set_exception(error)
