@@ -19,7 +19,14 @@ from relto.console.node import (
     partner_card,
     prepare_keys,
 )
-from relto.console.office import HolderError, NotYetError, Office, UnknownCaseError, card_answer
+from relto.console.office import (
+    CardCertificateError,
+    HolderError,
+    NotYetError,
+    Office,
+    UnknownCaseError,
+    card_answer,
+)
 from relto.console.orders import (
     AdoptAuthorities,
     AdoptFiles,
@@ -86,6 +93,7 @@ __all__ = [
     "BlockedWay",
     "BugError",
     "CardAnswer",
+    "CardCertificateError",
     "CaseLine",
     "Cases",
     "Config",

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Protocol, assert_never
 
 from relto.adapters.blobs import FileBlobs
+from relto.adapters.https_link import endpoint_of
+from relto.adapters.keys import is_of_party
 from relto.adapters.lawfiles import digest_of, library_of, locate
 from relto.console.home import Config, Home, write_private
 from relto.console.orders import (
@@ -48,11 +50,11 @@ from relto.console.orders import (
 from relto.console.stories import case_line, tell
 from relto.decide import load_delegations
 from relto.driver import Driver
-from relto.errors import LocalError
-from relto.journal import VerifiedCard, read_fingerprint
+from relto.errors import LocalError, PeerError
+from relto.journal import VerifiedCard, read_fingerprint, verify_card
 from relto.law import Library
 from relto.limits import IDENTIFIER_CHARS_MAX, LIST_ITEMS_MAX
-from relto.model import Assurance, Holding, Label
+from relto.model import Assurance, Holding, Label, NodeCard
 from relto.node import (
     AdoptDelegations,
     Approve,
@@ -83,6 +85,13 @@ class HolderError(LocalError):
     hint_default = "each party adopts its own"
 
 
+class CardCertificateError(PeerError):
+    """A card carries a certificate that names another party, or nobody (LK-21)."""
+
+    code = "peer.card_certificate"
+    hint_default = "nobody was pinned; ask the partner for the card that its node made"
+
+
 class NotYetError(LocalError):
     """An order that needs a running node, or that this version cannot carry out."""
 
@@ -104,6 +113,14 @@ class Service(Protocol):
     def reconcile(self, partner: PartyCode) -> None:
         """Call a partner now."""
         ...
+
+
+def _check_usable(card: NodeCard) -> None:
+    """Refuse a card that links could not use: nothing that is pinned should come to nothing."""
+    for endpoint in card.endpoints:
+        endpoint_of(endpoint)
+    if not is_of_party(card.certificate, card.party):
+        raise CardCertificateError(f"the certificate on the card is not one of `{card.party}`")
 
 
 def card_answer(verified: VerifiedCard) -> CardAnswer:
@@ -344,6 +361,7 @@ class Office:
 
     def _pin(self, order: PinCard) -> Done:
         fingerprint = read_fingerprint(order.fingerprint)
+        _check_usable(verify_card(order.card, is_exercise=self._driver.is_exercise).card)
         before = self._driver.partners()
         result = self._driver.pin(order.card, fingerprint=fingerprint, by=order.by)
         fresh = [party for party in self._driver.partners() if party not in before]

@@ -14,6 +14,8 @@ from random import SystemRandom
 import structlog
 
 from relto.adapters.https_link import (
+    Endpoint,
+    EndpointError,
     Identity,
     LinkPort,
     PartnerCaller,
@@ -21,7 +23,7 @@ from relto.adapters.https_link import (
     Pins,
     endpoint_of,
 )
-from relto.adapters.keys import NodeKeys
+from relto.adapters.keys import NodeKeys, is_of_party
 from relto.adapters.service import Calling, NodeService
 from relto.console.home import Dial
 from relto.console.node import OpenNode, change_keys, open_home, partner_card, prepare_keys
@@ -119,23 +121,40 @@ class RunningNode:
     def _reach(self, partner: PartyCode) -> Calling:
         """Pin a partner's certificate, and say how it is called."""
         card = partner_card(self._node.driver.node.state.peers[partner].card)
+        if not is_of_party(card.certificate, partner):
+            # A partner may announce any card; with this one it has locked itself out (LK-21).
+            self._log.warning("card_unusable", partner=partner)
+            self._pins.replace(partner, ())
+            self._link_port.pins_changed()
+            return Calling(caller=None, is_pulling=False)
         before = self._pins.of(partner)
         # During a change of keys the certificate before still counts, until a restart.
         kept = tuple(one for one in before if one != card.certificate)[:1]
         self._pins.replace(partner, (card.certificate, *kept))
         self._link_port.pins_changed()
         dial = self._node.config.dials(partner)
-        can_call = bool(card.endpoints) and dial is not Dial.THEM
+        endpoints = self._callable(partner, card.endpoints)
+        can_call = bool(endpoints) and dial is not Dial.THEM
         can_be_called = bool(self._node.config.endpoints) and dial is not Dial.US
         if not can_call:
             return Calling(caller=None, is_pulling=False)
         caller = PartnerCaller(
             partner,
-            [endpoint_of(one) for one in card.endpoints],
+            endpoints,
             identity=self._identities[self._behind(partner)],
             pins=self._pins,
         )
         return Calling(caller=caller, is_pulling=not can_be_called)
+
+    def _callable(self, partner: PartyCode, endpoints: tuple[str, ...]) -> list[Endpoint]:
+        """Keep the endpoints that may be called; a partner can put any on a later card (FL-31)."""
+        kept: list[Endpoint] = []
+        for endpoint in endpoints:
+            try:
+                kept.append(endpoint_of(endpoint))
+            except EndpointError as error:
+                self._log.warning("endpoint_unusable", partner=partner, words=error.message)
+        return kept
 
     def _behind(self, partner: PartyCode) -> int:
         """0 when a partner knows our newest certificate, 1 when it knows the one before."""

@@ -6,7 +6,15 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec import Struct
 
-from relto.adapters.service import Direction, Health, LinkState, Move, PieceError, Pump
+from relto.adapters.service import (
+    Direction,
+    Health,
+    LinkState,
+    Move,
+    PieceError,
+    Pump,
+    PumpBrokeError,
+)
 from relto.adapters.service import pump as module
 from relto.errors import PeerError, WorldError
 from relto.limits import PACKAGE_INLINE_BYTES_MAX
@@ -185,6 +193,20 @@ def test_a_failing_link_waits_longer_each_time_and_says_so_once(
         assert rig.pump.health.retry_seconds >= 0.08
         await rig.until(lambda: rig.pump.health.state is LinkState.UP)
         assert rig.reports == [("link_failed", "world: no wire"), ("link_up", "")]
+
+    run(story)
+
+
+def test_a_bug_on_a_link_stops_it_for_a_while_and_not_for_ever() -> None:
+    """FL-42, LK-19."""
+
+    async def story(rig: Rig) -> None:
+        rig.partner.failures = [RuntimeError("a bug")]
+        await rig.until(lambda: rig.pump.health.failures == 1)
+        assert rig.pump.health.error.startswith(PumpBrokeError.code)
+        assert rig.pump.health.retry_seconds == 300.0
+        rig.pump.wake(is_heard=True)
+        await rig.until(lambda: rig.pump.health.state is LinkState.UP)
 
     run(story)
 

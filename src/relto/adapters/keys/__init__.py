@@ -8,7 +8,15 @@ Files are written whole or not at all, readable by their owner alone, and never 
 change adds a set.
 """
 
+from relto.adapters.keys.certificate import is_of_party
 from relto.adapters.keys.files import KeysExistError, KeysMissingError, KeysUnsafeError
 from relto.adapters.keys.keys import NodeKeys, OsEntropy
 
-__all__ = ["KeysExistError", "KeysMissingError", "KeysUnsafeError", "NodeKeys", "OsEntropy"]
+__all__ = [
+    "KeysExistError",
+    "KeysMissingError",
+    "KeysUnsafeError",
+    "NodeKeys",
+    "OsEntropy",
+    "is_of_party",
+]

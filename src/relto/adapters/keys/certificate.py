@@ -54,6 +54,23 @@ def make_certificate(party: str, *, now: Instant) -> tuple[bytes, bytes]:
     return key_pem, certificate.public_bytes(Encoding.PEM)
 
 
+def is_of_party(der: bytes, party: str) -> bool:
+    """Tell whether a certificate names a party as its owner.
+
+    A partner's certificate is public. By its name nobody can put it on a card of another party.
+
+    Args:
+        der: The certificate, as a card carries it.
+        party: Whose card.
+    """
+    try:
+        subject = x509.load_der_x509_certificate(der).subject
+        names = [str(one.value) for one in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    except ValueError:
+        return False
+    return names == [f"relto {party}"]
+
+
 def der_of(pem: bytes) -> bytes:
     """Give a PEM certificate's DER bytes, as the card carries them."""
     return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)

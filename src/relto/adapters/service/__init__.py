@@ -15,6 +15,7 @@ from relto.adapters.service.pump import (
     PieceError,
     Post,
     Pump,
+    PumpBrokeError,
 )
 from relto.adapters.service.service import Calling, NodeService, PoisonError
 from relto.adapters.service.writer import Grouping, StoppingError, Writer
@@ -33,6 +34,7 @@ __all__ = [
     "PoisonError",
     "Post",
     "Pump",
+    "PumpBrokeError",
     "StoppingError",
     "Writer",
 ]

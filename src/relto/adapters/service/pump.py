@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from relto.errors import PeerError, ReltoError
+from relto.errors import PeerError, ReltoError, WorldError
 from relto.limits import PACKAGE_INLINE_BYTES_MAX
 from relto.model import PRECEDENCE_ORDER, Precedence
 from relto.units import Digest, PartyCode
@@ -161,6 +161,17 @@ class PieceError(PeerError):
     code = "peer.piece"
 
 
+class PumpBrokeError(WorldError):
+    """This node's own code broke on what a partner answered (FL-42)."""
+
+    code = "world.pump_broke"
+    hint_default = "the node's log has the details; other links are not affected"
+
+
+def _broken(bug: Exception) -> PumpBrokeError:
+    return PumpBrokeError(f"a bug on this link: {type(bug).__name__}")
+
+
 class Pump:
     """Keeps one partner supplied.
 
@@ -227,7 +238,8 @@ class Pump:
             news.clear()
             try:
                 is_more = await self._take(turn, caller, is_due=is_due)
-            except ReltoError as error:
+            except Exception as raised:  # noqa: BLE001 -- a bug stops a link for a while, not for ever
+                error = raised if isinstance(raised, ReltoError) else _broken(raised)
                 failures += 1
                 pause = self._failed(error, failures)
                 least = min(pause, _RETRY_URGENT_SECONDS)
@@ -315,6 +327,8 @@ class Pump:
     def _failed(self, error: ReltoError, failures: int) -> float:
         pause = min(_RETRY_SECONDS_MIN * float(1 << min(failures - 1, 16)), _RETRY_SECONDS_MAX)
         state = LinkState.DOWN
+        if isinstance(error, PumpBrokeError):
+            pause = _RETRY_SECONDS_MAX
         if isinstance(error, PeerError):
             state, pause = LinkState.REFUSED, max(pause, _RETRY_REFUSED_SECONDS)
         # Half of it is fixed, so that the wait never shrinks to nothing.
