@@ -1,10 +1,17 @@
 """What storms have found, each told again by hand, with the seed that found it."""
 
+import contextlib
+
 import pytest
 from whenever import Instant
 
+from relto.driver import mark_restored
+from relto.errors import PeerError
 from relto.node import AskConsent, By, NotWaitingError, Refuse
-from tests.support_node import Three
+from relto.ports import StoreFullError
+from relto.sim.store import Disk
+from tests.sim.test_keys import new_keys
+from tests.support_node import ADMIN, Three
 
 OFFICER = By(officer="officer-1", role="disclosure-officer", reason="needed now")
 LAPSED = Instant.parse_iso("2019-11-25T00:00:00Z")
@@ -121,4 +128,100 @@ def test_an_intermediary_asks_nobody_for_consent() -> None:
         three["USA"].command(AskConsent(case="c-1", by=OFFICER))
     three.approve("USA", "c-1")
     three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+
+
+# ---------------------------------------------------------------- after a restored backup
+
+
+def _set_back(three: Three, party: str, disk: Disk) -> None:
+    site = three.sites[party]
+    site.store.crash()
+    site.disk = disk.copy()
+    site.start()
+    mark_restored(site.store)
+    site.start()
+
+
+def _talk(three: Three, *, rounds: int = 12) -> None:
+    """Let everybody call everybody; a refusal only means that one calls again."""
+    for _ in range(rounds):
+        for source in three.sites:
+            for target in three.sites:
+                frame = None if source == target else three[source].next_batch(target)
+                if frame is None:
+                    continue
+                answer = three[target].handle_exchange(source, frame)
+                with contextlib.suppress(PeerError):
+                    three[source].receive_reply(target, answer)
+        three.clock.at = three.clock.at.add(seconds=10)
+
+
+def test_fl_17_two_nodes_set_back_at_once_help_each_other() -> None:
+    """Seed 200: each waited for the other to come back first."""
+    three = Three()
+    three.hold("JPN", "launch-1")
+    three.ask("c-0")
+    three.settle()
+    backups = {party: three.sites[party].disk.copy() for party in ("JPN", "KOR")}
+    three.ask("c-1")
+    three.settle()
+    for party, disk in backups.items():
+        _set_back(three, party, disk)
+    _talk(three)
+    assert three["JPN"].reconciling() == three["KOR"].reconciling() == ()
+    three.ask("c-2")
+    _talk(three)
+    assert three.state("KOR", "c-2") == three.state("JPN", "c-2") == "receipted"
+
+
+def test_fl_20_a_node_set_back_to_before_a_partners_new_keys_learns_them_again() -> None:
+    """Seeds 314 and 385: it believed nothing that the partner signed from then on."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-0")
+    three.settle()
+    backup = three.sites["KOR"].disk.copy()
+    card = new_keys(three, "JPN")
+    three["JPN"].announce(card, by=ADMIN)
+    three.settle()
+    three.clock.at = three.clock.at.add(seconds=10)
+    three.ask("c-1")
+    three.settle()
+    _set_back(three, "KOR", backup)
+    _talk(three)
+    assert three["KOR"].reconciling() == ()
+    assert [span.serial for span in three["KOR"].node.state.peers["JPN"].ring.spans] == [2, 1]
+    three.ask("c-2")
+    _talk(three)
+    assert three.state("KOR", "c-2") == "receipted"
+
+
+def test_fl_17_a_recovery_that_begins_anew_is_helped_anew() -> None:
+    """Seed 16: a full disk undid the end of a recovery, and the partner refused to help again."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-0")
+    three.settle()
+    backup = three.sites["KOR"].disk.copy()
+    three.ask("c-1")
+    three.settle()
+    _set_back(three, "KOR", backup)
+    site = three.sites["KOR"]
+
+    def full(point: str) -> None:
+        if point == "store.append":
+            raise StoreFullError("no room")
+
+    site.start(store_hook=full)
+    for _ in range(6):
+        frame = three["KOR"].next_batch("JPN")
+        assert frame is not None
+        answer = three["JPN"].handle_exchange("KOR", frame)
+        with contextlib.suppress(PeerError, StoreFullError):
+            three["KOR"].receive_reply("JPN", answer)
+    assert three["KOR"].reconciling() == ("JPN",)
+    site.start()
+    _talk(three)
+    assert three["KOR"].reconciling() == ()
     assert three.state("KOR", "c-1") == "receipted"

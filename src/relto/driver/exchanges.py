@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from whenever import Instant
 
 from relto.codec import FORK, FRAME
+from relto.driver.facts import fact_of
 from relto.driver.faults import Hook, no_fault
 from relto.driver.laws import LawBook
 from relto.driver.loop import Engine, Turn
@@ -29,6 +30,7 @@ from relto.driver.recovery import (
     Phase,
     everybody,
     in_order,
+    ring_through,
 )
 from relto.errors import PeerError, ReltoError
 from relto.journal import (
@@ -47,6 +49,7 @@ from relto.limits import (
     RESEND_SECONDS,
 )
 from relto.model import PROTOCOL_MAJOR, Batch, Entry, Frame, InlinePackage, Rejection
+from relto.model.message import KeyChanged
 from relto.node import Alarm, PackageArrived, Received, Tick
 from relto.ports import Kept, Store, Transaction, World
 from relto.seal import digest as digest_of
@@ -332,11 +335,12 @@ class Exchanges(Engine):
         """Take in a frame: its acknowledgement, its entries, its packages."""
         ring = self._ring(partner)
         assert ring is not None
-        if self._helpers:
-            self._recover(turn, partner, frame)
-            return
+        # A node that is recovering helps others all the same: two may have been set back at once.
         if frame.rejection is not None and frame.rejection.code in {REWOUND, GAP}:
             self._help(partner, frame.rejection)
+            return
+        if self._helpers:
+            self._recover(turn, partner, frame)
             return
         # 1. What the partner says it holds of our log.
         if frame.acknowledgement:
@@ -371,13 +375,14 @@ class Exchanges(Engine):
     def _frame(self, turn: Turn, partner: PartyCode) -> Frame:
         """Make a frame: our next entries, our acknowledgement, small packages most urgent first."""
         out, mirror = self._logs.out(partner), self._logs.mirror(partner)
-        if self._helpers or partner in self._give_back:
+        if partner in self._give_back or (self._helpers and partner not in self._held):
             self._reach[partner] = out.acknowledged
             return self._recovery_frame(turn, partner)
         held = self._held.get(partner)
         batch = self._logs.batch(turn.tx, partner, held=held)
-        if held is not None and held >= out.acknowledged:
-            # It has lost nothing that it had acknowledged: from here on it is as ever.
+        if held is not None and (held >= out.acknowledged or self._helpers):
+            # It has lost nothing that it had acknowledged: from here on it is as ever. And whoever
+            # is recovering itself says it once, and then asks for its own.
             del self._held[partner]
         final = out.acknowledged
         if batch is not None:
@@ -425,7 +430,7 @@ class Exchanges(Engine):
         """Begin again where the partner stands, or give back what it has lost (FL-17, FL-41)."""
         if asked.code == REWOUND:
             self._give_back[partner] = asked.held
-        elif asked.held <= self._logs.out(partner).size:
+        elif self._helpers or asked.held <= self._logs.out(partner).size:
             if self._held.pop(partner, None) == asked.held:
                 # Slowed down, not given up: it may have begun anew after a crash of its own.
                 raise RefusedFrameError(f"`{partner}` gets no further than {asked.held}")
@@ -447,14 +452,14 @@ class Exchanges(Engine):
         out, mirror = self._logs.out(partner), self._logs.mirror(partner)
         batch: Batch | None = None
         helper = self._helpers.get(partner)
-        if helper is not None:
-            said = helper.asks(ours=out.size, theirs=mirror.size)
-        elif self._helpers:
-            said = Rejection(code=RECONCILING, held=mirror.size)
-        else:
+        if partner in self._give_back:
             held = self._give_back.pop(partner)
             batch = self._logs.given_back(turn.tx, partner, held=held)
             said = Rejection(code=GIVEN_BACK, held=mirror.size)
+        elif helper is not None:
+            said = helper.asks(ours=out.size, theirs=mirror.size)
+        else:
+            said = Rejection(code=RECONCILING, held=mirror.size)
         return Frame(
             version=PROTOCOL_MAJOR,
             source=self.party,
@@ -484,8 +489,10 @@ class Exchanges(Engine):
         elif helper.phase is Phase.THEIRS and said.code == CAUGHT_UP:
             after = mirror if helper.mirror is None else helper.mirror.state
             if batch is not None and batch.log == mirror.log:
+                card = self._node.state.peers[partner].card
+                helper.ring = ring_through(batch, ring=helper.ring or ring, card=card)
                 helper.mirror = self._logs.continued(
-                    turn.tx, batch, after=after, ring=ring, now=turn.now
+                    turn.tx, batch, after=after, ring=helper.ring, now=turn.now
                 )
                 helper.theirs += helper.mirror.entries
             if mirror.size + len(helper.theirs) >= said.held:
@@ -508,6 +515,11 @@ class Exchanges(Engine):
                     self._logs.settle(verified, now=turn.now)
             turn.tx.put_value(_RESTORED + partner, b"")
         turn.tx.put_value(RESTORED_VALUE, b"")
+        # A partner's new keys count from here on; whatever else came is gone on with by the tick.
+        for helper in helpers.values():
+            for fact in map(fact_of, helper.theirs):
+                if isinstance(fact.message, KeyChanged):
+                    self._feed(turn, Received(fact=fact))
         lost = [partner for partner, helper in helpers.items() if helper.ours is not None]
         for target in (*lost, *((self.party,) if lost else ())):
             self._fold(turn, self._logs.append(target, Draft(kind=EPOCH_KIND), now=turn.now))

@@ -12,12 +12,16 @@ from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct, field
+from whenever import TimeDelta
 
+from relto.codec import CARD, SIGNED_CARD, decode_entry
 from relto.driver.facts import fact_of
-from relto.errors import LocalError
+from relto.errors import LocalError, PeerError
 from relto.exchange import Fact
-from relto.journal import VerifiedBatch
+from relto.journal import KeyRing, VerifiedBatch, rotate, verify_successor
+from relto.limits import KEY_OVERLAP_SECONDS
 from relto.model import Batch, Entry, Rejection
+from relto.model.message import KeyChanged
 from relto.units import PartyCode
 
 # Codes that a recovering node and its partner say to each other in place of entries.
@@ -55,6 +59,7 @@ class Helper(Struct, kw_only=True):
         ours: Our own entries, verified.
         theirs: The partner's entries, verified.
         mirror: The newest verified batch of the partner's log.
+        ring: The partner's keys, with those that its log has announced so far.
     """
 
     phase: Phase = Phase.OURS
@@ -62,6 +67,7 @@ class Helper(Struct, kw_only=True):
     ours: VerifiedBatch | None = None
     theirs: list[Entry] = field(default_factory=list)
     mirror: VerifiedBatch | None = None
+    ring: KeyRing | None = None
 
     @property
     def given_count(self) -> int:
@@ -90,7 +96,8 @@ def in_order(
     """Fold what was given back so that each entry finds its place, as far as there is one.
 
     The order within a log is fixed; between logs, an entry that the tables allow comes before one
-    that they do not, and of several that they allow the one with the earliest time.
+    that they do not, and of several the one with the earliest time. Where none is allowed, what it
+    would have followed is lost, and at one instant our own word comes before an answer to it.
 
     Args:
         helpers: All partners.
@@ -98,18 +105,53 @@ def in_order(
         take: Stores and folds one entry; changes what `fits` says next.
     """
     queues = [
-        list(entries)
+        (is_theirs, [(entry, fact_of(entry)) for entry in entries])
         for helper in helpers
-        for entries in ((() if helper.ours is None else helper.ours.entries), helper.theirs)
-        if entries
+        for is_theirs, entries in (
+            (False, () if helper.ours is None else helper.ours.entries),
+            (True, helper.theirs),
+        )
     ]
-    waiting = [[(entry, fact_of(entry)) for entry in queue] for queue in queues]
+    waiting = [(is_theirs, queue) for is_theirs, queue in queues if queue]
     while waiting:
-        ready = [queue for queue in waiting if fits(queue[0][1])] or waiting
-        chosen = min(ready, key=lambda queue: (queue[0][1].at, queue[0][1].source))
+        ready = [one for one in waiting if fits(one[1][0][1])]
+        _, chosen = min(
+            ready or waiting,
+            key=lambda one: (one[1][0][1].at, one[0] and not ready, one[1][0][1].source),
+        )
         entry, _ = chosen.pop(0)
         take(entry)
-        waiting = [queue for queue in waiting if queue]
+        waiting = [one for one in waiting if one[1]]
+
+
+def ring_through(batch: Batch, *, ring: KeyRing, card: bytes) -> KeyRing:
+    """Add the keys that a partner announced in entries which this node has lost (FL-20).
+
+    What comes after the announcement may be signed with the new keys alone, because this node had
+    acknowledged it once. The old keys announce the new ones, so the entry speaks for itself.
+
+    Args:
+        batch: The partner's entries; nothing about them is believed.
+        ring: The partner's keys as this node knows them.
+        card: The partner's card that is pinned here.
+
+    Returns:
+        The ring with every successor that the pinned card's owner has signed, in order.
+    """
+    current = CARD.decode(SIGNED_CARD.decode(card).card)
+    for wire in batch.entries:
+        fact = fact_of(decode_entry(wire))
+        if not isinstance(fact.message, KeyChanged):
+            continue
+        try:
+            new = verify_successor(fact.message.card, current=current).card
+        except PeerError:
+            continue
+        until = fact.at + TimeDelta(seconds=KEY_OVERLAP_SECONDS)
+        if new.serial > ring.spans[0].serial:
+            ring = rotate(ring, new.keys, serial=new.serial, at=fact.at, until=until)
+        current = new
+    return ring
 
 
 def everybody(partners: Iterable[PartyCode]) -> dict[PartyCode, Helper]:
