@@ -197,6 +197,29 @@ def test_fl_20_a_node_set_back_to_before_a_partners_new_keys_learns_them_again()
     assert three.state("KOR", "c-2") == "receipted"
 
 
+def test_fl_20_a_node_set_back_to_before_its_own_new_keys_stands_by_them() -> None:
+    """Seeds 231 and 1003: it no longer knew which keys its partners expected, and stood still."""
+    three = Three()
+    three.hold("JPN", "launch-1")
+    three.ask("c-0")
+    three.settle()
+    backup = three.sites["JPN"].disk.copy()
+    card = new_keys(three, "JPN")
+    three["JPN"].announce(card, by=ADMIN)
+    assert three.exchange("JPN", "KOR")  # USA has not heard of it when the disk is lost
+    _set_back(three, "JPN", backup)
+    _talk(three)
+    assert three["JPN"].reconciling() == ()
+    assert three["JPN"].unaware() == ()
+    three.ask("c-1")
+    three.ask("c-2", by="USA")
+    _talk(three)
+    assert three.state("KOR", "c-1") == three.state("USA", "c-2") == "receipted"
+    for party in ("KOR", "USA"):
+        ring = three[party].node.state.peers["JPN"].ring
+        assert [span.serial for span in ring.spans] == [2, 1]
+
+
 def test_fl_17_a_recovery_that_begins_anew_is_helped_anew() -> None:
     """Seed 16: a full disk undid the end of a recovery, and the partner refused to help again."""
     three = Three(parties=("JPN", "KOR"))

@@ -6,7 +6,7 @@ lost at any moment and costs a repetition, nothing else.
 Source: docs/spec/exchange.md EX-34 to EX-38.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -17,7 +17,7 @@ from relto.codec import FORK, FRAME
 from relto.driver.facts import fact_of
 from relto.driver.faults import Hook, no_fault
 from relto.driver.laws import LawBook
-from relto.driver.loop import Engine, Turn
+from relto.driver.loop import KEYS_VALUE, Engine, OtherKeysError, Turn, keys_value
 from relto.driver.recovery import (
     CAUGHT_UP,
     GAP,
@@ -28,6 +28,7 @@ from relto.driver.recovery import (
     Helper,
     NotReconciledError,
     Phase,
+    card_of,
     everybody,
     in_order,
     ring_through,
@@ -50,7 +51,7 @@ from relto.limits import (
 )
 from relto.model import PROTOCOL_MAJOR, Batch, Entry, Frame, InlinePackage, Rejection
 from relto.model.message import KeyChanged
-from relto.node import Alarm, PackageArrived, Received, Tick
+from relto.node import Alarm, Append, PackageArrived, Received, Tick
 from relto.ports import Kept, Store, Transaction, World
 from relto.seal import digest as digest_of
 from relto.units import Digest, PartyCode
@@ -509,6 +510,7 @@ class Exchanges(Engine):
             self._fold(turn, entry)
 
         in_order(helpers.values(), fits=self._node.fits, take=take)
+        self._announce_again(turn, helpers)
         for partner, helper in helpers.items():
             for verified in (helper.ours, helper.mirror):
                 if verified is not None:
@@ -524,6 +526,25 @@ class Exchanges(Engine):
         for target in (*lost, *((self.party,) if lost else ())):
             self._fold(turn, self._logs.append(target, Draft(kind=EPOCH_KIND), now=turn.now))
         self._feed(turn, Tick())
+
+    def _announce_again(self, turn: Turn, helpers: Mapping[PartyCode, Helper]) -> None:
+        """Stand by keys that were announced after the backup, to whom had not heard of them too."""
+        told: dict[PartyCode, KeyChanged] = {}
+        for partner, helper in helpers.items():
+            for fact in map(fact_of, () if helper.ours is None else helper.ours.entries):
+                if isinstance(fact.message, KeyChanged):
+                    told[partner] = fact.message
+        if not told:
+            return
+        newest = max(told.values(), key=lambda one: card_of(one).serial)
+        known = [signer.keys for signer in self._signers]
+        if card_of(newest).keys not in known:
+            raise OtherKeysError("the keys that were announced after the backup are not here")
+        for partner in self._node.state.peers:
+            if told.get(partner) != newest:
+                self._carry_out(turn, (Append(target=partner, case=None, message=newest),))
+        self._active = known.index(card_of(newest).keys)
+        turn.tx.put_value(KEYS_VALUE, keys_value(self._signers[self._active]))
 
     def _check_partner(self, turn: Turn, partner: PartyCode) -> None:
         if partner not in self._node.state.peers:

@@ -20,7 +20,7 @@ from relto.errors import LocalError, PeerError
 from relto.exchange import Fact
 from relto.journal import KeyRing, VerifiedBatch, rotate, verify_successor
 from relto.limits import KEY_OVERLAP_SECONDS
-from relto.model import Batch, Entry, Rejection
+from relto.model import Batch, Entry, NodeCard, Rejection
 from relto.model.message import KeyChanged
 from relto.units import PartyCode
 
@@ -122,6 +122,15 @@ def in_order(
         entry, _ = chosen.pop(0)
         take(entry)
         waiting = [one for one in waiting if one[1]]
+
+
+def card_of(changed: KeyChanged) -> NodeCard:
+    """Read the card in an announcement of new keys; what it proves is not checked here.
+
+    Raises:
+        PeerError: It is no card.
+    """
+    return CARD.decode(SIGNED_CARD.decode(changed.card).card)
 
 
 def ring_through(batch: Batch, *, ring: KeyRing, card: bytes) -> KeyRing:
