@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,15 +25,23 @@ def run(capsys, *words):
     return code, shown.out, shown.err
 
 
-def answer(capsys, *words):
-    code, out, err = run(capsys, *words, "--json")
-    assert code == 0, err
-    return json.loads(out)["impact"]
+@cache
+def told(*words):
+    """What a command says on stdout; each command is run once for all tests."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main(["impact", *words])
+    assert code == 0, err.getvalue()
+    return out.getvalue()
 
 
-def test_the_lapse_of_2019_reads_as_it_looked_minutes_before(capsys):
+def answer(*words):
+    return json.loads(told(*words, "--json"))["impact"]
+
+
+def test_the_lapse_of_2019_reads_as_it_looked_minutes_before():
     """IMP-30: the law is taken as known before the act that kept it."""
-    found = answer(capsys, *LAPSE, *TABLES)
+    found = answer(*LAPSE, *TABLES)
     assert [one["instrument"] for one in found["changes"]] == ["jpn-kor-gsomia-2016"]
     assert "before gsomia-suspension-2019-11-22" in found["known"]
     ways = {
@@ -47,43 +57,43 @@ def test_the_lapse_of_2019_reads_as_it_looked_minutes_before(capsys):
     assert ways["JPN", "USA", "dprk.maritime"] == ("direct", "direct")
 
 
-def test_a_way_through_the_hub_says_its_approvals_and_hops(capsys):
+def test_a_way_through_the_hub_says_its_approvals_and_hops():
     """IMP-36."""
-    flows = answer(capsys, *LAPSE, *TABLES)["flows"]
+    flows = answer(*LAPSE, *TABLES)["flows"]
     one = next(flow for flow in flows if flow["after"]["kind"] == "via")
     assert one["after"]["parties"] in (["JPN", "USA", "KOR"], ["KOR", "USA", "JPN"])
     assert set(one["after"]["instruments"]) == {"tisa-2014"}
     assert one["after"]["approvals"] == 2
 
 
-def test_what_has_no_way_names_what_closes_each(capsys):
+def test_what_has_no_way_names_what_closes_each():
     """IMP-37."""
-    flows = answer(capsys, *LAPSE, *TABLES)["flows"]
+    flows = answer(*LAPSE, *TABLES)["flows"]
     one = next(flow for flow in flows if flow["topics"] == ["prc.maritime"])
     closed = {block["instrument"]: block["rule"] for block in one["closed_by"]}
     assert closed["jpn-kor-gsomia-2016"] == "in-force"
     assert closed["tisa-2014"] == "topic"
 
 
-def test_no_delay_is_given_where_none_was_measured(capsys):
+def test_no_delay_is_given_where_none_was_measured():
     """IMP-40."""
-    found = answer(capsys, *LAPSE, *TABLES)
+    found = answer(*LAPSE, *TABLES)
     for flow in found["flows"]:
         assert flow["delay_before"] is None
         assert flow["delay_after"] is None
-    _, out, _ = run(capsys, *LAPSE, *TABLES)
+    out = told(*LAPSE, *TABLES)
     assert "not measured" in out
 
 
-def test_open_requests_break_or_become_slower(capsys):
+def test_open_requests_break_or_become_slower():
     """IMP-43."""
-    _, out, _ = run(capsys, *LAPSE, *TABLES)
+    out = told(*LAPSE, *TABLES)
     assert "Open requests: 2 break, 2 become slower, of 4." in out
 
 
-def test_each_act_that_could_keep_it_restores_everything(capsys):
+def test_each_act_that_could_keep_it_restores_everything():
     """IMP-45: also what was really done."""
-    found = answer(capsys, *LAPSE, *TABLES)
+    found = answer(*LAPSE, *TABLES)
     assert len(found["alternatives"]) == 4
     assert found["alternatives"][0]["title"].startswith("what was done: ")
     for one in found["alternatives"]:
@@ -109,18 +119,18 @@ source = "nobody"
 """
 
 
-def test_an_act_file_is_tried_and_one_that_comes_too_late_restores_nothing(capsys, tmp_path):
+def test_an_act_file_is_tried_and_one_that_comes_too_late_restores_nothing(tmp_path):
     """IMP-45."""
     for name, minute in (("late", "02"), ("early", "00")):
         (tmp_path / f"{name}.toml").write_text(EXTENSION.format(minute=minute), encoding="utf-8")
     for name, restored in (("late", 0), ("early", 35)):
         path = tmp_path / f"{name}.toml"
-        one = answer(capsys, *LAPSE, *TABLES, "--act", str(path))["alternatives"][-1]
+        one = answer(*LAPSE, *TABLES, "--act", str(path))["alternatives"][-1]
         assert one["title"] == f"acts of {name}.toml"
         assert (one["restored_direct"], one["still_lost"]) == (restored, 35 - restored)
 
 
-def test_a_draft_is_tried_as_if_in_force(capsys, tmp_path):
+def test_a_draft_is_tried_as_if_in_force(tmp_path):
     """IMP-46: a second pact with the text of the first, under another name."""
     text = (
         ROOT / "src" / "relto" / "library" / "instruments" / "jpn-kor-gsomia-2016.toml"
@@ -132,7 +142,7 @@ def test_a_draft_is_tried_as_if_in_force(capsys, tmp_path):
         ),
         encoding="utf-8",
     )
-    found = answer(capsys, *LAPSE, *TABLES, "--draft", str(draft))
+    found = answer(*LAPSE, *TABLES, "--draft", str(draft))
     one = found["alternatives"][-1]
     assert one["title"] == "draft draft.toml, taken as in force"
     assert (one["restored_direct"], one["still_lost"]) == (35, 0)
@@ -141,37 +151,35 @@ def test_a_draft_is_tried_as_if_in_force(capsys, tmp_path):
 def test_any_two_laws_can_be_compared(capsys):
     """IMP-31: two readings of one instant, in the autumn in which they differed."""
     side = "at=2020-09-01T00:00Z,reading={}"
-    found = answer(
-        capsys, "--compare", side.format("JPN"), side.format("KOR"), "--holdings", HOLDINGS
-    )
+    found = answer("--compare", side.format("JPN"), side.format("KOR"), "--holdings", HOLDINGS)
     assert found["before"]["title"] == "at=2020-09-01T00:00Z,reading=JPN"
     with_notice = "at=2019-11-23T00:01+09:00,without=gsomia-suspension-2019-11-22"
     plain = "at=2019-11-23T00:01+09:00"
-    found = answer(capsys, "--compare", with_notice, plain, "--holdings", HOLDINGS)
+    found = answer("--compare", with_notice, plain, "--holdings", HOLDINGS)
     opened = [one for one in found["flows"] if one["before"]["kind"] != "direct"]
     assert opened
     assert {one["after"]["kind"] for one in opened if one["source"] == "KOR"} <= {"direct", "via"}
 
 
-def test_the_law_as_known_can_be_named(capsys):
+def test_the_law_as_known_can_be_named():
     """IMP-30: with `--known` nothing is found out by itself."""
-    found = answer(capsys, *LAPSE, "--known", "2019-10-01T00:00Z", "--holdings", HOLDINGS)
+    found = answer(*LAPSE, "--known", "2019-10-01T00:00Z", "--holdings", HOLDINGS)
     assert found["known"] == "as known at 2019-10-01 09:00 +09:00"
     assert all(not one["title"].startswith("what was done") for one in found["alternatives"])
 
 
-def test_without_tables_the_law_alone_is_compared(capsys):
+def test_without_tables_the_law_alone_is_compared():
     """IMP-30."""
-    found = answer(capsys, *LAPSE)
+    found = answer(*LAPSE)
     assert found["items"] == 0
     assert found["flows"] == []
     assert len(found["changes"]) == 1
 
 
 @pytest.mark.parametrize("engine", ["numpy", "polars"])
-def test_the_engine_does_not_change_the_answer(capsys, engine):
+def test_the_engine_does_not_change_the_answer(engine):
     """IMP-10, IMP-11."""
-    assert answer(capsys, *LAPSE, *TABLES, "--engine", engine) == answer(capsys, *LAPSE, *TABLES)
+    assert answer(*LAPSE, *TABLES, "--engine", engine) == answer(*LAPSE, *TABLES)
 
 
 REFUSED = {
@@ -229,6 +237,15 @@ def test_rows_at_fault_are_counted_named_and_written_to_a_file(capsys, tmp_path)
     assert "2 of 38 rows are at fault, the first is row 2" in err
 
 
+def test_a_picture_is_drawn_beside_the_table(capsys, tmp_path):
+    """IMP-50: every number of a flow is written."""
+    svg = tmp_path / "a.svg"
+    code, _, err = run(capsys, *LAPSE, *TABLES, "--svg", str(svg))
+    assert code == 0, err
+    assert b"<svg" in svg.read_bytes()
+
+
+@pytest.mark.slow
 def test_the_pictures_are_drawn_and_the_same_each_time(capsys, tmp_path):
     """IMP-50, IMP-51."""
     written = []
@@ -263,22 +280,21 @@ def test_what_takes_long_shows_how_far_it_is(capsys, monkeypatch):
     assert "comparing" not in out
 
 
-def test_a_request_is_taken_to_carry_the_assurance(capsys):
+def test_a_request_is_taken_to_carry_the_assurance():
     """IMP-38: without it, GSOMIA asks for one, and every direct flow needs an approval."""
-    with_it = answer(capsys, *LAPSE, *TABLES)["flows"]
-    without = answer(capsys, *LAPSE, *TABLES, "--no-assurance")["flows"]
+    with_it = answer(*LAPSE, *TABLES)["flows"]
+    without = answer(*LAPSE, *TABLES, "--no-assurance")["flows"]
     pact = ["jpn-kor-gsomia-2016"]
     for flows, approvals in ((with_it, {0}), (without, {1})):
         direct = [one["before"] for one in flows if one["before"]["instruments"] == pact]
         assert {one["approvals"] for one in direct} == approvals
 
 
-def test_each_holder_decides_in_its_own_reading(capsys):
+def test_each_holder_decides_in_its_own_reading():
     """IMP-39: a party that reads the pact as ended holds back; the other does not."""
     ended = "at=2020-09-01T00:00Z,act={}"
     end = ROOT / "tests" / "unit" / "cli" / "end_now.toml"
     one = answer(
-        capsys,
         "--compare",
         "at=2020-09-01T00:00Z",
         ended.format(end),
@@ -296,13 +312,13 @@ def test_each_holder_decides_in_its_own_reading(capsys):
 
 def test_past_releases_are_shown_with_the_way_they_would_take(capsys, tmp_path):
     """IMP-42: seven of a kind are one line; without a level no way can be told."""
-    past = answer(capsys, *LAPSE, *TABLES)["past"]
+    past = answer(*LAPSE, *TABLES)["past"]
     found = {(one["example"]["source"], one["count"]) for one in past}
     assert found == {("JPN", 7), ("KOR", 8)}
     assert {one["after"]["kind"] for one in past} == {"via"}
     table = tmp_path / "t.csv"
     table.write_text("kind,from,to,topics\nrelease,JPN,KOR,dprk.missile.launch\n")
-    (one,) = answer(capsys, *LAPSE, "--traffic", str(table))["past"]
+    (one,) = answer(*LAPSE, "--traffic", str(table))["past"]
     assert one["before"] is None
     _, out, _ = run(capsys, *LAPSE, "--traffic", str(table))
     assert "not recorded" in out
@@ -316,25 +332,25 @@ def test_a_feed_that_is_not_direct_any_more_breaks(capsys, tmp_path):
         "feed,JPN,KOR,dprk.missile.warning.track,hi,electronic,defence.warning\n"
     )
     sides = ["--compare", "at=2024-06-01T00:00Z", "at=2019-11-23T00:01+09:00"]
-    found = answer(capsys, *sides, "--traffic", str(table))
+    found = answer(*sides, "--traffic", str(table))
     (feed,) = found["feeds"]
     assert (feed["before"]["kind"], feed["after"]["kind"]) == ("direct", "via")
     _, out, _ = run(capsys, *sides, "--traffic", str(table))
     assert "Standing feeds: 1 break, of 1." in out
 
 
-def test_what_is_assumed_or_made_up_stands_with_the_answer(capsys):
+def test_what_is_assumed_or_made_up_stands_with_the_answer():
     """IMP-48."""
-    found = answer(capsys, *LAPSE, *TABLES)
+    found = answer(*LAPSE, *TABLES)
     assert "tisa-2014: purpose (not seen)" in found["assumed"]
     assert found["exercise"] == ["all", "form", "kind", "level"]
-    _, out, _ = run(capsys, *LAPSE, *TABLES)
+    out = told(*LAPSE, *TABLES)
     assert "EXERCISE values in the tables" in out
 
 
-def test_the_party_that_loses_most_stands_first(capsys):
+def test_the_party_that_loses_most_stands_first():
     """IMP-47."""
-    found = answer(capsys, *LAPSE, *TABLES)["balances"]
+    found = answer(*LAPSE, *TABLES)["balances"]
     assert [one["party"] for one in found] == ["JPN", "KOR", "USA"]
     assert [one["got"] for one in found] == [8, 7, 0]
     assert [one["before"]["direct"] - one["after"]["direct"] for one in found] == [18, 17, 0]
