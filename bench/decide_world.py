@@ -112,8 +112,15 @@ def make_world(*, agreements: int, items: int, requests: int, seed: int = 1) -> 
         instruments={one.id: _terms(one) for one in made},
         lives={one.id: _life(one) for one in made},
     )
-    stock = [_item(random, made) for _ in range(items)]
-    pairs = [_request(random, random.choice(stock)) for _ in range(requests)]
+    partners: dict[str, list[str]] = {}
+    for one, other in sorted({(each.a, each.b) for each in made}):
+        partners.setdefault(one, []).append(other)
+        partners.setdefault(other, []).append(one)
+    stock = [_item(random, made, holders=sorted(partners)) for _ in range(items)]
+    pairs = []
+    for _ in range(requests):
+        item = random.choice(stock)
+        pairs.append(_request(random, item, partners=partners[item.holder]))
     return World(
         law=law,
         agreements=made,
@@ -214,9 +221,9 @@ def day(number: int) -> Instant:
     return START.add(TimeDelta(hours=24 * number))
 
 
-def _item(random: Random, made: tuple[Agreement, ...]) -> Case:
+def _item(random: Random, made: tuple[Agreement, ...], *, holders: list[str]) -> Case:
     """An item, as a case without its request; mostly the holder's own."""
-    holder = random.choice(PARTIES)
+    holder = random.choice(holders)
     originator = random.choice(PARTIES) if random.random() < 0.1 else holder
     own = originator == holder
     return Case(
@@ -231,9 +238,11 @@ def _item(random: Random, made: tuple[Agreement, ...]) -> Case:
     )
 
 
-def _request(random: Random, item: Case) -> tuple[tuple[Case, Instant], Asked]:
-    """A request for an item by somebody else."""
-    recipient = random.choice([one for one in PARTIES if one != item.holder])
+def _request(
+    random: Random, item: Case, *, partners: list[str]
+) -> tuple[tuple[Case, Instant], Asked]:
+    """A request for an item by a party with which its holder has an agreement."""
+    recipient = random.choice(partners)
     purpose, requested = random.choice(PURPOSES), random.random() < 0.8
     assured, number = random.random() < 0.7, random.randrange(2 * DAYS)
     case = Case(

@@ -43,8 +43,11 @@ class Cell:
         """One finding for each instrument."""
         found = self._findings
         if found is None:
-            found = self._findings = tuple(self._make())
+            found = self._findings = tuple(self._words())
         return found
+
+    def _words(self) -> Iterable[Finding]:
+        return self._make()
 
     @property
     def weight(self) -> int:

@@ -200,6 +200,7 @@ class Plan:
             (leg.terms.purposes.is_open, leg.terms.purposes.purposes, ()) for leg in legs
         )
         self.topics: dict[tuple[TopicId, ...], Cell] = {}
+        self._topic_masks: dict[TopicId, int] = {}
         self.topologies: dict[Hashable, Cell] = {}
         self.caveats: dict[Hashable, Cell] = {}
         self.third_parties: dict[Hashable, Cell] = {}
@@ -266,17 +267,18 @@ class Plan:
         """Rule `topic`: all of them must be covered."""
         found = self.topics.get(topics)
         if found is None:
-            legs, library = self.legs, self.law.library
             mask = self.full if topics else 0
             for one in topics:
-                mask &= self._topic_roots.mask(one) if one in library.topics else 0
-            found = Cell(
-                full=self.full,
-                passes=mask,
-                stands=mask,
-                make=lambda: [rules.topic(leg, topics, library=library) for leg in legs],
-            )
+                mask &= self._topic_mask(one)
+            found = _TopicCell(self, topics, mask)
             keep(self.topics, topics, found)
+        return found
+
+    def _topic_mask(self, topic: TopicId) -> int:
+        found = self._topic_masks.get(topic)
+        if found is None:
+            found = self._topic_roots.mask(topic) if topic in self.law.library.topics else 0
+            keep(self._topic_masks, topic, found)
         return found
 
     def level(self, book: Book, *, label: Label, marked: Label | None, form: Form) -> Cell:
@@ -392,6 +394,24 @@ class Plan:
             )
             keep(self.duties, key, found)
         return found
+
+
+class _TopicCell(Cell):
+    """Rule `topic`, made lightly: a set of topics is the one fact that seldom comes twice."""
+
+    __slots__ = ("_plan", "_topics")
+
+    def __init__(self, plan: Plan, topics: tuple[TopicId, ...], mask: int) -> None:
+        self.passes = self.stands = mask
+        self._full = plan.full
+        self._findings = None
+        self._weight = None
+        self._plan = plan
+        self._topics = topics
+
+    def _words(self) -> Iterable[Finding]:
+        library = self._plan.law.library
+        return (rules.topic(leg, self._topics, library=library) for leg in self._plan.legs)
 
 
 def _level_key(label: Label, marked: Label | None, form: Form | None) -> Hashable:
