@@ -14,11 +14,9 @@ from relto.custody import NotInRegisterError, RegisterLine, Side, change, enter,
 from relto.exchange import (
     Arrived,
     CaseFile,
-    CaseState,
     Fact,
     OutOfPlaceError,
     RepeatError,
-    Role,
     advance,
     open_case,
 )
@@ -261,8 +259,3 @@ def _end_parcels(state: State, file: CaseFile, *, partners: frozenset[PartyCode]
                 )
                 if rest:
                     parcels[item.package.digest] = rest
-
-
-def is_waiting(file: CaseFile) -> bool:
-    """Tell whether a case waits for this node's officers."""
-    return file.state is CaseState.QUEUED and file.role is not Role.REQUESTER

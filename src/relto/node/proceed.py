@@ -192,7 +192,8 @@ def on_sealed(
     for cleared in outcome.items:
         one = made.get(cleared.stock.reference)
         if one is None or one.package.instrument != outcome.instrument:
-            return (*drops, Then(case=file.case))
+            # Sealed past this node under another instrument: it cannot be handed on under this one.
+            return (*drops, refuse(file, No(code=RefusalCode.BAD_PACKAGE), counsel))
         stock = cleared.stock
         items.append(
             Item(
