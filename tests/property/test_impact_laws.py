@@ -84,7 +84,7 @@ class Pair:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_the_tallies_are_those_of_a_search_item_by_item(seed: int) -> None:
     """IMP-33, IMP-34, IMP-35, IMP-36, IMP-41: kinds, classes and what is kept change no answer."""
     pair = Pair(seed)
@@ -98,7 +98,7 @@ def test_the_tallies_are_those_of_a_search_item_by_item(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_no_pair_changes_that_was_not_looked_at(seed: int) -> None:
     """IMP-32, IMP-33: a change recomputes only the pairs that it can touch."""
     pair = Pair(seed)
@@ -111,7 +111,7 @@ def test_no_pair_changes_that_was_not_looked_at(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_flows_add_up_to_the_directions(seed: int) -> None:
     """IMP-41."""
     found = Pair(seed).compare()
@@ -126,7 +126,7 @@ def test_flows_add_up_to_the_directions(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_the_law_before_as_an_alternative_restores_what_was_direct(seed: int) -> None:
     """IMP-45."""
     pair = Pair(seed)
