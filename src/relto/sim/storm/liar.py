@@ -32,7 +32,7 @@ from relto.model.message import ConsentGiven, Receipted, Released
 from relto.seal import leaf_hash
 from relto.sim.store import Disk
 from relto.sim.twins import SeededEntropy, TwinKeys
-from relto.units import CaseId, Digest, PartyCode, TopicId
+from relto.units import CaseId, Digest, LevelId, PartyCode, TopicId
 
 _FORKS_AFTER: Final = 3
 
@@ -199,6 +199,21 @@ def _relabel(message: object) -> bytes | None:
     return encode_message(replace(message, items=items))
 
 
+def _mislabel(message: object) -> bytes | None:
+    """Word the item's label otherwise than the package is sealed under (FL-26)."""
+    if not isinstance(message, Released):
+        return None
+    lower = {"gokuhi": "hi", "ii-kup": "iii-kup", "secret": "confidential"}
+    items = tuple(
+        replace(
+            item,
+            label=replace(item.label, level=LevelId(lower.get(item.label.level, "secret"))),
+        )
+        for item in message.items
+    )
+    return encode_message(replace(message, items=items))
+
+
 def _misdirect(message: object) -> bytes | None:
     """Name another final recipient."""
     if not isinstance(message, Released):
@@ -238,6 +253,7 @@ def _babble(message: object) -> bytes | None:
 
 _CHANGES: Final[dict[str, Callable[[object], bytes | None]]] = {
     "relabel": _relabel,
+    "mislabel": _mislabel,
     "misdirect": _misdirect,
     "forge-receipt": _forge_receipt,
     "forge-consent": _forge_consent,
