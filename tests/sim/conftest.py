@@ -11,7 +11,7 @@ from relto.adapters.lawfiles import digest_of, packaged_files
 from relto.sim.storm.lab import Files, Lab
 
 # Played in every `make test`: enough to notice a broken promise of everyday, in a few seconds.
-SHORT_SEEDS = 24
+SHORT_SEEDS = 16
 CHUNK = 25
 
 
