@@ -236,7 +236,7 @@ def test_a_receipt_for_something_else_is_not_believed() -> None:
     three["JPN"].handle_exchange("KOR", pending_frame(three))
     assert three.state("JPN", "c-1") == "released"
     unsaid(three, "KOR", "JPN", EXAMPLES["receipt"])
-    three.exchange("KOR", "JPN")
+    three["JPN"].handle_exchange("KOR", pending_frame(three))
     assert three.state("JPN", "c-1") == "released"
     assert not three["JPN"].node.state.register
     _, note = three["JPN"].node.state.quarantine[-1]
@@ -260,7 +260,7 @@ def test_a_recall_of_what_was_never_given_is_set_aside() -> None:
     three.settle()
     recall = replace(EXAMPLES["recall"], holding="no-such")
     unsaid(three, "JPN", "KOR", recall)
-    three.exchange("JPN", "KOR")
+    three["KOR"].handle_exchange("JPN", pending_frame(three, "JPN", "KOR"))
     _, note = three["KOR"].node.state.quarantine[-1]
     assert note.code is RefusalCode.OUT_OF_PLACE
 
