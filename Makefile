@@ -99,7 +99,7 @@ cover: setup ## the quick tests with branch coverage, and its two bars
 
 # ---------------------------------------------------------------- the slow rooms
 
-# SEED replays one run, SEEDS says how many fresh ones, SCENARIO picks one story.
+# SEED replays one run, SEEDS plays as many fresh ones, both together as many from SEED on; SCENARIO picks one story.
 sim: setup ## simulate: make sim [SEED=n] [SEEDS=n] [SCENARIO=name]
 	RELTO_SIM_SEED="$(SEED)" RELTO_SIM_SEEDS="$(SEEDS)" RELTO_SIM_SCENARIO="$(SCENARIO)" \
 	  $(PYTEST) -n $(WORKERS) tests/sim $(ARGS)
