@@ -2,11 +2,17 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from relto.decide import Planner, decide
 from relto.model import RULE_ORDER, Outcome, Verdict
 from relto.testing.generate import RandomDice, make_case, make_instant, make_law
 from relto.testing.strategies import questions
+
+FACTS = (
+    "onward", "originator", "label", "marked", "topics", "form", "provenance", "purpose",
+    "received_for", "requested", "assurance", "consents", "holding",
+)  # fmt: skip
 
 
 @given(questions())
@@ -24,6 +30,22 @@ def test_one_planner_decides_a_mixed_stream_as_the_reference(seed):
     planner = Planner(law)
     cases = [make_case(dice, law) for _ in range(4)]
     for case in cases * 2:
+        at = make_instant(dice)
+        assert planner.decide(case, at=at) == decide(law, case, at=at)
+
+
+@given(st.integers(min_value=0, max_value=10**9))
+@settings(max_examples=40, deadline=None)
+def test_one_plan_tells_apart_every_fact_that_a_rule_tells_apart(seed):
+    """DEC-26: many cases for one pair, each a little different from one before it."""
+    dice = RandomDice(seed)
+    law = make_law(dice, most=6)
+    planner = Planner(law)
+    case = make_case(dice, law)
+    for _ in range(40):
+        other = make_case(dice, law)
+        changed = dice.some(FACTS, least=1, most=4)
+        case = replace(case, **{name: getattr(other, name) for name in changed})
         at = make_instant(dice)
         assert planner.decide(case, at=at) == decide(law, case, at=at)
 

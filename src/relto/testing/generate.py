@@ -298,7 +298,16 @@ def _purpose_rule(dice: Dice) -> PurposeRule:
 def _tables(dice: Dice, members: tuple[PartyCode, ...]) -> tuple[Equivalence, ...]:
     """One version for ever, or two that follow each other, or one that leaves a gap."""
     whole: tuple[tuple[Instant | None, Instant | None], ...] = ((None, None),)
-    bounds = dice.pick((whole, whole, ((None, GRID[4]), (GRID[4], None)), ((GRID[1], GRID[6]),)))
+    bounds = dice.pick(
+        (
+            whole,
+            whole,
+            ((None, GRID[4]), (GRID[4], None)),
+            ((GRID[1], GRID[6]),),
+            ((GRID[2], None),),
+            ((None, GRID[5]),),
+        )
+    )
     return tuple(
         Equivalence(
             id=f"v{index}",

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from relto.decide import Planner, decide
 from relto.decide import plan as plan_module
 from relto.decide import planner as planner_module
-from relto.model import Considered, Finding, Outcome, Rule, Verdict
+from relto.model import Considered, Finding, Form, Outcome, Rule, Verdict
 from relto.testing.generate import RandomDice, make_case, make_instant, make_law
 from tests.unit.decide.world import ALL, BEFORE, CASE, LAPSING, PACT, ground, law_of
 
@@ -45,6 +45,17 @@ def test_the_bits_of_a_weighing_are_the_reasons():
     assert removed[Rule.TOPOLOGY] == (0b10, 0)
     assert removed[Rule.ASSURANCE] == (0, 0b01)
     assert removed[Rule.INITIATIVE] == (0b01, 0b10)
+
+
+def test_a_form_counts_for_every_level_as_soon_as_one_cap_names_one():
+    """DEC-13, DEC-26: beside a cap that names none."""
+    other = replace(PACT, id="other", caps=(replace(PACT.caps[0], form=None),))
+    law = law_of(PACT, other)
+    planner = Planner(law)
+    case = replace(CASE, label=replace(CASE.label, level="middle"))
+    for form in (Form.ELECTRONIC, Form.DOCUMENT, Form.ELECTRONIC):
+        asked = replace(case, form=form)
+        assert planner.decide(asked, at=BEFORE) == decide(law, asked, at=BEFORE)
 
 
 def test_equal_facts_find_the_same_cell():
