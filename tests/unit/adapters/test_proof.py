@@ -103,6 +103,7 @@ def test_without_the_solver_the_error_says_what_to_install(monkeypatch):
     assert "analysis" in missing.value.hint
 
 
+@pytest.mark.slow
 def test_the_command_shows_the_proof_of_a_notice(capsys):
     """DEC-41: after the notice of August 2019, from the end of its term."""
     words = ["law", "diff", "--known", "2019-08-22", "--known", "2019-08-24", "--prove"]
