@@ -7,12 +7,12 @@ for the partner's. When all have answered, everything is stored and folded at on
 Source: docs/spec/exchange.md EX-42; docs/spec/journal.md JN-21.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct, field
-from whenever import TimeDelta
+from whenever import Instant, TimeDelta
 
 from relto.codec import CARD, SIGNED_CARD, decode_entry
 from relto.driver.facts import fact_of
@@ -96,8 +96,8 @@ def in_order(
     """Fold what was given back so that each entry finds its place, as far as there is one.
 
     The order within a log is fixed; between logs, an entry that the tables allow comes before one
-    that they do not, and of several the one with the earliest time. Where none is allowed, what it
-    would have followed is lost, and at one instant our own word comes before an answer to it.
+    that they do not, and of several the one with the earliest time. Where none is allowed, what
+    they would have followed is lost, and the one is passed over that is missed least.
 
     Args:
         helpers: All partners.
@@ -105,23 +105,34 @@ def in_order(
         take: Stores and folds one entry; changes what `fits` says next.
     """
     queues = [
-        (is_theirs, [(entry, fact_of(entry)) for entry in entries])
+        [(entry, fact_of(entry)) for entry in entries]
         for helper in helpers
-        for is_theirs, entries in (
-            (False, () if helper.ours is None else helper.ours.entries),
-            (True, helper.theirs),
-        )
+        for entries in (() if helper.ours is None else helper.ours.entries, helper.theirs)
     ]
-    waiting = [(is_theirs, queue) for is_theirs, queue in queues if queue]
+    waiting = [queue for queue in queues if queue]
     while waiting:
-        ready = [one for one in waiting if fits(one[1][0][1])]
-        _, chosen = min(
-            ready or waiting,
-            key=lambda one: (one[1][0][1].at, one[0] and not ready, one[1][0][1].source),
-        )
+        ready = [queue for queue in waiting if fits(queue[0][1])]
+        if ready:
+            chosen = min(ready, key=lambda queue: (queue[0][1].at, queue[0][1].source))
+        else:
+            chosen = min(waiting, key=lambda queue: _least_missed(queue, waiting))
         entry, _ = chosen.pop(0)
         take(entry)
-        waiting = [one for one in waiting if one[1]]
+        waiting = [queue for queue in waiting if queue]
+
+
+_Queue: TypeAlias = list[tuple[Entry, Fact]]
+
+
+def _least_missed(
+    queue: _Queue, waiting: Sequence[_Queue]
+) -> tuple[bool, bool, Instant, PartyCode]:
+    """Order entries without a place: those that will never have one, then what only informs."""
+    fact = queue[0][1]
+    may_fit = fact.case is not None and any(
+        later.case == fact.case for other in waiting if other is not queue for _, later in other
+    )
+    return (may_fit, fact.kind != "referral", fact.at, fact.source)
 
 
 def card_of(changed: KeyChanged) -> NodeCard:
