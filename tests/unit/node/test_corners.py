@@ -1,0 +1,270 @@
+"""A node asked for what is over, unknown, or not its own: it looks, and does nothing wrong."""
+
+import pytest
+from msgspec.structs import replace
+
+from relto.driver.facts import prove
+from relto.exchange import EntryRef, Role
+from relto.model import Case, Label
+from relto.model.message import PackageRef, Quarantined, RefusalCode
+from relto.node import (
+    Append,
+    AskConsent,
+    BadEvidenceError,
+    Drop,
+    NotWaitingError,
+    Opened,
+    OpenedItem,
+    PackageArrived,
+    PackageAsked,
+    Proceed,
+    Reclassify,
+    Sealed,
+    SealedItem,
+    SetClock,
+    Tick,
+    Unopenable,
+    verify_proof,
+)
+from relto.node.assess import No, assess, onward_of
+from relto.node.fold import fits
+from relto.node.inspect import Objection, inspect
+from relto.node.marking import render
+from relto.node.proceed import on_opened, on_sealed, own_item
+from tests.property.test_exchange import fact_of
+from tests.sim.test_exchange_corners import unsaid
+from tests.sim.test_hand_delivery import BEFORE_SUSPENSION, LAPSE, lapsed
+from tests.support_messages import EXAMPLES
+from tests.support_node import ADMIN, OCTOBER, Site, Three, pending_frame
+
+LARGE = bytes(100_000)
+PACKAGE = PackageRef(
+    digest="ab" * 32,
+    size_bytes=1,
+    sealed_key=b"",
+    source="JPN",
+    recipient="KOR",
+    instrument="jpn-kor-gsomia-2016",
+)
+SEALED = SealedItem(holding="launch-1", content="ab" * 32, content_bytes=1, package=PACKAGE)
+
+
+def arrived() -> Three:
+    """KOR has a release whose package is still on its way."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1", content=LARGE)
+    three.ask("c-1")
+    three.settle()
+    assert three.state("KOR", "c-1") == "arrived"
+    return three
+
+
+def counsel(three: Three, party: str):
+    return three[party].node._need_counsel()
+
+
+def test_answers_that_come_too_late_change_nothing() -> None:
+    """EX-13."""
+    three = arrived()
+    holder = three["JPN"].node
+    late = holder.handle(Sealed(case="c-1", items=(SEALED,)), now=OCTOBER)
+    assert late == (Drop(digest=PACKAGE.digest),)
+    for given in (
+        Opened(case="c-1", items=()),
+        Unopenable(case="c-1", detail="broken"),
+        Sealed(case="no-such", items=()),
+        Proceed(case="no-such"),
+        PackageArrived(digest="cd" * 32),
+        PackageAsked(digest="cd" * 32, partner="KOR"),
+    ):
+        assert holder.handle(given, now=OCTOBER) == ()
+
+
+def test_a_package_that_was_sealed_for_what_is_no_longer_lawful_is_dropped() -> None:
+    """EX-14."""
+    three = Three(parties=("JPN", "KOR"), delegated=False)
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    node = three["JPN"].node
+    effects = node.handle(Sealed(case="c-1", items=(SEALED,)), now=OCTOBER)
+    assert [type(effect).__name__ for effect in effects] == ["Drop", "Then"]
+    file = node.state.open["c-1"]
+    approved = replace(file, officers=("one",))
+    effects = on_sealed(
+        node.state, counsel(three, "JPN"), approved, Sealed(case="c-1", items=()), now=OCTOBER
+    )
+    assert effects[-1].message.code is RefusalCode.BAD_PACKAGE
+
+
+def test_the_law_is_asked_once_more_before_what_was_opened_is_registered() -> None:
+    """EX-22."""
+    three = arrived()
+    three.adopt("KOR", known=BEFORE_SUSPENSION)
+    node = three["KOR"].node
+    file = node.state.open["c-1"]
+    late = replace(file, arrived=replace(file.arrived, at=LAPSE))
+    inside = OpenedItem(holding="launch-1", title="", content="ab" * 32, size_bytes=1)
+    effects = on_opened(
+        node.state,
+        counsel(three, "KOR"),
+        late,
+        Opened(case="c-1", items=(inside,)),
+        now=OCTOBER,
+    )
+    assert isinstance(effects[0], Append)
+    assert isinstance(effects[0].message, Quarantined)
+
+
+def test_what_does_not_fit_the_request_is_objected_to() -> None:
+    """EX-19, EX-22."""
+    three = arrived()
+    node = three["KOR"].node
+    file = node.state.open["c-1"]
+    late = inspect(node.state, counsel(three, "KOR"), replace(file, opened_at=OCTOBER.add(hours=1)))
+    assert isinstance(late, Objection)
+    assert late.code is RefusalCode.CLOCK_SKEW
+    bare = replace(file, request=replace(file.request, assurance=None))
+    missing = inspect(node.state, counsel(three, "KOR"), bare)
+    assert isinstance(missing, Objection)
+    assert "assurance" in missing.detail
+
+
+def test_a_proof_of_something_else_is_no_consent() -> None:
+    """EX-21."""
+    three = arrived()
+    driver = three["KOR"]
+    fact = next(f for f in driver.story("c-1").facts if f.kind == "release")
+    entry = EntryRef(source="JPN", target="KOR", number=fact.number, header=fact.header)
+    with driver._turn() as turn:
+        proof = prove(turn.tx, driver._logs, entry)
+    with pytest.raises(BadEvidenceError):
+        verify_proof(driver.node.state, proof)
+
+
+def test_a_case_whose_texts_are_gone_is_refused() -> None:
+    three = arrived()
+    node = three["JPN"].node
+    file = replace(node.state.open["c-1"], request=None)
+    assert isinstance(assess(node.state, counsel(three, "JPN"), file, now=OCTOBER), No)
+    assert onward_of(replace(file, role=Role.INTERMEDIARY)) is None
+    stranger = replace(node.state.open["c-1"], asker="USA")
+    no = assess(node.state, counsel(three, "JPN"), stranger, now=OCTOBER)
+    assert isinstance(no, No)
+    assert no.code is RefusalCode.NO_LINK
+    assert own_item(node.state, "no-such") is None
+
+
+def test_the_counsel_knows_what_it_does_not_know() -> None:
+    """EX-15."""
+    three = arrived()
+    wise = counsel(three, "JPN")
+    case = Case(
+        holder="JPN",
+        recipient="XXX",
+        originator="JPN",
+        label=Label(scheme="jpn", level="hi"),
+        topics=("dprk",),
+    )
+    assert wise.markings(case, "jpn-kor-gsomia-2016", at=OCTOBER) == ()
+    assert not wise.is_in_force("no-such", at=OCTOBER, reading="JPN")
+    assert not wise.sees_labels_only("no-such")
+    assert wise.ladder("XXX") == ()
+    assert wise.rank(None, party="JPN") is None
+    assert wise.rank(Label(scheme="jpn", level="no-such"), party="JPN") is None
+
+
+def test_a_marking_outside_an_exercise_does_not_say_exercise() -> None:
+    """EX-18."""
+    three = arrived()
+    label = Label(scheme="no-such", level="high", categories=("odd",))
+    lines = render(
+        counsel(three, "JPN").law,
+        originator="JPN",
+        label=label,
+        marked=None,
+        marked_by=None,
+        is_exercise=False,
+    )
+    assert lines == ("JPN high odd",)
+
+
+def test_whether_an_entry_fits_is_known_without_folding_it() -> None:
+    """EX-42."""
+    state = arrived()["KOR"].node.state
+    before = state.digest()
+    fact = fact_of(EXAMPLES["refusal"], kind="refusal", source="JPN", target="KOR")
+    assert not fits(state, replace(fact, fault="cannot be read"))
+    assert fits(state, replace(fact, case=None))
+    assert not fits(state, fact)
+    assert fits(state, replace(fact, case="c-9")) is False
+    assert state.digest() == before
+
+
+def test_an_abort_that_crosses_the_receipt_changes_nothing() -> None:
+    """EX-40: the holder gave up at the moment at which the package was complete."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    unsaid(three, "JPN", "KOR", EXAMPLES["aborted"])
+    three["KOR"].handle_exchange("JPN", pending_frame(three, "JPN", "KOR"))
+    assert three.state("KOR", "c-1") == "receipted"
+    assert not three["KOR"].node.state.quarantine
+
+
+def test_two_cases_may_wait_for_one_package() -> None:
+    """EX-39."""
+    three = arrived()
+    node = three["KOR"].node
+    ((digest, parcels),) = node.state.incoming.items()
+    node.state.incoming[digest] = (*parcels, replace(parcels[0], case="c-9"))
+    unsaid(three, "JPN", "KOR", EXAMPLES["aborted"])
+    three["KOR"].handle_exchange("JPN", pending_frame(three, "JPN", "KOR"))
+    assert [one.case for one in node.state.incoming[digest]] == ["c-9"]
+
+
+def test_an_intermediary_never_asks_for_a_consent_it_was_given() -> None:
+    """EX-31."""
+    three = lapsed()
+    three.ask("c-1")
+    three.settle()
+    three.approve("JPN", "c-1")
+    three.settle()
+    with pytest.raises(NotWaitingError):
+        three["USA"].command(AskConsent(case="c-1", by=ADMIN))
+
+
+def test_a_way_over_somebody_who_is_no_partner_is_no_way() -> None:
+    """EX-28."""
+    three = lapsed()
+    del three["KOR"].node.state.peers["USA"]
+    three.ask("c-1")
+    assert three.state("KOR", "c-1") == "unroutable"
+
+
+def test_a_node_without_a_law_may_still_be_set_up() -> None:
+    """EX-32: items, authorities and clock come in any order; nothing is decided before the law."""
+    three = Three(parties=())
+    site = three.sites["JPN"] = Site("JPN", three.clock)
+    three.hold("JPN", "launch-1")
+    three.delegate("JPN")
+    site.driver.command(SetClock(offset_seconds=5, by=ADMIN))
+    assert site.driver.node.queue() == ()
+    assert site.driver.node.handle(Tick(), now=OCTOBER) == ()
+    assert site.driver.node.handle(Proceed(case="c-1"), now=OCTOBER) == ()
+
+
+def test_a_known_caveat_may_be_added_to_a_label() -> None:
+    """EX-25, EX-29."""
+    three = Three(parties=("USA", "KOR"))
+    three.hold("USA", "launch-1")
+    three.ask("c-1", holder="USA")
+    three.settle()
+    three.approve("USA", "c-1")
+    three.settle()
+    label = Label(scheme="usa", level="confidential", categories=("orcon",))
+    three["USA"].command(Reclassify(case="c-1", holding="launch-1", label=label, by=ADMIN))
+    three.settle()
+    (line,) = three["KOR"].node.state.register.values()
+    assert line.label == label
