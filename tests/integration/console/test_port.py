@@ -55,6 +55,13 @@ def test_a_long_directory_name_is_no_obstacle(tmp_path: Path) -> None:
     assert serve(deep, b"abc") == [b"cba"]
 
 
+def test_without_a_list_of_open_files_the_plain_path_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_OPEN_FILES", tmp_path / "nowhere")
+    assert serve(tmp_path, b"abc") == [b"cba"]
+
+
 def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         (tmp_path / "here").mkdir()
