@@ -180,7 +180,7 @@ class Pair:
         try:
             writer.write(request)
             while True:
-                async with asyncio.timeout(0.4):
+                async with asyncio.timeout(0.2):
                     if not (piece := await reader.read(65_536)):
                         break
                     answer += piece

@@ -167,6 +167,7 @@ def test_an_error_of_the_node_reaches_the_partner_as_its_code_alone(pair: Pair, 
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_fl_12_a_stalled_partner_loses_its_connection_and_nobody_else_waits(
     pair: Pair, smith: Smith, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +211,7 @@ def test_fl_12_a_stalled_partner_loses_its_connection_and_nobody_else_waits(
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_fl_12_a_partner_that_does_not_read_its_answer_loses_the_connection(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +238,7 @@ def test_fl_12_a_partner_that_does_not_read_its_answer_loses_the_connection(
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_one_partner_has_so_many_requests_and_connections_and_no_more(pair: Pair) -> None:
     """LK-10: the bulkhead."""
 
@@ -265,6 +268,7 @@ def test_one_partner_has_so_many_requests_and_connections_and_no_more(pair: Pair
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_fl_44_a_thousand_idle_strangers_are_bounded_and_partners_still_served(pair: Pair) -> None:
     """FL-44, LK-10: strangers never finish a handshake, so the oldest of them makes room."""
 
@@ -435,6 +439,7 @@ def test_a_package_is_fetched_from_any_offset_by_whom_it_was_released_to(pair: P
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_one_partners_packages_come_no_faster_than_its_rate(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -198,6 +198,7 @@ def test_what_needs_a_running_node_says_so(parties: dict[str, Party], jpn: Party
     assert jpn.run("link", "reconcile", "KOR", expect=USAGE)["error"] == "local.not_yet"
 
 
+@pytest.mark.slow
 def test_two_processes_never_serve_one_directory(jpn: Party) -> None:
     """FL-18: the second is refused; commands go to the first."""
     jpn.start()
@@ -215,6 +216,7 @@ def test_a_taken_port_is_said_before_anything_is_served(jpn: Party) -> None:
     assert not (jpn.directory / "control.sock").exists()
 
 
+@pytest.mark.slow
 def test_keys_and_socket_are_for_the_nodes_own_user(jpn: Party) -> None:
     jpn.start()
     assert (jpn.directory / "control.sock").stat().st_mode & 0o777 == 0o600
@@ -225,6 +227,7 @@ def test_keys_and_socket_are_for_the_nodes_own_user(jpn: Party) -> None:
     assert jpn.run("status", expect=USAGE)["error"] == "local.keys_unsafe"
 
 
+@pytest.mark.slow
 def test_fl_23_certificate_signer_and_party_must_be_one(parties: dict[str, Party]) -> None:
     """FL-23, LK-6: USA's connection carrying KOR's frame is refused, and nothing of it is kept."""
     jpn, kor, usa = parties["JPN"], parties["KOR"], parties["USA"]

@@ -325,6 +325,7 @@ def test_a_package_bent_on_the_way_is_thrown_away_and_fetched_again(tmp_path: Pa
         asyncio.run(story(House({JPN: jpn, KOR: kor})))
 
 
+@pytest.mark.slow
 def test_a_held_question_is_answered_as_soon_as_there_is_news(house: House) -> None:
     """LK-16: and a second question of the same partner lets the first go."""
 
