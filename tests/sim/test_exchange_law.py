@@ -116,7 +116,9 @@ def test_fl_36_a_transfer_by_range_that_meets_the_end_is_aborted_on_both_sides()
     assert three.state("JPN", "c-1") == three.state("KOR", "c-1") == "aborted"
     assert three["KOR"].wanted("JPN") == ()
     assert three["KOR"].received_bytes("JPN", parcel.digest) == 0
-    assert not three.sites["JPN"].blobs.is_complete(parcel.digest)
+    for site in three.sites.values():
+        assert not site.blobs.is_complete(parcel.digest)
+        assert not site.blobs.held(parcel.digest)
 
 
 def test_fl_36_the_holder_aborts_by_itself_when_nobody_asks() -> None:

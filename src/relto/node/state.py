@@ -15,7 +15,7 @@ from whenever import Instant
 
 from relto.codec.pack import pack, unpack
 from relto.custody import RegisterLine
-from relto.exchange import CaseFile
+from relto.exchange import CaseFile, CaseState
 from relto.journal import KeyRing
 from relto.model.case import Holding
 from relto.model.delegation import Delegations
@@ -195,7 +195,11 @@ def restore_state(snapshot: bytes) -> State:
 
 
 def shrink(file: CaseFile) -> CaseFile:
-    """Keep of a closed case what later entries are checked against, and drop its texts."""
+    """Keep of a closed case what later entries are checked against, and drop its texts.
+
+    An aborted release may still be receipted, when the two crossed; so it stays.
+    """
+    is_aborted = file.state is CaseState.ABORTED
     return replace(
         file,
         request=None,
@@ -203,8 +207,8 @@ def shrink(file: CaseFile) -> CaseFile:
         queued=None,
         consent_asked=None,
         consents=(),
-        arrived=None,
-        released=None,
+        arrived=file.arrived if is_aborted else None,
+        released=file.released if is_aborted else None,
         refused=None,
         unroutable=None,
         quarantined=None,

@@ -3,8 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
+from relto.codec.message import encode_message
 from relto.driver.facts import prove
 from relto.exchange import EntryRef, Role
+from relto.journal import Draft
 from relto.model import Case, Label
 from relto.model.message import PackageRef, Quarantined, RefusalCode
 from relto.node import (
@@ -18,6 +20,7 @@ from relto.node import (
     PackageArrived,
     PackageAsked,
     Proceed,
+    Received,
     Reclassify,
     Sealed,
     SealedItem,
@@ -26,7 +29,7 @@ from relto.node import (
     Unopenable,
     verify_proof,
 )
-from relto.node.assess import No, assess, onward_of
+from relto.node.assess import No, assess, instrument_of, onward_of
 from relto.node.fold import fits
 from relto.node.inspect import Objection, inspect
 from relto.node.marking import render
@@ -35,7 +38,7 @@ from tests.property.test_exchange import fact_of
 from tests.sim.test_exchange_corners import unsaid
 from tests.sim.test_hand_delivery import BEFORE_SUSPENSION, LAPSE, lapsed
 from tests.support_messages import EXAMPLES
-from tests.support_node import ADMIN, OCTOBER, Site, Three, pending_frame
+from tests.support_node import ADMIN, OCTOBER, Site, Three, pending_frame, say
 
 LARGE = bytes(100_000)
 PACKAGE = PackageRef(
@@ -268,3 +271,90 @@ def test_a_known_caveat_may_be_added_to_a_label() -> None:
     three.settle()
     (line,) = three["KOR"].node.state.register.values()
     assert line.label == label
+
+
+def test_below_the_level_of_two_and_before_the_margin_one_delegation_is_enough() -> None:
+    """EX-14, EX-30."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    before = three["JPN"].node.state.delegations
+    three.adopt_delegations("JPN", replace(before, two_persons_from="gokuhi"), margin=300)
+    three.ask("c-1")
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+
+
+def test_an_intermediary_refuses_a_way_that_is_closed_on_either_leg() -> None:
+    """EX-16."""
+    three = lapsed()
+    three.ask("c-1")
+    three.settle()
+    asked = next(f.message for f in three["KOR"].story("c-1").facts if f.kind == "request")
+    first, second = asked.hops
+    for case, changes in (
+        ("c-2", {"topics": ("prc.cyber",)}),
+        ("c-3", {}),
+    ):
+        hops = (first, second if changes else replace(second, instrument="no-such-pact"))
+        message = replace(asked, hops=hops, request=replace(asked.request, case=case, **changes))
+        parts = (("message", encode_message(message)),)
+        say(three, "KOR", "USA", Draft(kind="request", case=case, parts=parts))
+        three.settle()
+        assert three["KOR"].story(case).file.refused.code is RefusalCode.NOT_LAWFUL
+
+
+def test_a_way_that_does_not_start_here_names_no_instrument_for_this_hop() -> None:
+    """EX-16."""
+    three = lapsed()
+    three.ask("c-1")
+    three.settle()
+    file = three["JPN"].node.state.open["c-1"]
+    assert instrument_of(file, me="JPN") == "tisa-2014"
+    assert instrument_of(file, me="GBR") is None
+    assert instrument_of(replace(file, hops=()), me="JPN") is None
+
+
+def test_the_queue_of_an_originator_is_shown_whatever_else_is_missing() -> None:
+    """EX-33."""
+    three = Three()
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    three.ask("c-2", by="USA", holder="KOR")
+    three.settle()
+    three["KOR"].command(AskConsent(case="c-2", by=ADMIN))
+    three.settle()
+    node = three["JPN"].node
+    assert [one.needs for one in node.queue()] == [1]
+    del node.state.stock["launch-1"]
+    assert [one.needs for one in node.queue()] == [1]
+    node.state.law = None
+    assert [one.needs for one in node.queue()] == [1]
+    assert three["KOR"].node.queue() == ()
+
+
+def test_new_keys_of_somebody_who_is_no_partner_any_more_are_passed_over() -> None:
+    """EX-41."""
+    three = arrived()
+    node = three["KOR"].node
+    del node.state.peers["JPN"]
+    fact = fact_of(EXAMPLES["key-change"], kind="key-change", source="JPN", target="KOR", case=None)
+    assert node.handle(Received(fact=fact), now=OCTOBER) == ()
+
+
+def test_a_receipt_that_crosses_the_abort_counts() -> None:
+    """EX-24, EX-40: what had arrived whole was received, whatever the holder thought."""
+    three = arrived()
+    (parcel,) = three["KOR"].wanted("JPN")
+    whole = three["JPN"].read_package("KOR", parcel.digest, offset=0, size=parcel.size_bytes)
+    three["KOR"].write_package("JPN", parcel.digest, offset=0, piece=whole)
+    three.adopt("JPN", known=BEFORE_SUSPENSION)
+    three.clock.at = LAPSE
+    three["JPN"].tick()
+    assert three.state("JPN", "c-1") == "aborted"
+    three.settle()
+    assert three.state("JPN", "c-1") == three.state("KOR", "c-1") == "receipted"
+    assert [line.side.value for line in three["JPN"].node.state.register.values()] == ["given"]
+    for site in three.sites.values():
+        digest = site.driver.node.state.digest()
+        assert site.start().node.state.digest() == digest
