@@ -23,6 +23,7 @@ from relto.errors import PeerError
 from relto.journal.keyring import KeyRing, UnknownKeyError
 from relto.limits import DURABLE_CHECKPOINT_ENTRIES
 from relto.model import Acknowledgement, Checkpoint, LogId, PartyKeys
+from relto.model.entry import INTEGER_MAX
 from relto.seal import (
     HASH_BYTES,
     Signer,
@@ -289,7 +290,7 @@ def _read(text: str, log: LogId) -> tuple[int, bytes]:
         raise MalformedError("checkpoint malformed: root is not base64") from error
     # Written back, it must be the same text: no leading zeros, no other spelling of the root.
     size = int(written)
-    if len(root) != HASH_BYTES or _text(log, size=size, root=root) != text:
+    if size > INTEGER_MAX or len(root) != HASH_BYTES or _text(log, size=size, root=root) != text:
         raise MalformedError("checkpoint malformed: not in canonical form")
     return size, root
 

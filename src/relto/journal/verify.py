@@ -239,7 +239,7 @@ def _verify_entries(
         log=state.log,
         ring=ring,
         at=at,
-        is_durable=is_durable_due(old=max(state.size, first - 1), size=final),
+        is_durable=is_durable_due(old=state.size, size=final),
     )
     if checkpoint.size != final:
         raise ChainError(f"checkpoint of size {checkpoint.size}, entries end at {final}")

@@ -28,7 +28,7 @@ from relto.units import CaseId, Digest, HoldingId, InstrumentId, PartyCode
 PROTOCOL_MAJOR: Final = 1
 
 # Integers on the wire stay below 2**53, so that every JSON reader sees the same number (FL-29).
-_INTEGER_MAX: Final = 2**53 - 1
+INTEGER_MAX: Final = 2**53 - 1
 
 WireParty = Annotated[PartyCode, Meta(pattern=r"^[A-Z][A-Z0-9]{1,11}\Z")]
 WireDigest = Annotated[Digest, Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -36,8 +36,8 @@ WireName = Annotated[
     str, Meta(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*\Z", max_length=IDENTIFIER_CHARS_MAX)
 ]
 WireCase = Annotated[CaseId, Meta(pattern=r"^[A-Za-z0-9._-]+\Z", max_length=IDENTIFIER_CHARS_MAX)]
-WireNumber = Annotated[int, Meta(ge=1, le=_INTEGER_MAX)]
-WireCount = Annotated[int, Meta(ge=0, le=_INTEGER_MAX)]
+WireNumber = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
+WireCount = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
 WireText = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
 
 

@@ -85,3 +85,7 @@ def test_the_text_ends_at_the_final_empty_line():
 def test_a_note_has_a_bound():
     with pytest.raises(MessageTooLargeError):
         decode_note(b"a" * 16_385)
+    signatures = DATA.split(b"\n\n")[1]
+    longest = b"a" * (16_384 - len(signatures) - 2) + b"\n\n" + signatures
+    assert len(longest) == 16_384
+    assert len(decode_note(longest).signatures) == 2

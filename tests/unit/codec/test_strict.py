@@ -105,6 +105,15 @@ def test_size_is_checked_before_anything_is_read():
         SAMPLE.encode(Sample(name="x" * 300_000))
 
 
+def test_the_bound_itself_is_inside():
+    """JN-2."""
+    small = Codec(Sample, name="sample", limit=12)
+    assert small.decode(small.encode(Sample(name="a"))) == Sample(name="a")
+    assert len(small.encode(Sample(name="a"))) == 12
+    with pytest.raises(MessageTooLargeError):
+        small.encode(Sample(name="ab"))
+
+
 def test_a_refusal_never_echoes_what_came():
     """No echo of content: a partner's bytes do not come back in an error."""
     with pytest.raises(MalformedError) as caught:

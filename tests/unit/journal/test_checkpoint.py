@@ -120,6 +120,7 @@ TEXTS = {
     "underscore": f"relto/JPN/KOR\n1_0\n{base64.b64encode(ROOT).decode()}\n",
     "arabic digits": f"relto/JPN/KOR\n٧\n{base64.b64encode(ROOT).decode()}\n",
     "a huge size": f"relto/JPN/KOR\n{'9' * 5000}\n{base64.b64encode(ROOT).decode()}\n",
+    "a size beyond 2**53": f"relto/JPN/KOR\n{2**53}\n{base64.b64encode(ROOT).decode()}\n",
     "short root": f"relto/JPN/KOR\n7\n{base64.b64encode(ROOT[:31]).decode()}\n",
     "root not base64": "relto/JPN/KOR\n7\n****\n",
     "root with loose bits": f"relto/JPN/KOR\n7\n{base64.b64encode(ROOT).decode()[:-2]}9=\n",
@@ -187,3 +188,35 @@ def test_a_checkpoint_signature_is_no_acknowledgement():
     own = sign_checkpoint(KOR_JPN, size=7, root=EMPTY_ROOT, signer=KOR, is_durable=False)
     with pytest.raises(UnknownKeyError):
         verify_cosignature(own.note, log=KOR_JPN, ring=ring("KOR", KOR))
+
+
+def test_the_largest_size_is_one_that_every_reader_reads_alike():
+    """JN-10."""
+    largest = sign_checkpoint(JPN_KOR, size=2**53 - 1, root=ROOT, signer=JPN, is_durable=False)
+    assert verify(largest.note).size == 2**53 - 1
+
+
+def test_a_cosignature_that_is_a_time_alone_is_passed_over():
+    """JN-15."""
+    given = cosign(PLAIN, signer=KOR, party="KOR", at=AT)
+    own, cosigned = decode_note(given.note).signatures
+    bare = replace(cosigned, signature=cosigned.signature[:8])
+    with pytest.raises(UnknownKeyError):
+        verify_cosignature(
+            NoteWith(decode_note(given.note), (own, bare)), log=JPN_KOR, ring=ring("KOR", KOR)
+        )
+
+
+def test_fl_21_what_a_revoked_key_signed_is_not_believed_unless_it_is_told_to_be_old():
+    """JN-29: a date before the revocation does not help what arrives now."""
+    from relto.journal import revoke
+
+    at = AT.add(hours=1)
+    author, partner = revoke(RING, serial=1, at=at), revoke(ring("KOR", KOR), serial=1, at=at)
+    given = cosign(PLAIN, signer=KOR, party="KOR", at=AT)
+    with pytest.raises(UnknownKeyError):
+        verify_checkpoint(PLAIN.note, log=JPN_KOR, ring=author, at=AT, is_durable=False)
+    with pytest.raises(UnknownKeyError):
+        verify_cosignature(given.note, log=JPN_KOR, ring=partner)
+    verify_checkpoint(PLAIN.note, log=JPN_KOR, ring=author, at=AT, is_durable=False, is_live=False)
+    verify_cosignature(given.note, log=JPN_KOR, ring=partner, is_live=False)

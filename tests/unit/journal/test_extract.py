@@ -14,6 +14,7 @@ from relto.journal import (
     ProofError,
     UnknownKeyError,
     UntrustedKeyError,
+    WrongLogError,
     acknowledge,
     append,
     empty_log,
@@ -247,6 +248,17 @@ def test_a_tampered_extract_is_not_verified(name):
     """JN-23: the bad input that `journal verify` must catch."""
     with pytest.raises(PeerError):
         verify(tampered()[name])
+
+
+def test_exercise_entries_never_pass_for_real_ones():
+    """JN-4, JN-23: the cards are real, the extract says it is real, and the entries are not."""
+    log = Log(JPN_KOR, is_exercise=True)
+    entry = say(log, "release", case="c-1")
+    log.state = sign_head(log.state, signer=KEYS["JPN"])
+    extract = World().extract()
+    shown = extract_log(log.state, [entry], peaks=log.peaks)
+    with pytest.raises(WrongLogError):
+        verify(replace(extract, logs=(extract.logs[0], shown)))
 
 
 def test_a_file_that_is_not_what_was_adopted_is_noticed():

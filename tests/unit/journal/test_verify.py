@@ -93,6 +93,8 @@ def test_a_batch_is_verified_stored_and_acknowledged(log, mirror):
     assert log.state.acknowledged == 3
     log.say(b"next")
     assert [it.header.number for it in mirror.take(batch_of(log, first=4)).entries] == [4]
+    assert mirror.state.acknowledged == 4
+    assert held_size(mirror.state.acknowledgement, log=JPN_KOR) == 4
 
 
 def test_fl_7_the_same_batch_again_brings_nothing_and_the_same_receipt(log, mirror):
@@ -273,6 +275,21 @@ def test_the_durable_signature_is_demanded_when_due(mirror):
     mirror.take(batch)
 
 
+def test_a_batch_as_large_as_agreed_is_taken(monkeypatch):
+    """JN-14: the bound itself is inside."""
+    from relto.journal import entry_bytes
+    from relto.journal import verify as module
+
+    log = Log()
+    log.say(bytes(1_000))
+    size = entry_bytes(log.held[0])
+    monkeypatch.setattr(module, "BATCH_BYTES_MAX", size)
+    assert Mirror().take(batch_of(log)).entries
+    monkeypatch.setattr(module, "BATCH_BYTES_MAX", size - 1)
+    with pytest.raises(ChainError):
+        Mirror().take(batch_of(log))
+
+
 def test_a_batch_larger_than_agreed_is_refused():
     """JN-14."""
     log, mirror = Log(), Mirror()
@@ -380,6 +397,32 @@ def test_fl_19_a_rewound_log_that_goes_on_is_a_fork(log, mirror):
         mirror.take(batch_of(rewound, first=3))
 
 
+def test_fl_19_another_head_over_the_same_entries_is_a_fork(log, mirror):
+    """JN-16, step 6: also when nothing new comes with it."""
+    mirror.take(batch_of(log))
+    lie = sign_checkpoint(JPN_KOR, size=3, root=bytes(32), signer=JPN, is_durable=False)
+    for batch in (batch_of(log), batch_of(log, first=4)):
+        with pytest.raises(ForkError) as caught:
+            mirror.take(replace(batch, checkpoint=lie.note))
+        check_fork(caught.value.evidence, ring=JPN_RING)
+
+
+def test_fl_20_where_a_log_stands_is_signed_with_the_keys_of_its_final_entry(log, mirror):
+    """JN-12: the time that counts is the entry's, also long after the overlap."""
+    from relto.journal import rotate
+    from tests.support_journal import SeededSigner
+
+    mirror.take(batch_of(log))
+    changed = rotate(
+        JPN_RING, SeededSigner(9).keys, serial=2, at=AT.add(hours=1), until=AT.add(hours=2)
+    )
+    later = AT.add(hours=500)
+    assert mirror.take(batch_of(log, first=4), keys=changed, now=later).entries == ()
+    empty = Log()
+    with pytest.raises(UnknownKeyError):
+        Mirror().take(batch_of(empty), keys=changed, now=later)
+
+
 def test_an_older_head_of_the_same_history_is_no_fork(log, mirror):
     """JN-16: late, not lying."""
     old = batch_of(log)
@@ -409,8 +452,8 @@ def test_an_older_acknowledgement_changes_nothing(log, mirror):
     log.say(b"more")
     mirror.take(batch_of(log, first=4))
     log.state = accept(log, mirror.state.acknowledgement)
-    assert accept(log, older) == log.state
-    assert accept(log, log.state.acknowledgement) == log.state
+    assert accept(log, older) is log.state
+    assert accept(log, log.state.acknowledgement) is log.state
 
 
 def test_an_acknowledgement_of_another_log_is_refused(log, mirror):
@@ -487,10 +530,12 @@ def test_fl_17_what_is_given_back_is_believed_only_under_our_own_signature(log, 
     assert restore(good).state.root == log.state.root
     with pytest.raises(ChainError):
         restore(replace(good, entries=good.entries[:2]))
-    with pytest.raises(GapError):
+    with pytest.raises(GapError) as caught:
         restore(good, replace(good, first=5))
-    with pytest.raises(GapError):
+    assert (caught.value.expected, caught.value.got) == (4, 5)
+    with pytest.raises(GapError) as caught:
         restore(replace(good, first=2))
+    assert (caught.value.expected, caught.value.got) == (1, 2)
     with pytest.raises(WrongLogError):
         restore(batch_of(other, signer=KOR))
     forged = cosign(
@@ -526,7 +571,7 @@ def test_fl_21_after_a_revocation_nothing_that_key_signs_comes_in(log, mirror):
     from relto.journal import revoke
 
     mirror.take(batch_of(log))
-    revoked = revoke(JPN_RING, serial=1, at=AT)
+    revoked = revoke(JPN_RING, serial=1, at=AT.add(hours=1))
     log.say(b"backdated", at=AT)
     with pytest.raises(UnknownKeyError):
         mirror.take(batch_of(log, first=4), keys=revoked)
