@@ -8,7 +8,6 @@ from whenever import Instant
 from relto.driver import Driver, Result
 from relto.errors import LocalError
 from relto.node import Approve, Ask, AskConsent, By, Command, Refuse, Waiting
-from relto.ports import StoreError
 from relto.sim.agenda import MINUTE, SECOND, chance
 from relto.sim.storm.judge import assurance_of
 from relto.sim.storm.lab import BY, OFFICER, Lab
@@ -56,12 +55,7 @@ class People(Traffic):
 
     def _summon(self, site: Site) -> None:
         """Bring what waits before an officer, once for each officer that is needed."""
-        assert site.driver is not None
-        try:
-            queue = site.driver.node.queue()
-        except StoreError:
-            return
-        for waiting in queue:
+        for waiting in site.do(lambda driver: driver.node.queue()) or ():
             key = (site.party, waiting.file.case)
             # On a clock that stands still, only the number of steps tells that it has moved.
             moved = (waiting.file.moved_at, len(waiting.file.steps))
@@ -103,7 +97,7 @@ class People(Traffic):
     @staticmethod
     def _patience(site: Site) -> int:
         """How long people wait before they try again: a restart is quick, a wrong clock is not."""
-        is_slow = site.is_troubled or (site.driver is not None and site.driver.reconciling())
+        is_slow = site.is_troubled or site.is_reconciling()
         return 10 * MINUTE if is_slow else 10 * SECOND
 
     def _again(self, site: Site) -> None:

@@ -142,6 +142,10 @@ class Site:
             return None
         return None
 
+    def is_reconciling(self) -> bool:
+        """Whether it was set back and has not heard from every partner yet."""
+        return bool(self.do(lambda driver: driver.reconciling()))
+
     def steal(self) -> "Driver | None":
         """Let another process take the store; gives the one that still believes in its lock."""
         zombie = self.driver

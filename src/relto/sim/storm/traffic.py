@@ -231,12 +231,8 @@ class Traffic:
         else:
             if site.is_troubled or {site.party, partner} & set(self.liars):
                 self._wait(site, partner)
-            elif not self._is_reconciling(site) and not self._is_reconciling(self.sites[partner]):
+            elif not site.is_reconciling() and not self.sites[partner].is_reconciling():
                 self._waits.pop(key, None)
-
-    @staticmethod
-    def _is_reconciling(site: Site) -> bool:
-        return site.driver is not None and bool(site.driver.reconciling())
 
     def _forked(self, site: Site, partner: PartyCode, error: ForkError) -> None:
         """An honest partner never shows two histories, unless an old backup was brought back."""
@@ -262,11 +258,13 @@ class Traffic:
         key = (site.party, partner)
         if site.driver is None or key in self._fetches:
             return
-        large = site.driver.wanted(partner)
-        if not large:
+        wanted = site.do(lambda driver: driver.wanted(partner))
+        if not wanted:
             return
-        name = large[0].digest
-        offset = site.driver.received_bytes(partner, name)
+        name = wanted[0].digest
+        offset = site.do(lambda driver: driver.received_bytes(partner, name))
+        if offset is None:
+            return
         self._fetches.add(key)
         life = site.life
 
