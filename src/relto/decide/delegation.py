@@ -140,6 +140,8 @@ def _covers(
         return False
     if case.recipient not in one.recipients or decision.instrument not in one.instruments:
         return False
+    if case.onward is not None and case.onward not in one.recipients:
+        return False
     if not case.topics or not all(any(covers(r, t) for r in one.topics) for t in case.topics):
         return False
     if one.forms and case.form not in one.forms:

@@ -55,6 +55,13 @@ def test_a_denial_is_refused_whatever_is_delegated():
     assert handled(replace(CASE, requested=False)).kind is HandlingKind.REFUSE
 
 
+def test_a_delegation_for_one_party_does_not_reach_the_one_beyond_it():
+    """DEC-34: the final recipient must be named too."""
+    beyond = replace(CASE, onward="USA")
+    assert handled(beyond).kind is HandlingKind.OFFICER
+    assert handled(beyond, with_one(recipients=("KOR", "USA"))).kind is HandlingKind.RELEASE
+
+
 def test_a_referral_goes_to_an_officer_whatever_is_delegated():
     """DEC-33."""
     assert handled(replace(CASE, assurance=None)).kind is HandlingKind.OFFICER
