@@ -16,6 +16,7 @@ from relto.exchange.case import (
     RepeatError,
     advance,
     fold_case,
+    has_approved,
     open_case,
     way_of,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "Way",
     "advance",
     "fold_case",
+    "has_approved",
     "open_case",
     "way_of",
 ]

@@ -8,6 +8,7 @@ Spec: docs/spec/exchange.md EX-7 to EX-12.
 """
 
 from collections.abc import Iterable
+from unicodedata import category, normalize
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,6 +26,7 @@ from relto.model.message import (
     OfficerStepped,
     Quarantined,
     Queued,
+    Reclassified,
     Refused,
     Released,
     Requested,
@@ -239,6 +241,7 @@ def advance(file: CaseFile, fact: Fact, *, me: PartyCode) -> CaseFile:
     Source: docs/spec/exchange.md EX-8.
     """
     way = way_of(file, fact, me=me)
+    _check_author(fact)
     after = TABLES[file.role].get(file.state, {}).get((fact.kind, way))
     if after is None:
         _refuse_repeat(file, fact)
@@ -275,6 +278,20 @@ def way_of(file: CaseFile, fact: Fact, *, me: PartyCode) -> Way:
     if inbound and fact.kind == "request":
         raise IdConflictError("the case id belongs to another party's request")
     raise OutOfPlaceError("a party that has no part in the case")
+
+
+def _check_author(fact: Fact) -> None:
+    """Nobody speaks in another's name: neither a request nor a consent (EX-45)."""
+    match fact.message:
+        case Requested(request=request) if (request.requester, request.case) != (
+            fact.source,
+            fact.case,
+        ):
+            raise OutOfPlaceError("a request in another party's name, or of another case")
+        case ConsentGiven(consent=consent) if consent.originator != fact.source:
+            raise OutOfPlaceError("a consent in another party's name")
+        case _:
+            pass
 
 
 def _refuse_repeat(file: CaseFile, fact: Fact) -> None:
@@ -316,6 +333,9 @@ def _file(file: CaseFile, fact: Fact, *, way: Way) -> CaseFile:
             return replace(file, released=arrived, queued=None)
         case Refused() as refused:
             return replace(file, refused=refused, queued=None)
+        case Reclassified():
+            # The officers had said yes to another label.
+            return replace(file, officers=(), approvals=())
         case Unroutable() as unroutable:
             return replace(file, unroutable=unroutable, request=unroutable.request)
         case Quarantined() as quarantined:
@@ -342,7 +362,7 @@ def _file_request(file: CaseFile, fact: Fact, asked: Requested, *, way: Way) -> 
 def _file_step(file: CaseFile, fact: Fact, step: OfficerStepped) -> CaseFile:
     """File an officer's step; one officer's second yes counts no more than the first."""
     steps = (*file.steps, (step.step, step.officer, step.role, fact.at))
-    if step.step is not Step.APPROVE or step.officer in file.officers:
+    if step.step is not Step.APPROVE or has_approved(file, step.officer):
         return replace(file, steps=steps)
     approval = Approval(party=fact.source, role=step.role, at=fact.at)
     return replace(
@@ -351,6 +371,24 @@ def _file_step(file: CaseFile, fact: Fact, step: OfficerStepped) -> CaseFile:
         officers=(*file.officers, step.officer),
         approvals=(*file.approvals, approval),
     )
+
+
+def has_approved(file: CaseFile, officer: str) -> bool:
+    """Tell whether an officer has said yes already, however the name is spelt this time.
+
+    Two names that differ only in case, in spaces, in what no reader sees, or in the way Unicode
+    writes the same letters are one person's (EX-30).
+
+    Args:
+        file: The case.
+        officer: As named in the step.
+    """
+    return _plain_name(officer) in {_plain_name(one) for one in file.officers}
+
+
+def _plain_name(officer: str) -> str:
+    folded = normalize("NFKC", normalize("NFKC", officer).casefold())
+    return "".join(one for one in folded if category(one)[0] not in "CZ")
 
 
 def fold_case(facts: Iterable[Fact], *, me: PartyCode) -> CaseFile | None:

@@ -79,6 +79,20 @@ _CUSTODY_OUT: Final[Mapping[Move, CaseState]] = {
     ("officer-step", _W.OWN): _S.RECEIPTED,
 }
 
+# An intermediary has the item in its own custody from its receipt on, whatever becomes of the case.
+_CUSTODY_AT_HUB: Final = (
+    ("recall", _W.FROM_HOLDER),
+    ("reclassified", _W.FROM_HOLDER),
+    ("destroyed", _W.TO_HOLDER),
+    ("loss-reported", _W.TO_HOLDER),
+    ("officer-step", _W.OWN),
+)
+
+
+def _stays(state: CaseState) -> Mapping[Move, CaseState]:
+    return dict.fromkeys(_CUSTODY_AT_HUB, state)
+
+
 REQUESTER: Final[Table] = {
     _S.NEW: {
         ("officer-step", _W.OWN): _S.NEW,
@@ -179,36 +193,33 @@ INTERMEDIARY: Final[Table] = {
         ("queued", _W.OWN): _S.QUEUED,
         ("release", _W.TO_REQUESTER): _S.RELEASED,
         ("refusal", _W.TO_REQUESTER): _S.REFUSED,
-        ("recall", _W.FROM_HOLDER): _S.OBTAINED,
+        **_stays(_S.OBTAINED),
     },
     _S.QUEUED: {
         ("referral", _W.TO_REQUESTER): _S.QUEUED,
         ("queued", _W.OWN): _S.QUEUED,
-        ("officer-step", _W.OWN): _S.QUEUED,
         ("release", _W.TO_REQUESTER): _S.RELEASED,
         ("refusal", _W.TO_REQUESTER): _S.REFUSED,
-        ("recall", _W.FROM_HOLDER): _S.QUEUED,
+        **_stays(_S.QUEUED),
     },
     _S.QUARANTINED: {
         ("refusal", _W.TO_HOLDER): _S.QUARANTINED,
         ("refusal", _W.TO_REQUESTER): _S.REFUSED,
         ("aborted", _W.FROM_HOLDER): _S.QUARANTINED,
+        **_stays(_S.QUARANTINED),
     },
     _S.RELEASED: {
         ("receipt", _W.FROM_REQUESTER): _S.RECEIPTED,
         ("refusal", _W.FROM_REQUESTER): _S.QUARANTINED,
         ("aborted", _W.TO_REQUESTER): _S.ABORTED,
-        ("recall", _W.FROM_HOLDER): _S.RELEASED,
+        **_stays(_S.RELEASED),
     },
     _S.RECEIPTED: {**_CUSTODY_IN, **_CUSTODY_OUT},
-    _S.REFUSED: {
-        ("recall", _W.FROM_HOLDER): _S.REFUSED,
-        ("destroyed", _W.TO_HOLDER): _S.REFUSED,
-        ("officer-step", _W.OWN): _S.REFUSED,
-    },
+    _S.REFUSED: _stays(_S.REFUSED),
     _S.ABORTED: {
         ("receipt", _W.FROM_REQUESTER): _S.RECEIPTED,
         ("refusal", _W.FROM_REQUESTER): _S.ABORTED,
+        **_stays(_S.ABORTED),
     },
 }
 

@@ -9,16 +9,18 @@ else.
 Spec: docs/spec/exchange.md EX-13 to EX-18.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 from whenever import Instant, TimeDelta
 
+from relto.custody import CustodyState, Side, line_key
 from relto.decide import HandlingKind, handle
 from relto.exchange import CaseFile, CaseState, Role
-from relto.limits import RELEASE_ITEMS_MAX
+from relto.limits import CLOCK_SKEW_SECONDS_MAX, RELEASE_ITEMS_MAX
 from relto.model.case import Case, Consent, Request
 from relto.model.finding import Considered, Decision, Outcome, Rule
 from relto.model.label import Label
@@ -131,7 +133,7 @@ def assess(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) -> A
         closed = _closed_to_the_request(state, counsel, file, request, now=now)
         if closed is not None:
             return closed
-    stock = _stock(state, file, request)
+    stock = _stock(state, counsel, file, request, now=now)
     if not stock:
         return No(code=RefusalCode.NOTHING_HELD)
     cleared = [(one, _decide(state, counsel, file, request, one, now=now)) for one in stock]
@@ -143,7 +145,7 @@ def assess(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) -> A
     ]
     if not viable:
         return No(code=RefusalCode.NOT_LAWFUL, considered=reasons(cleared[0][1], instrument))
-    return _sort_out(state, counsel, file, viable)
+    return _sort_out(state, counsel, file, viable, now=now)
 
 
 def case_for(
@@ -169,9 +171,25 @@ def case_for(
     )
 
 
-def consents_of(file: CaseFile) -> tuple[Consent, ...]:
-    """Consents that came in with the case."""
-    return tuple(given.message.consent for given in file.consents)
+def consents_of(file: CaseFile, *, at: Instant) -> tuple[Consent, ...]:
+    """Consents that came in with the case, as they count at an instant."""
+    return tuple(as_heard(given.message.consent, at=at) for given in file.consents)
+
+
+def as_heard(consent: Consent, *, at: Instant) -> Consent:
+    """Take a consent that is here as given, though its author's clock is a little ahead (FL-13).
+
+    Args:
+        consent: As its author dated it.
+        at: By the clock that decides.
+
+    Returns:
+        The consent; one that is dated further ahead than clocks may differ is left as it is, and
+        does not work yet.
+    """
+    if at < consent.given_at <= at + TimeDelta(seconds=CLOCK_SKEW_SECONDS_MAX):
+        return replace(consent, given_at=at)
+    return consent
 
 
 def needed_officers(state: State, counsel: Counsel, stock: Sequence[Stock]) -> int:
@@ -202,6 +220,11 @@ def _closed_to_the_request(
     """
     if file.asker not in state.peers:
         return No(code=RefusalCode.NO_LINK)
+    if not _is_on_its_way(counsel, file, request, me=state.party):
+        return No(
+            code=RefusalCode.NOT_ACCEPTED,
+            reason="a request on behalf of another names its way, through an intermediary",
+        )
     instrument = instrument_of(file, me=state.party)
     onward = onward_of(file)
     is_sealed_past = instrument is not None and counsel.sees_labels_only(instrument)
@@ -231,6 +254,24 @@ def _closed_to_the_request(
     return No(code=RefusalCode.NOT_LAWFUL, considered=first)
 
 
+def _is_on_its_way(counsel: Counsel, file: CaseFile, request: Request, *, me: PartyCode) -> bool:
+    """Whoever asks for somebody else does so as the intermediary of an instrument that has one.
+
+    Under any other instrument the asker itself is the recipient, and a consent to go on would be a
+    release to a third party that nobody has decided.
+    """
+    onward = request.on_behalf_of
+    if onward is None:
+        return True
+    if len(file.hops) != 2 or (file.hops[0].source, file.hops[0].target) != (me, file.asker):
+        return False
+    if (file.hops[1].source, file.hops[1].target) != (file.asker, onward):
+        return False
+    name = file.hops[0].instrument
+    # An unknown instrument is refused by the law, by its name.
+    return not counsel.knows(name) or counsel.is_through_intermediary(name)
+
+
 def _fewer_fails(
     first: tuple[Considered, ...], second: tuple[Considered, ...]
 ) -> tuple[Considered, ...]:
@@ -240,18 +281,28 @@ def _fewer_fails(
     return second if len(second[0].findings) < len(first[0].findings) else first
 
 
-def _stock(state: State, file: CaseFile, request: Request) -> tuple[Stock, ...]:
+def _stock(
+    state: State, counsel: Counsel, file: CaseFile, request: Request, *, now: Instant
+) -> tuple[Stock, ...]:
     """The items that a request means, newest first.
 
     An intermediary means only what came in with the case.
     """
+    meant: Iterable[Stock | None]
     if file.state is CaseState.QUEUED and file.queued is not None:
-        return tuple(state.stock[one] for one in file.queued.holdings if one in state.stock)
-    if file.role is Role.INTERMEDIARY:
-        return tuple(one for one in state.stock.values() if one.case == file.case)
-    if request.holding is not None:
-        known = state.stock.get(request.holding)
-        return () if known is None else (known,)
+        meant = [state.stock.get(one) for one in file.queued.holdings]
+    elif file.role is Role.INTERMEDIARY:
+        meant = [one for one in state.stock.values() if one.case == file.case]
+    elif request.holding is not None:
+        meant = [state.stock.get(request.holding)]
+    else:
+        meant = _newest_about(state, request)
+    today = (as_it_stands(state, counsel, one, now=now) for one in meant if one is not None)
+    found = (one for one in today if one is not None)
+    return tuple(islice(found, RELEASE_ITEMS_MAX))
+
+
+def _newest_about(state: State, request: Request) -> list[Stock]:
     found = [
         one
         for one in state.stock.values()
@@ -259,14 +310,53 @@ def _stock(state: State, file: CaseFile, request: Request) -> tuple[Stock, ...]:
     ]
     found.sort(key=lambda one: one.holding.id)
     found.sort(key=lambda one: one.holding.held_at, reverse=True)
-    return tuple(found[:RELEASE_ITEMS_MAX])
+    return found
+
+
+def as_it_stands(state: State, counsel: Counsel, stock: Stock, *, now: Instant) -> Stock | None:
+    """Give an item with the label that its originator gives it today.
+
+    Args:
+        state: What the node knows.
+        counsel: The law adopted, for the equivalent of a new label.
+        stock: The item as it was registered.
+        now: The instant of law.
+
+    Returns:
+        The item; `None` when it is not this party's to release: recalled, lost or destroyed, with
+        a label changed by another than its originator, or received as this party's own.
+
+    Source: docs/spec/exchange.md EX-44.
+    """
+    if stock.source is None or stock.case is None:
+        return stock
+    if stock.holding.originator == state.party:
+        return None
+    key = line_key(side=Side.RECEIVED, case=stock.case, holding=stock.reference)
+    line = state.register.get(key)
+    if line is None or line.state is not CustodyState.HELD:
+        return None
+    if line.label == stock.holding.label:
+        return stock
+    if line.partner != line.originator:
+        return None
+    given = Case(
+        holder=line.partner,
+        recipient=state.party,
+        originator=line.originator,
+        label=line.label,
+        topics=stock.holding.topics,
+    )
+    equal = counsel.markings(given, line.instrument, at=now)
+    relabelled = replace(stock.holding, label=line.label)
+    return replace(stock, holding=relabelled, marked=equal[0] if equal else None)
 
 
 def _decide(
     state: State, counsel: Counsel, file: CaseFile, request: Request, stock: Stock, *, now: Instant
 ) -> Decision:
     """Ask the law at `now`, and also the margin ahead; the stricter answer counts (FL-34)."""
-    case = case_for(state, file, request, stock, consents=consents_of(file))
+    case = case_for(state, file, request, stock, consents=consents_of(file, at=now))
     decision = counsel.decide(case, at=now)
     if state.margin_seconds and decision.outcome is not Outcome.DENY:
         later = counsel.decide(case, at=now + TimeDelta(seconds=state.margin_seconds))
@@ -295,7 +385,9 @@ def _best(
     return None
 
 
-def _sort_out(state: State, counsel: Counsel, file: CaseFile, viable: list[Cleared]) -> Assessment:
+def _sort_out(
+    state: State, counsel: Counsel, file: CaseFile, viable: list[Cleared], *, now: Instant
+) -> Assessment:
     """Tell what goes at once, what waits, and what nobody here can answer."""
     stock = tuple(one.stock for one in viable)
     needs = needed_officers(state, counsel, stock)
@@ -308,7 +400,7 @@ def _sort_out(state: State, counsel: Counsel, file: CaseFile, viable: list[Clear
         return Go(items=tuple(ready), instrument=first)
     if first is not None and needs == 1 and onward_of(file) is None:
         # A delegation lets an item go to its recipient; consent to a third party is never implied.
-        delegation = _delegation(state, counsel, file, ready)
+        delegation = _delegation(state, counsel, file, ready, now=now)
         if delegation is not None:
             return Go(items=tuple(ready), instrument=first, delegation=delegation)
     best = viable[0]
@@ -349,13 +441,15 @@ def _why(
     return "no delegation covers it"
 
 
-def _delegation(state: State, counsel: Counsel, file: CaseFile, items: list[Cleared]) -> str | None:
+def _delegation(
+    state: State, counsel: Counsel, file: CaseFile, items: list[Cleared], *, now: Instant
+) -> str | None:
     """Find the standing authority that covers every item; `None` when an officer has to decide."""
     request = file.request
     assert request is not None
     named_by: list[str] = []
     for item in items:
-        case = case_for(state, file, request, item.stock, consents=consents_of(file))
+        case = case_for(state, file, request, item.stock, consents=consents_of(file, at=now))
         decision = replace(
             item.decision,
             outcome=item.considered.outcome,

@@ -11,7 +11,7 @@ from whenever import Instant
 
 from relto.custody import CustodyState, RegisterLine, Side, line_key
 from relto.errors import LocalError
-from relto.exchange import CaseFile, CaseState, Role
+from relto.exchange import CaseFile, CaseState, Role, has_approved
 from relto.limits import TEXT_CHARS_MAX
 from relto.model.case import Case, Request
 from relto.model.label import Label
@@ -246,7 +246,7 @@ def approve(state: State, counsel: Counsel, cmd: Approve, *, now: Instant) -> tu
     """Say yes to a queued case; the release follows as soon as enough officers have (EX-30)."""
     file = _waiting(state, cmd.case)
     _check_text(cmd.by.reason)
-    if cmd.by.officer in file.officers:
+    if has_approved(file, cmd.by.officer):
         raise SameOfficerError(f"`{cmd.by.officer}` has approved this case already")
     if file.role is not Role.ORIGINATOR:
         outcome = assess(state, counsel, file, now=now)

@@ -20,6 +20,7 @@ from relto.model.case import Case, Consent
 from relto.model.finding import Considered, Rule
 from relto.model.label import Label
 from relto.model.message import ConsentGiven, Item, Proof, RefusalCode
+from relto.node.assess import as_heard, consents_of
 from relto.node.counsel import Counsel, asks, is_open, named, reasons
 from relto.node.state import State
 from relto.seal import commitment, leaf_hash
@@ -143,7 +144,8 @@ def _consents(state: State, file: CaseFile, arrived: Arrived) -> tuple[Consent, 
     And the sender's own that came before in the case.
     """
     proved = [verify_proof(state, proof)[0].consent for proof in arrived.message.consents]
-    return (*proved, *(given.message.consent for given in file.consents))
+    heard = (as_heard(one, at=arrived.at) for one in proved)
+    return (*heard, *consents_of(file, at=arrived.at))
 
 
 def _facts(

@@ -218,7 +218,7 @@ def on_sealed(
             )
         )
     first = outcome.items[0]
-    case = case_for(state, file, request, first.stock, consents=consents_of(file))
+    case = case_for(state, file, request, first.stock, consents=consents_of(file, at=now))
     release = Released(
         instrument=outcome.instrument,
         onward=onward_of(file),
@@ -343,9 +343,11 @@ def _closed_leg(
 ) -> tuple[Considered, ...] | None:
     """Why no item could pass both legs; `None` when one could."""
     asker = recipient_of(file)
-    if len(file.hops) != 2 or (file.hops[0].source, file.hops[1].target) != (
-        request.holder,
-        asker,
+    ends = tuple((hop.source, hop.target) for hop in file.hops)
+    if request.holder == asker or ends != ((request.holder, state.party), (state.party, asker)):
+        return ()
+    if not all(counsel.knows(hop.instrument) for hop in file.hops) or not (
+        counsel.is_through_intermediary(file.hops[0].instrument)
     ):
         return ()
     first, second = (hop.instrument for hop in file.hops)
@@ -574,7 +576,9 @@ def _consent(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) ->
 def own_item(state: State, holding: HoldingId) -> Stock | None:
     """Find an item that this party made, by the id it gave it."""
     stock = state.stock.get(holding)
-    return stock if stock is not None and stock.holding.originator == state.party else None
+    if stock is None or stock.source is not None or stock.holding.originator != state.party:
+        return None
+    return stock
 
 
 def officers_for_consent(state: State, counsel: Counsel, stock: Stock) -> int:

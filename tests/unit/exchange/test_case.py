@@ -41,7 +41,8 @@ def test_a_request_for_somebody_else_makes_us_the_intermediary() -> None:
     fact = fact_of(message, kind="request", source="KOR", target="JPN")
     file = advance(open_case(fact, me="JPN"), fact, me="JPN")
     assert file.role is Role.INTERMEDIARY
-    passed = fact_of(message, kind="request", source="JPN", target="USA")
+    ours = Requested(request=replace(message.request, requester="JPN", on_behalf_of="KOR"))
+    passed = fact_of(ours, kind="request", source="JPN", target="USA")
     after = advance(file, passed, me="JPN")
     assert (after.state, after.giver, after.request) == (
         CaseState.ASKED,
