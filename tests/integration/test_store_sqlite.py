@@ -316,6 +316,20 @@ def test_a_backup_is_whole_and_opens(path, store, tmp_path):
     copy.close()
 
 
+def test_the_journal_and_what_lies_beside_it_are_for_the_owner_alone(path, tmp_path):
+    """JN-32: also where the directory is not."""
+    before = os.umask(0o022)
+    try:
+        with closing(SqliteStore(path)) as store:
+            store.backup(tmp_path / "copy.sqlite")
+            beside = [one for one in tmp_path.iterdir() if one.is_file()]
+            modes = {one.name: one.stat().st_mode & 0o777 for one in beside}
+    finally:
+        os.umask(before)
+    assert path.name in modes
+    assert set(modes.values()) == {0o600}
+
+
 def test_what_was_destroyed_is_in_no_file(path, store):
     """JN-6: not in the pages, not in the write-ahead log."""
     secret = b"the title that must go" * 5

@@ -111,6 +111,7 @@ class SqliteStore:
         """
         if target.exists():
             raise StoreError(f"`{target.name}` exists already")
+        _make_private(target)
         with _translated(), sqlite3.connect(target) as copy:
             self._connection.backup(copy)
         copy.close()
@@ -132,6 +133,7 @@ class SqliteStore:
             return sqlite3.connect(
                 f"file:{self._path}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_MS / 1e3
             )
+        _make_private(self._path)
         connection = sqlite3.connect(
             self._path, isolation_level=None, timeout=_BUSY_MS / 1e3, check_same_thread=False
         )
@@ -230,6 +232,14 @@ def _lock(path: Path) -> int:
         os.close(handle)
         raise StoreLockedError(f"`{path.name}` is in use by another process") from error
     return handle
+
+
+def _make_private(path: Path) -> None:
+    """Make the file for its owner alone, if it is not there; what SQLite puts beside it follows."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreFailedError(f"cannot open `{path.name}`: {error.strerror}") from error
 
 
 def _sync(path: Path) -> None:
