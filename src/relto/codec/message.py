@@ -23,6 +23,7 @@ from relto.limits import (
     TEXT_CHARS_MAX,
 )
 from relto.model.case import Request
+from relto.model.label import Label
 from relto.model.message import (
     KINDS,
     ConsentAsked,
@@ -116,8 +117,14 @@ def _check(message: Message) -> None:
         case ConsentGiven():
             _check_parties((message.consent.originator, message.consent.recipient))
             _check_ids((*message.consent.topics, *message.consent.purposes))
-        case Recalled() | Reclassified():
+            if message.consent.holding is not None:
+                _check_ids((message.consent.holding,))
+        case Recalled():
             _check_ids((message.holding,))
+            _check_texts((message.reason,))
+        case Reclassified():
+            _check_ids((message.holding,))
+            _check_label(message.label)
             _check_texts((message.reason,))
         case LossReported():
             _check_ids((message.holding,))
@@ -142,14 +149,21 @@ def _check_request(request: Request) -> None:
 
 def _check_item(item: Item) -> None:
     """Hold one released item to its bounds."""
-    _check_ids((item.holding, item.label.scheme, item.label.level, *item.label.categories))
-    _check_ids(item.topics)
+    _check_ids((item.holding, item.package.instrument, *item.topics))
+    for label in (item.label,) if item.marked is None else (item.label, item.marked):
+        _check_label(label)
     _check_parties((item.originator, item.package.source, item.package.recipient))
     _check_texts(item.markings)
     if not item.topics:
         raise MessageError("an item names at least one topic")
     if item.package.size_bytes < 0:
         raise MessageError("a package has no negative size")
+
+
+def _check_label(label: Label) -> None:
+    """Hold a label's words to their bounds; whether a scheme has them is the law's to say."""
+    _check_ids((label.scheme, label.level, *label.categories))
+    _check_parties(label.releasable_to or ())
 
 
 def _check_parties(codes: Iterable[str]) -> None:

@@ -56,6 +56,18 @@ OUT_OF_BOUNDS = {
     "a consent for nobody": replace(EXAMPLES["consent-asked"], recipient=""),
     "a recall of nothing": replace(EXAMPLES["recall"], holding=""),
     "a new label with too many words": replace(EXAMPLES["reclassified"], reason=LONG),
+    "a new label that drives a terminal": replace(
+        EXAMPLES["reclassified"], label=Label(scheme="jpn", level="\x1b[2J")
+    ),
+    "a sender's marking of no scheme": item_with(marked=Label(scheme="", level="hi")),
+    "a label for readers who are no parties": item_with(
+        label=Label(scheme="jpn", level="hi", releasable_to=("everybody",))
+    ),
+    "a package under nothing": item_with(package=replace(ITEM.package, instrument="")),
+    "a consent for an item without a name": replace(
+        EXAMPLES["consent-given"],
+        consent=replace(EXAMPLES["consent-given"].consent, holding=""),
+    ),
     "a loss with too many words": replace(EXAMPLES["loss-reported"], text=LONG),
     "a consent with an odd party": replace(
         EXAMPLES["consent-given"],
