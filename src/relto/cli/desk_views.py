@@ -1,6 +1,7 @@
 """How a node's answers look to a person at a terminal."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
@@ -21,9 +22,12 @@ from relto.model import Finding, Label
 
 EXERCISE = "EXERCISE EXERCISE EXERCISE"
 
+# A line of a partner's text never begins where this page's own names begin (FL-43).
+_NEXT_LINE: Final = "\n" + " " * 13
+
 
 def _line(console: Console, name: str, value: str) -> None:
-    console.print(Text.assemble((f"{name:<13}", "bold"), safe(value)))
+    console.print(Text.assemble((f"{name:<13}", "bold"), safe(value).replace("\n", _NEXT_LINE)))
 
 
 def _label(label: Label) -> str:

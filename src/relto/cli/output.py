@@ -60,14 +60,19 @@ def safe(text: str) -> str:
 
 
 def stdout() -> Console:
-    """A console for answers; wide when it is not a terminal, so that scripts see whole lines."""
-    console = Console()
-    return console if console.is_terminal else Console(width=160, highlight=False)
+    """A console for answers; wide when it is not a terminal, so that scripts see whole lines.
+
+    It prints square brackets and colons as they are: no text is markup (FL-43).
+    """
+    console = Console(markup=False, emoji=False)
+    if console.is_terminal:
+        return console
+    return Console(width=160, highlight=False, markup=False, emoji=False)
 
 
 def stderr() -> Console:
     """A console for talk: progress, warnings, errors."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def emit(value: object, *, as_json: bool, render: Callable[[Console], None]) -> None:

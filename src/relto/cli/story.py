@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 from whenever import Instant
 
-from relto.cli.output import safe
+from relto.cli.output import safe, stderr
 from relto.exchange import Arrived, CaseFile
 from relto.law import Library
 from relto.model import RULE_ORDER, Finding
@@ -59,8 +59,10 @@ _ZONE_WORDS: Final = {"Asia/Seoul": "KST", "Asia/Tokyo": "JST"}
 
 def talk() -> Console:
     """A console on stderr for the story; of a fixed width where there is no terminal."""
-    console = Console(stderr=True, highlight=False)
-    return console if console.is_terminal else Console(stderr=True, highlight=False, width=_WIDTH)
+    console = stderr()
+    if not console.is_terminal:
+        console.width = _WIDTH
+    return console
 
 
 class Story:

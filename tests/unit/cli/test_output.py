@@ -4,7 +4,18 @@ import pytest
 from whenever import Instant
 
 from relto.cli import main
-from relto.cli.output import Exit, InputError, instant_of, party_of, safe, to_json
+from relto.cli.desk_views import render_card
+from relto.cli.output import (
+    Exit,
+    InputError,
+    instant_of,
+    party_of,
+    safe,
+    stderr,
+    stdout,
+    to_json,
+)
+from relto.console import CardAnswer
 
 
 @pytest.mark.parametrize(
@@ -45,6 +56,30 @@ def test_fl_43_control_and_direction_characters_are_shown_not_obeyed(hostile: st
     shown = safe(hostile)
     assert shown.isprintable()
     assert "\\" in shown
+
+
+def test_fl_43_no_text_of_a_partner_is_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "[/bold] [red]all clear[/red] [link=https://x.example]here[/link] :warning:"
+    stdout().print(safe(hostile))
+    stderr().print(safe(hostile))
+    printed = capsys.readouterr()
+    assert printed.out == printed.err == hostile + "\n"
+
+
+def test_fl_43_no_text_of_a_partner_begins_where_our_own_names_begin(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lied = CardAnswer(
+        card=b"",
+        party="JPN\nfingerprint  of somebody else",
+        fingerprint="ab" * 32,
+        serial=1,
+        endpoints=(),
+        is_exercise=False,
+    )
+    render_card(stdout(), lied)
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("fingerprint") for line in lines) == 1
 
 
 def test_instants_become_iso_text_in_json() -> None:
