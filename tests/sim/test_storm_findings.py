@@ -5,7 +5,7 @@ import contextlib
 import pytest
 from whenever import Instant
 
-from relto.driver import mark_restored
+from relto.driver import NoSuchPackageError, mark_restored
 from relto.errors import PeerError
 from relto.node import AskConsent, By, NotWaitingError, Refuse
 from relto.ports import StoreFullError
@@ -248,3 +248,22 @@ def test_fl_17_a_recovery_that_begins_anew_is_helped_anew() -> None:
     _talk(three)
     assert three["KOR"].reconciling() == ()
     assert three.state("KOR", "c-1") == "receipted"
+
+
+def test_fl_17_a_package_that_went_with_the_disk_is_not_waited_for() -> None:
+    """Seed 5862: the release came back, its package did not, and the receiver waited for ever."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1", content=bytes(range(256)) * 1_024)
+    backup, packages = three.sites["JPN"].disk.copy(), three.sites["JPN"].blobs.copy()
+    three.ask("c-1")
+    three.settle()
+    (parcel,) = three["KOR"].wanted("JPN")
+    three.sites["JPN"].blobs = packages
+    _set_back(three, "JPN", backup)
+    _talk(three)
+    assert three.state("JPN", "c-1") == "released"
+    with pytest.raises(NoSuchPackageError):
+        three["JPN"].read_package("KOR", parcel.digest, offset=0, size=parcel.size_bytes)
+    _talk(three)
+    assert three.state("JPN", "c-1") == three.state("KOR", "c-1") == "aborted"
+    assert three["KOR"].wanted("JPN") == ()

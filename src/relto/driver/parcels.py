@@ -5,8 +5,8 @@ Source: docs/spec/exchange.md EX-39, EX-40.
 
 from relto.driver.exchanges import Exchanges
 from relto.errors import PeerError
-from relto.node import PackageArrived, PackageAsked, Parcel
-from relto.ports import BlobMismatchError
+from relto.node import PackageArrived, PackageAsked, PackageLost, Parcel
+from relto.ports import BlobMismatchError, BlobMissingError
 from relto.units import Digest, PartyCode
 
 
@@ -61,11 +61,14 @@ class Parcels(Exchanges):
         with self._turn() as turn:
             self._feed(turn, PackageAsked(digest=digest, partner=partner))
             is_offered = self._node.parcel(digest, partner) is not None
-            piece = (
-                self._cabinet.read(turn.tx, digest, offset=offset, count=size)
-                if is_offered
-                else b""
-            )
+            piece = b""
+            try:
+                if is_offered:
+                    piece = self._cabinet.read(turn.tx, digest, offset=offset, count=size)
+            except BlobMissingError:
+                # It went with a disk: say so, and let nobody wait for it (FL-17).
+                self._feed(turn, PackageLost(digest=digest, partner=partner))
+                is_offered = False
         if not is_offered:
             raise NoSuchPackageError("no such package for this partner")
         return piece

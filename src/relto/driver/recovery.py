@@ -121,6 +121,9 @@ def in_order(
         waiting = [queue for queue in waiting if queue]
 
 
+# What stands beside a release or a refusal, and moves no case to its end.
+_ASIDE: Final = frozenset({"referral", "consent-given", "consent-asked"})
+
 _Queue: TypeAlias = list[tuple[Entry, Fact]]
 
 
@@ -132,7 +135,7 @@ def _least_missed(
     may_fit = fact.case is not None and any(
         later.case == fact.case for other in waiting if other is not queue for _, later in other
     )
-    return (may_fit, fact.kind != "referral", fact.at, fact.source)
+    return (may_fit, fact.kind not in _ASIDE, fact.at, fact.source)
 
 
 def card_of(changed: KeyChanged) -> NodeCard:

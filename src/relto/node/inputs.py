@@ -287,6 +287,13 @@ class Proceed(Struct, frozen=True, kw_only=True):
     case: CaseId
 
 
+class PackageLost(Struct, frozen=True, kw_only=True):
+    """A package that a partner may fetch is not here any more: it went with a disk (FL-17)."""
+
+    digest: Digest
+    partner: PartyCode
+
+
 class Tick(Struct, frozen=True, kw_only=True):
     """Time has passed, or the node has just started."""
 
@@ -299,6 +306,7 @@ Input: TypeAlias = (
     | Unopenable
     | PackageArrived
     | PackageAsked
+    | PackageLost
     | Proceed
     | Tick
 )

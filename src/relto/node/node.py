@@ -50,6 +50,7 @@ from relto.node.inputs import (
     Opened,
     PackageArrived,
     PackageAsked,
+    PackageLost,
     Proceed,
     Recall,
     Received,
@@ -177,6 +178,9 @@ class Node:
             case PackageArrived(digest=digest):
                 parcels = self.state.incoming.get(digest, ())
                 return tuple(Then(case=parcel.case) for parcel in parcels)
+            case PackageLost(digest=digest, partner=partner):
+                parcel = self.parcel(digest, partner)
+                return () if parcel is None else self._abort(parcel, code=RefusalCode.BAD_PACKAGE)
             case PackageAsked(digest=digest, partner=partner):
                 parcel = self.parcel(digest, partner)
                 return () if parcel is None else self._lapse(parcel, now=now)
@@ -357,16 +361,23 @@ class Node:
         if parcel.size_bytes <= PACKAGE_INLINE_BYTES_MAX or file is None or counsel is None:
             return ()
         release = file.released
-        if release is None or file.state is not CaseState.RELEASED:
+        if release is None or counsel.is_in_force(
+            release.message.instrument, at=now, reading=self.party
+        ):
             return ()
-        if counsel.is_in_force(release.message.instrument, at=now, reading=self.party):
+        return self._abort(parcel, code=RefusalCode.LAPSED_IN_TRANSFER)
+
+    def _abort(self, parcel: Parcel, *, code: RefusalCode) -> tuple[Effect, ...]:
+        """End a release whose package will never be handed over whole (EX-40)."""
+        file = self.state.open.get(parcel.case)
+        release = None if file is None else file.released
+        if file is None or release is None or file.state is not CaseState.RELEASED:
             return ()
-        aborted = Aborted(number=release.entry.number, code=RefusalCode.LAPSED_IN_TRANSFER)
         return (
             Append(
                 target=parcel.partner,
                 case=parcel.case,
-                message=aborted,
+                message=Aborted(number=release.entry.number, code=code),
                 precedence=parcel.precedence,
             ),
             *(Drop(digest=item.package.digest) for item in release.message.items),

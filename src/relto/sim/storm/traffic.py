@@ -277,7 +277,8 @@ class Traffic:
                         site.party, name, offset=offset, size=_PIECE_BYTES
                     ),
                 )
-            except PeerError:
+            except (PeerError, LocalError):
+                # Not for this partner, or lost with a disk.
                 return
             if isinstance(piece, bytes):
                 self.watch.overhear_package(partner, site.party, piece)
