@@ -333,17 +333,33 @@ def purpose(
         return _fails(Rule.PURPOSE, rule.ground, f"purpose {wanted} is unknown")
     is_received = is_third_party(leg, originator)
     if not rule.is_open and not any(covers(root, wanted or "") for root in rule.purposes):
-        remedy = "" if is_received else f"with one of the purposes {', '.join(rule.purposes)}"
+        remedy = f"with one of the purposes {', '.join(rule.purposes)}"
+        if is_received:
+            remedy = _with_its_purpose(leg, wanted, received_for, library)
         fact = f"covers only {', '.join(rule.purposes)}; stated: {wanted or 'none'}"
         return _fails(Rule.PURPOSE, rule.ground, fact, remedy)
     if is_received and not is_consented:
         if wanted is None:
-            return _fails(Rule.PURPOSE, rule.ground, "a received item, and no purpose is stated")
+            remedy = _with_its_purpose(leg, wanted, received_for, library)
+            fact = "a received item, and no purpose is stated"
+            return _fails(Rule.PURPOSE, rule.ground, fact, remedy)
         if received_for is None or not covers(received_for, wanted):
             fact = f"received for {received_for or 'an unknown purpose'}, wanted for {wanted}"
             remedy = f"with {originator}'s consent to the purpose {wanted}"
             return _fails(Rule.PURPOSE, rule.ground, fact, remedy)
     return _passes(Rule.PURPOSE, rule.ground, f"purpose {wanted or 'not stated'}; no other use")
+
+
+def _with_its_purpose(
+    leg: Leg, wanted: PurposeId | None, received_for: PurposeId | None, library: LibraryView
+) -> str:
+    """Where no purpose is stated, the one that an item was received for would do."""
+    rule = leg.terms.purposes
+    if wanted is not None or received_for is None or received_for not in library.purposes:
+        return ""
+    if not rule.is_open and not any(covers(root, received_for) for root in rule.purposes):
+        return ""
+    return f"with the purpose {received_for} stated"
 
 
 def assurance(leg: Leg, given: Assurance | None, *, markings: tuple[LevelId, ...]) -> Finding:

@@ -322,13 +322,21 @@ RULES = {
         "an unknown purpose",
         "with AAA's consent to the purpose defence.warning",
     ),
+    "stating a purpose would not do where the received one is unknown (DEC-17)": (
+        LEG_TWO,
+        replace(SECOND_LEG, purpose=None, received_for=None),
+        "purpose",
+        "fail",
+        "no purpose is stated",
+        "",
+    ),
     "a received item without a stated purpose stays (DEC-17)": (
         LEG_TWO,
         replace(SECOND_LEG, purpose=None),
         "purpose",
         "fail",
         "no purpose is stated",
-        "",
+        "with the purpose defence.warning stated",
     ),
     "a narrower purpose is within the one received for (DEC-17)": (
         LEG_TWO,
