@@ -3,11 +3,13 @@
 import pytest
 from msgspec.structs import replace
 
+from relto.adapters.lawfiles import digest_of
 from relto.codec.message import encode_message, kind_of
 from relto.journal import Draft
 from relto.model import Label
 from relto.model.case import Consent, Request
 from relto.model.delegation import Delegations
+from relto.model.finding import Rule
 from relto.model.message import (
     ConsentGiven,
     HopRef,
@@ -17,6 +19,7 @@ from relto.model.message import (
     Requested,
 )
 from relto.node import AskConsent, Destroy, Recall, Reclassify, SameOfficerError
+from tests.sim.test_exchange_consent import amended
 from tests.sim.test_hand_delivery import lapsed
 from tests.support_node import ADMIN, OCTOBER, Hand, Three, say
 
@@ -282,3 +285,18 @@ def test_a_yes_to_another_label_does_not_count() -> None:
     three.approve("USA", "c-1", officer="washington-1")
     three.settle()
     assert three.state("KOR", "c-1") == "receipted"
+
+
+def test_a_refusal_does_not_tell_the_other_topics_of_an_item() -> None:
+    """EX-15: it names rule and article, and nothing that only the item knows."""
+    files = amended(excluded="prc")
+    three = Three(parties=("JPN", "KOR"))
+    three["JPN"].adopt_law(files, digest=digest_of(files), by=ADMIN)
+    three.hold("JPN", "both-1", topics=("dprk.missile.launch", "prc.cyber"))
+    three.ask("c-1")
+    three.settle()
+    assert three.state("KOR", "c-1") == "refused"
+    refused = three["KOR"].story("c-1").file.refused
+    rules = [finding.rule for one in refused.considered for finding in one.findings]
+    assert Rule.TOPIC in rules
+    assert b"prc" not in encode_message(refused)

@@ -144,7 +144,10 @@ def assess(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) -> A
         if (considered := _best(state, file, one, decision, instrument)) is not None
     ]
     if not viable:
-        return No(code=RefusalCode.NOT_LAWFUL, considered=reasons(cleared[0][1], instrument))
+        return No(
+            code=RefusalCode.NOT_LAWFUL,
+            considered=reasons(cleared[0][1], instrument, is_of_item=True),
+        )
     return _sort_out(state, counsel, file, viable, now=now)
 
 
@@ -408,7 +411,7 @@ def _sort_out(
     if Rule.ASSURANCE in open_asks:
         return No(
             code=RefusalCode.NOT_LAWFUL,
-            considered=reasons(best.decision, best.considered.instrument),
+            considered=reasons(best.decision, best.considered.instrument, is_of_item=True),
             reason="the request lacks the assurance that the instrument asks for",
         )
     return Wait(

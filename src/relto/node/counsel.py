@@ -40,6 +40,14 @@ Router: TypeAlias = Callable[[Case, Instant], Ways]
 # What these rules say depends on the item and not on the request: their facts would tell what is
 # held.
 _ABOUT_THE_ITEM: Final = frozenset({Rule.FORM, Rule.LEVEL, Rule.CAVEAT, Rule.THIRD_PARTY})
+# Of a decision about an item that is held, what these looked at is its own too: all its topics, the
+# level that a reader needs, what it was received for and under what.
+_OF_AN_ITEM_HELD: Final = _ABOUT_THE_ITEM | {
+    Rule.TOPOLOGY,
+    Rule.TOPIC,
+    Rule.PURPOSE,
+    Rule.ASSURANCE,
+}
 
 
 class Counsel:
@@ -157,15 +165,19 @@ def steps(considered: Considered) -> frozenset[Rule]:
     return asks(considered) | fails(considered)
 
 
-def reasons(decision: Decision, instrument: InstrumentId | None = None) -> tuple[Considered, ...]:
+def reasons(
+    decision: Decision, instrument: InstrumentId | None = None, *, is_of_item: bool = False
+) -> tuple[Considered, ...]:
     """Give what may be told to a partner: what failed or asks, and no fact about an item.
 
     Args:
         decision: What the law said.
         instrument: Only this one; `None` for all.
+        is_of_item: It was about an item that is held, and not about the request alone.
 
     Source: docs/spec/exchange.md EX-15.
     """
+    hidden = _OF_AN_ITEM_HELD if is_of_item else _ABOUT_THE_ITEM
     return tuple(
         Considered(
             instrument=one.instrument,
@@ -175,8 +187,8 @@ def reasons(decision: Decision, instrument: InstrumentId | None = None) -> tuple
                     rule=finding.rule,
                     verdict=finding.verdict,
                     ground=finding.ground,
-                    fact="" if finding.rule in _ABOUT_THE_ITEM else finding.fact,
-                    remedy="" if finding.rule in _ABOUT_THE_ITEM else finding.remedy,
+                    fact="" if finding.rule in hidden else finding.fact,
+                    remedy="" if finding.rule in hidden else finding.remedy,
                 )
                 for finding in one.findings
                 if finding.verdict is not Verdict.PASS
