@@ -16,11 +16,14 @@ VECTORS = [decode(file.read_bytes(), Vector) for file in FILES]
 QUESTIONS = [(law_of(one, LIBRARY), one.case, one.at) for one in VECTORS]
 
 # Faults that change only words for people: which of two true things a sentence says, and a remedy
-# that would take every topic away.
+# that would take every topic away, or that names the purpose of a received item (rule_rows.py has
+# those).
 WORDS_ONLY = {
     "came = ",
     "words = [",
     'remedy = f"without',
+    "if wanted is not None or received_for is None or received_for not in",
+    "any(covers(root, received_for)",
     'lack = "need"',
     "needed = leg.ladder",
 }
