@@ -110,6 +110,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str | Text
     return drawn
 
 
+# A year at both ends is kept free, so that zones and days can be reckoned from any instant.
+_FIRST = Instant.from_utc(2, 1, 1)
+_LAST = Instant.from_utc(9999, 1, 1)
+
+
 def instant_of(text: str, *, name: str = "--at") -> Instant:
     """Read an instant from an argument; an offset, a zone or `Z` is required: a day has no zone.
 
@@ -122,9 +127,15 @@ def instant_of(text: str, *, name: str = "--at") -> Instant:
     """
     for parse in (Instant.parse_iso, _instant_with_offset, _instant_with_zone):
         try:
-            return parse(text)
+            at = parse(text)
         except ValueError:
             continue
+        if not _FIRST <= at <= _LAST:
+            raise InputError(
+                f"`{name}` lies outside the calendar: `{safe(text)}`",
+                hint="instants of the years 2 to 9998 can be told in every zone",
+            )
+        return at
     raise InputError(
         f"`{name}` is not an instant: expected a date, a time and an offset, got `{safe(text)}`",
         hint="write it like 2019-11-23T00:01+09:00 or 2019-11-22T15:01:00Z",

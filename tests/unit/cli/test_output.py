@@ -82,6 +82,13 @@ def test_fl_43_no_text_of_a_partner_begins_where_our_own_names_begin(
     assert sum(line.startswith("fingerprint") for line in lines) == 1
 
 
+@pytest.mark.parametrize("edge", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_an_instant_at_the_edge_of_the_calendar_is_refused_and_no_bug(edge: str) -> None:
+    with pytest.raises(InputError, match="calendar"):
+        instant_of(edge)
+    assert instant_of("1582-10-10T00:00Z") < instant_of("9998-12-31T23:59:59Z")
+
+
 def test_instants_become_iso_text_in_json() -> None:
     assert (
         to_json({"at": Instant.from_utc(2019, 11, 22, 15, 1)}) == b'{"at":"2019-11-22T15:01:00Z"}'
