@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from relto.codec import FRAME
 from relto.codec.message import decode_message
@@ -368,12 +369,11 @@ class Watch:
             for message in [self._message(one)]
             if isinstance(message, Held) and message.source is not None
         )
-        # An honest originator's consent stands in its own log; a liar's, where it was heard.
+        # A consent that stands in the holder's mirror was given before, whatever the clocks say.
         consents = tuple(
-            message.consent
-            for reader, written in self.disks.items()
-            for log, entries in written.logs.items()
-            if not log.is_local and (log.source == reader or log.source in self.liars)
+            replace(message.consent, given_at=min(message.consent.given_at, entry.header.at))
+            for log, entries in disk.logs.items()
+            if log.target == party and not log.is_local
             for one in entries
             if one.header.kind == "consent-given" and one.header.case == entry.header.case
             for message in [self._message(one)]
