@@ -208,7 +208,10 @@ class Federation(Strikes):
             for partner in site.stopped
             for party in (site.party, partner)
         }
-        return self._dated() | stopped | frozenset(self.liars)
+        dated = self._dated()
+        # A restored node waits for every partner, and cannot believe one that writes the future.
+        waiting = {site.party for site in self.sites.values() if dated and site.is_reconciling()}
+        return dated | stopped | waiting | frozenset(self.liars)
 
     def _open(self) -> list[str]:
         """Name what has not come to its end."""
