@@ -55,7 +55,15 @@ class People(Traffic):
 
     def _summon(self, site: Site) -> None:
         """Bring what waits before an officer, once for each officer that is needed."""
-        for waiting in site.do(lambda driver: driver.node.queue()) or ():
+        queue = site.do(lambda driver: driver.node.queue())
+        if queue is None:
+            return
+        # A case that has left the queue and comes back is a new one, also on a clock that stands.
+        here = {(site.party, waiting.file.case) for waiting in queue}
+        self._queued = {
+            key: moved for key, moved in self._queued.items() if key[0] != site.party or key in here
+        }
+        for waiting in queue:
             key = (site.party, waiting.file.case)
             # On a clock that stands still, only the number of steps tells that it has moved.
             moved = (waiting.file.moved_at, len(waiting.file.steps))
