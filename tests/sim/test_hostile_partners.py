@@ -7,7 +7,7 @@ from relto.adapters.lawfiles import digest_of
 from relto.codec.message import encode_message, kind_of
 from relto.journal import Draft
 from relto.model import Label
-from relto.model.case import Consent, Request
+from relto.model.case import Consent, Holding, Request
 from relto.model.delegation import Delegations
 from relto.model.finding import Rule
 from relto.model.message import (
@@ -20,7 +20,7 @@ from relto.model.message import (
 )
 from relto.node import AskConsent, Destroy, Recall, Reclassify, SameOfficerError
 from tests.sim.test_exchange_consent import amended
-from tests.sim.test_hand_delivery import lapsed
+from tests.sim.test_hand_delivery import BEFORE_SUSPENSION, LAPSE, lapsed
 from tests.support_node import ADMIN, OCTOBER, Hand, Three, say
 
 REQUEST = Request(
@@ -216,6 +216,80 @@ def test_an_item_reclassified_at_the_intermediary_goes_on_under_its_new_label() 
     (item,) = three["KOR"].story("c-1").file.arrived.message.items
     assert item.label == higher
     assert three["KOR"].node.state.stock["jpn.launch-1"].marked.level == "ii-kup"
+
+
+# ---------------------------------------------------------------- what a consent was given for
+
+
+def altered(three: Three, *, holding: Holding, marked: Label) -> None:
+    """Let Washington lie about the item that it passes on, and wave it through."""
+    stock = three["USA"].node.state.stock
+    (name,) = (one for one, item in stock.items() if item.reference == "launch-1")
+    stock[name] = replace(stock[name], holding=holding, marked=marked)
+    register = three["USA"].node.state.register
+    for key, line in register.items():
+        register[key] = replace(line, label=holding.label)
+    three.approve("USA", "c-1")
+    three.settle()
+
+
+def at_the_hub_as_secret() -> tuple[Three, Holding]:
+    """Tokyo's item of level Gokuhi is in Washington, and how Washington holds it."""
+    three = Three(at=OCTOBER, known=BEFORE_SUSPENSION)
+    three.hold("JPN", "launch-1", level="gokuhi")
+    three.set_clock(LAPSE)
+    three.ask("c-1")
+    three.settle()
+    three.approve("JPN", "c-1")
+    three.settle()
+    assert three.state("USA", "c-1") == "queued"
+    (item,) = (one for one in three["USA"].node.state.stock.values() if one.reference == "launch-1")
+    return three, item.holding
+
+
+def test_fl_40_an_intermediary_cannot_put_other_content_under_a_consent() -> None:
+    """EX-46: the consent names the digest of what the originator sealed."""
+    three, held = at_the_hub_as_secret()
+    three.hold("USA", "forged-1", content=b"nothing was seen")
+    forged = three["USA"].node.state.stock["forged-1"].holding
+    altered(
+        three,
+        holding=replace(held, digest=forged.digest, size_bytes=forged.size_bytes),
+        marked=Label(scheme="usa", level="secret"),
+    )
+    assert codes(three, "KOR") == [RefusalCode.BAD_EVIDENCE]
+    assert three["KOR"].node.state.stock == {}
+
+
+def test_fl_40_an_intermediary_cannot_lower_a_label_under_a_consent() -> None:
+    """EX-46, EX-18."""
+    three, held = at_the_hub_as_secret()
+    altered(
+        three,
+        holding=replace(held, label=Label(scheme="jpn", level="hi")),
+        marked=Label(scheme="usa", level="confidential"),
+    )
+    assert codes(three, "KOR") == [RefusalCode.BAD_EVIDENCE]
+    assert three["KOR"].node.state.stock == {}
+
+
+def test_fl_40_an_intermediary_cannot_give_an_item_other_topics_under_a_consent() -> None:
+    """EX-46."""
+    three, held = at_the_hub_as_secret()
+    altered(
+        three,
+        holding=replace(held, topics=("dprk.missile.launch", "dprk.missile.warning")),
+        marked=Label(scheme="usa", level="secret"),
+    )
+    assert codes(three, "KOR") == [RefusalCode.BAD_EVIDENCE]
+
+
+def test_the_very_item_that_was_consented_to_goes_on() -> None:
+    """EX-46: the same steps without a lie."""
+    three, held = at_the_hub_as_secret()
+    altered(three, holding=held, marked=Label(scheme="usa", level="secret"))
+    assert codes(three, "KOR") == []
+    assert three.state("KOR", "c-1") == "receipted"
 
 
 def test_an_item_reclassified_out_of_reach_does_not_go_on() -> None:

@@ -119,6 +119,9 @@ def _check(message: Message) -> None:
             _check_ids((*message.consent.topics, *message.consent.purposes))
             if message.consent.holding is not None:
                 _check_ids((message.consent.holding,))
+            if message.item is not None:
+                _check_label(message.item.label)
+                _check_ids(message.item.topics)
         case Recalled():
             _check_ids((message.holding,))
             _check_texts((message.reason,))

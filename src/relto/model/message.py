@@ -279,10 +279,35 @@ class ConsentAsked(MessageBase, frozen=True, kw_only=True, tag="consent-asked"):
     about: str = ""
 
 
+class ConsentedItem(Struct, frozen=True, kw_only=True):
+    """What a consent was given for, so that nobody on the way puts another thing in its place.
+
+    Args:
+        label: The originator's label at that time; the item may later carry a higher one, never a
+            lower.
+        topics: As the originator registered them.
+        form: The same.
+        content: SHA-256 of what the package holds; `None` from an originator that is asked about
+            an item which somebody else seals.
+    """
+
+    label: Label
+    topics: tuple[TopicId, ...]
+    form: Form
+    content: Digest | None = None
+
+
 class ConsentGiven(MessageBase, frozen=True, kw_only=True, tag="consent-given"):
-    """The originator's written approval, signed as an entry of its log."""
+    """The originator's written approval, signed as an entry of its log.
+
+    Args:
+        consent: To whom, for which purposes, until when.
+        item: What it was given for; `None` from a consent that names no item.
+        approvals: The officers who approved.
+    """
 
     consent: Consent
+    item: ConsentedItem | None = None
     approvals: tuple[Approval, ...]
 
 

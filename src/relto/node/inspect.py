@@ -20,7 +20,7 @@ from relto.model.case import Case, Consent
 from relto.model.finding import Considered, Rule
 from relto.model.label import Label
 from relto.model.message import ConsentGiven, Item, Proof, RefusalCode
-from relto.node.assess import as_heard, consents_of
+from relto.node.assess import as_heard
 from relto.node.counsel import Counsel, asks, is_open, named, reasons
 from relto.node.state import State
 from relto.seal import commitment, leaf_hash
@@ -72,13 +72,16 @@ def inspect(state: State, counsel: Counsel, file: CaseFile) -> Objection | Accep
         return Objection(code=RefusalCode.NOT_ACCEPTED, detail="another final recipient is named")
     # 3. The consents that it rests on are the originators' own words.
     try:
-        consents = _consents(state, file, arrived)
+        given = _given(state, file, arrived)
     except PeerError as error:
         return Objection(code=RefusalCode.BAD_EVIDENCE, detail=error.message)
+    consents = tuple(as_heard(one.consent, at=arrived.at) for one in given)
     # 4. Each item is what was asked for, sealed for whom it must be, and lawful.
     marked: list[Label] = []
     for item in arrived.message.items:
-        objection = _facts(state, counsel, file, arrived, item)
+        objection = _facts(state, counsel, file, arrived, item) or _consented(
+            counsel, arrived, item, given=given
+        )
         label = objection or _law(state, counsel, file, arrived, item, consents=consents)
         if isinstance(label, Objection):
             return label
@@ -138,14 +141,52 @@ def verify_proof(state: State, proof: Proof) -> tuple[ConsentGiven, PartyCode]:
     return message, proof.source
 
 
-def _consents(state: State, file: CaseFile, arrived: Arrived) -> tuple[Consent, ...]:
+def _given(state: State, file: CaseFile, arrived: Arrived) -> tuple[ConsentGiven, ...]:
     """The consents at hand: proved ones of others.
 
     And the sender's own that came before in the case.
     """
-    proved = [verify_proof(state, proof)[0].consent for proof in arrived.message.consents]
-    heard = (as_heard(one, at=arrived.at) for one in proved)
-    return (*heard, *consents_of(file, at=arrived.at))
+    proved = (verify_proof(state, proof)[0] for proof in arrived.message.consents)
+    return (*proved, *(one.message for one in file.consents))
+
+
+def _consented(
+    counsel: Counsel, arrived: Arrived, item: Item, *, given: tuple[ConsentGiven, ...]
+) -> Objection | None:
+    """An item that its originator did not send is the very thing that it consented to (EX-46)."""
+    if item.originator == arrived.entry.source:
+        return None
+    for one in given:
+        consent, meant = one.consent, one.item
+        if (consent.originator, consent.holding) != (item.originator, item.holding):
+            continue
+        if meant is None or (meant.topics, meant.form) != (item.topics, item.form):
+            return Objection(
+                code=RefusalCode.BAD_EVIDENCE, detail="the consent was given for another item"
+            )
+        if meant.content not in {None, item.content}:
+            return Objection(
+                code=RefusalCode.BAD_EVIDENCE, detail="the consent was given for other content"
+            )
+        if not _is_at_least(counsel, item.label, meant.label, originator=item.originator):
+            return Objection(
+                code=RefusalCode.BAD_EVIDENCE, detail="the label is lower than the one consented to"
+            )
+    return None
+
+
+def _is_at_least(counsel: Counsel, label: Label, meant: Label, *, originator: PartyCode) -> bool:
+    """Tell whether a label restricts no less than another of the same originator."""
+    if label == meant:
+        return True
+    rank, least = (counsel.rank(one, party=originator) for one in (label, meant))
+    if rank is None or least is None or rank < least:
+        return False
+    if not set(meant.categories) <= set(label.categories):
+        return False
+    if meant.releasable_to is None:
+        return True
+    return label.releasable_to is not None and set(label.releasable_to) <= set(meant.releasable_to)
 
 
 def _facts(

@@ -16,6 +16,7 @@ from relto.model.finding import Considered
 from relto.model.label import Label
 from relto.model.message import (
     Approval,
+    ConsentedItem,
     ConsentGiven,
     Held,
     Item,
@@ -277,6 +278,9 @@ def _own_consents(
                     holding=item.holding,
                     purposes=(request.purpose,),
                     given_at=now,
+                ),
+                item=ConsentedItem(
+                    label=item.label, topics=item.topics, form=item.form, content=item.content
                 ),
                 approvals=file.approvals,
             ),
@@ -567,6 +571,9 @@ def _consent(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) ->
             holding=asked.holding,
             purposes=() if asked.purpose is None else (asked.purpose,),
             given_at=now,
+        ),
+        item=ConsentedItem(
+            label=stock.holding.label, topics=stock.holding.topics, form=stock.holding.form
         ),
         approvals=file.approvals,
     )
