@@ -4,7 +4,7 @@ Spec: `docs/glossary.md` for the words, `docs/spec/decide.md` for the decision,
 `docs/spec/exchange.md` for what travels.
 """
 
-from relto.model.case import Assurance, Case, Consent, Holding, Request
+from relto.model.case import Assurance, Case, Consent, ConsentedItem, Holding, Request
 from relto.model.entry import (
     PROTOCOL_MAJOR,
     Acknowledgement,
@@ -54,6 +54,7 @@ __all__ = [
     "Case",
     "Checkpoint",
     "Consent",
+    "ConsentedItem",
     "Considered",
     "Decision",
     "Entry",

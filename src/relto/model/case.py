@@ -55,6 +55,24 @@ class Consent(Struct, frozen=True, kw_only=True):
     ends_at: Instant | None = None
 
 
+class ConsentedItem(Struct, frozen=True, kw_only=True):
+    """What a consent was given for, so that nobody on the way puts another thing in its place.
+
+    Args:
+        label: The originator's label at that time; the item may later carry a higher one, never a
+            lower.
+        topics: As the originator registered them.
+        form: The same.
+        content: SHA-256 of what the package holds; `None` from an originator that is asked about
+            an item which somebody else seals.
+    """
+
+    label: Label
+    topics: tuple[TopicId, ...]
+    form: Form
+    content: Digest | None = None
+
+
 class Holding(Struct, frozen=True, kw_only=True):
     """An item that a party holds; the content lies beside it under `digest`.
 

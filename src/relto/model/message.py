@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 from whenever import Instant
 
-from relto.model.case import Consent, Holding, Request
+from relto.model.case import Consent, ConsentedItem, Holding, Request
 from relto.model.delegation import Delegations
 from relto.model.entry import PartyKeys
 from relto.model.finding import Considered, Finding, Obligation
@@ -277,24 +277,6 @@ class ConsentAsked(MessageBase, frozen=True, kw_only=True, tag="consent-asked"):
     purpose: PurposeId | None = None
     precedence: Precedence
     about: str = ""
-
-
-class ConsentedItem(Struct, frozen=True, kw_only=True):
-    """What a consent was given for, so that nobody on the way puts another thing in its place.
-
-    Args:
-        label: The originator's label at that time; the item may later carry a higher one, never a
-            lower.
-        topics: As the originator registered them.
-        form: The same.
-        content: SHA-256 of what the package holds; `None` from an originator that is asked about
-            an item which somebody else seals.
-    """
-
-    label: Label
-    topics: tuple[TopicId, ...]
-    form: Form
-    content: Digest | None = None
 
 
 class ConsentGiven(MessageBase, frozen=True, kw_only=True, tag="consent-given"):

@@ -11,12 +11,11 @@ from msgspec.structs import replace
 from whenever import Instant
 
 from relto.exchange import CaseFile, CaseState, Role
-from relto.model.case import Case, Consent, Holding, Request
+from relto.model.case import Case, Consent, ConsentedItem, Holding, Request
 from relto.model.finding import Considered
 from relto.model.label import Label
 from relto.model.message import (
     Approval,
-    ConsentedItem,
     ConsentGiven,
     Held,
     Item,
