@@ -257,7 +257,7 @@ def _need(**options: tuple[str, str]) -> None:
     for option, value in options.values():
         if not value:
             raise InputError(
-                f"missing `{option}`", hint="`relto decide --help` shows a whole example"
+                f"missing `{option}`", hint="the same with `--help` shows a whole example"
             )
 
 

@@ -38,18 +38,17 @@ def _check(jpn: Party, kor: Party, case: str) -> None:
     assert counts["held"] == 1
 
 
-@pytest.mark.parametrize("point", HOLDER)
-def test_a_holder_killed_at_a_named_place_goes_on_after_a_restart(
-    pair: tuple[Party, Party], point: str
-) -> None:
-    """FL-1, FL-2, FL-4, FL-5, FL-6, LK-18."""
-    jpn, kor = pair
+def _nth(point: str) -> int:
+    """The first pass is the tick of the start; where that passes too, crash at the next."""
+    return 2 if point in {"begin", "before-commit", "after-commit"} else 1
+
+
+def kill_the_holder(jpn: Party, kor: Party, point: str) -> None:
+    """Kill the one that answers at a named place, start it again, and find the whole story."""
     jpn.hold(CONTENT, topic="dprk.missile.launch")
     kor.start()
-    # The first pass is the tick of the start; where that passes too, crash at the next.
-    nth = 2 if point in {"begin", "before-commit", "after-commit"} else 1
     try:
-        jpn.start(crash=(point, nth))
+        jpn.start(crash=(point, _nth(point)))
         has_started = True
     except CommandError:
         has_started = False
@@ -61,25 +60,36 @@ def test_a_holder_killed_at_a_named_place_goes_on_after_a_restart(
     _check(jpn, kor, case)
 
 
-@pytest.mark.parametrize("point", ASKER)
-def test_an_asker_killed_at_a_named_place_goes_on_after_a_restart(
-    pair: tuple[Party, Party], point: str
-) -> None:
-    """FL-1, FL-2, FL-3, LK-18: before the commit of the request there is nothing; after it, all."""
-    jpn, kor = pair
+def kill_the_asker(jpn: Party, kor: Party, point: str) -> None:
+    """Kill the one that asks at a named place, start it again, and find the whole story."""
     jpn.hold(CONTENT, topic="dprk.missile.launch")
     jpn.start()
     # Ask while stopped: the request is durable. The process that sends it is the one that dies.
     case = kor.ask("JPN")["line"]["case"]
-    nth = 2 if point in {"begin", "before-commit", "after-commit"} else 1
     try:
-        kor.start(crash=(point, nth))
+        kor.start(crash=(point, _nth(point)))
         kor.wait_crash(seconds=3)
     except CommandError:
         pass
     kor.clean_up()
     kor.start()
     _check(jpn, kor, case)
+
+
+@pytest.mark.parametrize("point", HOLDER)
+def test_a_holder_killed_at_a_named_place_goes_on_after_a_restart(
+    pair: tuple[Party, Party], point: str
+) -> None:
+    """FL-1, FL-2, FL-4, FL-5, FL-6, LK-18."""
+    kill_the_holder(*pair, point)
+
+
+@pytest.mark.parametrize("point", ASKER)
+def test_an_asker_killed_at_a_named_place_goes_on_after_a_restart(
+    pair: tuple[Party, Party], point: str
+) -> None:
+    """FL-1, FL-2, FL-3, LK-18: before the commit of the request there is nothing; after it, all."""
+    kill_the_asker(*pair, point)
 
 
 def test_a_killed_node_has_lost_nothing_that_it_had_answered(pair: tuple[Party, Party]) -> None:

@@ -4,8 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.integration.nodes.conftest import CommandError, Party
-from tests.integration.nodes.test_crashes import ASKER, CONTENT, HOLDER, _check
+from tests.integration.nodes.conftest import Party
+from tests.integration.nodes.test_crashes import (
+    ASKER,
+    HOLDER,
+    kill_the_asker,
+    kill_the_holder,
+)
 
 pytestmark = [
     pytest.mark.net,
@@ -32,20 +37,7 @@ def test_a_holder_in_a_database_goes_on_after_a_kill(
 ) -> None:
     """FL-1, FL-2, FL-4, FL-5, FL-6."""
     jpn, kor = pair_in_databases
-    jpn.hold(CONTENT, topic="dprk.missile.launch")
-    kor.start()
-    nth = 2 if point in {"begin", "before-commit", "after-commit"} else 1
-    try:
-        jpn.start(crash=(point, nth))
-        has_started = True
-    except CommandError:
-        has_started = False
-    case = kor.ask("JPN")["line"]["case"]
-    if has_started:
-        assert jpn.wait_crash() or point == "after-blob", f"never passed {point}"
-    jpn.clean_up()
-    jpn.start()
-    _check(jpn, kor, case)
+    kill_the_holder(jpn, kor, point)
     assert all(log["is_sound"] for log in jpn.run("journal", "verify"))
 
 
@@ -55,16 +47,5 @@ def test_an_asker_in_a_database_goes_on_after_a_kill(
 ) -> None:
     """FL-1, FL-2, FL-3."""
     jpn, kor = pair_in_databases
-    jpn.hold(CONTENT, topic="dprk.missile.launch")
-    jpn.start()
-    case = kor.ask("JPN")["line"]["case"]
-    nth = 2 if point in {"begin", "before-commit", "after-commit"} else 1
-    try:
-        kor.start(crash=(point, nth))
-        kor.wait_crash(seconds=3)
-    except CommandError:
-        pass
-    kor.clean_up()
-    kor.start()
-    _check(jpn, kor, case)
+    kill_the_asker(jpn, kor, point)
     assert all(log["is_sound"] for log in kor.run("journal", "verify"))
