@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from relto.cli import app
+from relto.cli.deferred import DeferredGroup
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "reference" / "commands.md"
 
@@ -49,11 +50,19 @@ def _walk(words: str, context: typer.Context) -> Iterator[tuple[str, str]]:
     if not isinstance(command, TyperGroup):
         return
     for name in command.list_commands(context):
-        member = command.commands[name]
+        member = _member(command, name)
         if not member.hidden:
             yield from _walk(
                 f"{words} {name}", typer.Context(member, info_name=name, parent=context)
             )
+
+
+def _member(group: TyperGroup, name: str) -> typer.core.TyperCommand | TyperGroup:
+    if isinstance(group, DeferredGroup):
+        return group.member(name)
+    found = group.commands[name]
+    assert isinstance(found, typer.core.TyperCommand | TyperGroup)
+    return found
 
 
 def render() -> str:

@@ -1,63 +1,120 @@
-"""The `relto` command: every sub-command is wired here, and nowhere else.
+"""The `relto` command: where every sub-command stands is said here, and nowhere else.
 
 The commands translate arguments, call a room, and show the answer; no rule of the house lives here.
 """
 
 import sys
 import traceback
-from typing import Final
+from collections.abc import Mapping
+from typing import ClassVar
 
 import typer
-from typer.core import TyperGroup
 
-from relto.cli import demo, drill, exchange, node, peer, store
-from relto.cli.decide import decide_app, routes
-from relto.cli.impact import impact
-from relto.cli.journal import journal_app
-from relto.cli.law import law_app
+from relto.cli.deferred import DeferredGroup, Place
 from relto.cli.output import Exit, exit_of, safe, show_error
 from relto.errors import ReltoError
 
-# As a newcomer meets them: see it, ask the law, run a node, share, prove.
-_ORDER: Final = (
-    *("demo", "drill"),
-    *("law", "decide", "routes", "impact"),
-    *("init", "serve", "status", "card", "peer", "link", "key", "clock", "delegations"),
-    *("hold", "holdings", "request", "inbox", "cases", "approve", "refuse", "ask-consent", "show"),
-    *("journal", "backup", "restore", "store"),
-)
 
+class _Commands(DeferredGroup):
+    """All commands, as a newcomer meets them: see it, ask the law, run a node, share, prove."""
 
-class _InOrder(TyperGroup):
-    """The group of all commands; one that has no place in the order stands at the end."""
-
-    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002 - the library hands it over
-        """Name the commands in the order of `_ORDER`."""
-        place = {name: index for index, name in enumerate(_ORDER)}
-        return sorted(self.commands, key=lambda name: place.get(name, len(place)))
+    places: ClassVar[Mapping[str, Place]] = {
+        "demo": Place(
+            "relto.cli.demo",
+            "Play the autumn of 2019 on three real nodes: three processes, mutual TLS, "
+            "three journals.",
+        ),
+        "drill": Place(
+            "relto.cli.drill", "Play a scenario in virtual time: days pass between two lines."
+        ),
+        "law": Place(
+            "relto.cli.law",
+            "Agreements and arrangements: what they say, how long they run, what would change.",
+        ),
+        "decide": Place(
+            "relto.cli.decide",
+            "May this holder release this to that recipient? With every reason and its article.",
+        ),
+        "routes": Place(
+            "relto.cli.decide",
+            "By which lawful ways can it get from its holder to a recipient? And what "
+            "closes the others?",
+        ),
+        "impact": Place(
+            "relto.cli.impact",
+            "What stops, what goes another way, who loses more, and what would restore it?",
+        ),
+        "init": Place(
+            "relto.cli.node",
+            "Make a node: its directory, its keys, its card, and its journal with the law in it.",
+        ),
+        "serve": Place(
+            "relto.cli.node",
+            "Run the node until it is told to stop; events go to stderr, one line each.",
+        ),
+        "status": Place("relto.cli.node", "Say how the node is."),
+        "card": Place("relto.cli.node", "Show the node's own card and its fingerprint."),
+        "peer": Place("relto.cli.peer", "Partners, by their cards."),
+        "link": Place("relto.cli.peer", "Links to partners."),
+        "key": Place("relto.cli.node", "The node's keys."),
+        "clock": Place("relto.cli.node", "The exercise clock of an exercise node."),
+        "delegations": Place("relto.cli.node", "Standing authorities to release."),
+        "hold": Place("relto.cli.exchange", "Register an item that this party holds."),
+        "holdings": Place("relto.cli.exchange", "List what this party holds."),
+        "request": Place(
+            "relto.cli.exchange",
+            "Request information, by the best lawful way; without one, say what closes each.",
+        ),
+        "inbox": Place(
+            "relto.cli.exchange",
+            "List the cases that wait for this party's officers, the most urgent first.",
+        ),
+        "cases": Place("relto.cli.exchange", "List all cases, the oldest first."),
+        "approve": Place(
+            "relto.cli.exchange",
+            "Approve what waits: a release, or consent to another party's release.",
+        ),
+        "refuse": Place(
+            "relto.cli.exchange", "Refuse what waits; the reason is shown to the other side."
+        ),
+        "ask-consent": Place(
+            "relto.cli.exchange",
+            "Ask the originator of an item for consent to the release that waits.",
+        ),
+        "show": Place(
+            "relto.cli.exchange",
+            "Tell the whole story of a case: entries both ways, route, markings, "
+            "obligations, content.",
+        ),
+        "journal": Place(
+            "relto.cli.journal",
+            "The signed record of every step: list it, verify it, take evidence out of it.",
+        ),
+        "backup": Place(
+            "relto.cli.store",
+            "Back a node up, also while it runs: journal, packages, settings; keys only "
+            "when asked.",
+        ),
+        "restore": Place(
+            "relto.cli.store",
+            "Bring a node back from a backup, after checking every byte and every entry of it.",
+        ),
+        "store": Place(
+            "relto.cli.store",
+            "Where the journal is kept: SQLite by default, PostgreSQL when a node outgrows it.",
+        ),
+    }
 
 
 app = typer.Typer(
     name="relto",
-    cls=_InOrder,
+    cls=_Commands,
     help="Share sensitive information exactly as the agreements in force allow, with evidence.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-app.add_typer(law_app)
-app.add_typer(decide_app)
-app.add_typer(journal_app)
-app.command()(routes)
-app.command()(impact)
-node.register(app, law=law_app)
-peer.register(app)
-exchange.register(app)
-store.register(app)
-drill.register(app)
-demo.register(app)
 
 
 @app.callback()

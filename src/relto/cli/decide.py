@@ -4,10 +4,15 @@ Exit codes: 0 for `permit` and `refer` (it can be had, if only after a step), 1 
 no route at all, 2 for a question that cannot be asked.
 """
 
+from collections.abc import Callable
+from functools import update_wrapper
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Concatenate, ParamSpec
 
 import typer
+from msgspec import Struct
+from msgspec.structs import replace
 from whenever import Instant
 
 from relto.adapters import lawfiles
@@ -24,7 +29,7 @@ from relto.decide.expectations import check_expectations, load_expectations
 from relto.decide.question import Question, case_of
 from relto.law import Law, Library, compile_law
 from relto.limits import ROUTE_HOPS_MAX, ROUTES_MAX
-from relto.model import Outcome
+from relto.model import Case, Outcome
 from relto.model.delegation import Delegations
 from relto.routes import Router
 
@@ -90,11 +95,34 @@ DelegationsOption = Annotated[
 ]
 
 
-@decide_app.callback()
-def decide(
-    context: typer.Context,
+class _Words(Struct, frozen=True, kw_only=True):
+    """What both commands are asked: the options that they share, as they were typed."""
+
+    question: Question
+    at: str | None
+    known: str | None
+    law: Path | None
+
+    def asked(self, *, holder: str, option: str, onward: str = "") -> tuple[Law, Case, Instant]:
+        """Give law, case and instant.
+
+        Raises:
+            InputError: A word that no question can do without is missing.
+        """
+        needed = ((option, holder), ("--to", self.question.recipient))
+        for name, value in (*needed, ("--level", self.question.level)):
+            if not value:
+                raise InputError(
+                    f"missing `{name}`", hint="the same with `--help` shows a whole example"
+                )
+        when = None if self.known is None else instant_of(self.known, name="--known")
+        law = compile_law(_library(self.law), known=when)
+        case = case_of(replace(self.question, holder=holder, onward=onward), law.library)
+        return law, case, Instant.now() if self.at is None else instant_of(self.at)
+
+
+def _words(
     *,
-    holder: FromOption = "",
     recipient: ToOption = "",
     topic: TopicOption = None,
     scheme: SchemeOption = "",
@@ -111,26 +139,13 @@ def decide(
     provenance: ProvenanceOption = "",
     received_for: ReceivedOption = "",
     marked: MarkedOption = "",
-    onward: OnwardOption = "",
     at: AtOption = None,
     known: KnownOption = None,
     law: LawOption = None,
-    delegations: DelegationsOption = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Draw every rule as a tree.")] = False,
-    as_json: JsonFlag = False,
-) -> None:
-    """May this holder release this to that recipient? With every reason and its article.
-
-    Exit: 0 permit or refer, 1 deny, 2 a question that cannot be asked.
-
-    Example: relto decide --from JPN --to KOR --topic dprk.missile.launch --level hi --requested
-    --at 2019-11-21T09:00+09:00 --explain
-    """
-    if context.invoked_subcommand is not None:
-        return
-    _need(holder=("--from", holder), recipient=("--to", recipient), level=("--level", level))
+) -> _Words:
+    """Take the options that both commands share; the holder's is named differently in each."""
     question = Question(
-        holder=holder,
+        holder="",
         recipient=recipient,
         topics=tuple(topic or ()),
         level=level,
@@ -147,19 +162,64 @@ def decide(
         provenance=provenance,
         received_for=received_for,
         marked=marked,
-        onward=onward,
     )
-    compiled = _law(law, known)
-    case = case_of(question, compiled.library)
-    decision = Planner(compiled).decide(case, at=_at(at))
-    own = _delegations(delegations, compiled.library)
-    handling = None if own is None else handle(own, decision, case, library=compiled.library)
+    return _Words(question=question, at=at, known=known, law=law)
+
+
+_P = ParamSpec("_P")
+
+
+def _asking(command: Callable[Concatenate[_Words, _P], None]) -> Callable[_P, None]:
+    """Give a command the shared options, after its positional parameters."""
+    shared = signature(_words).parameters
+    own = list(signature(command).parameters.values())[1:]
+    first = [one for one in own if one.kind is Parameter.POSITIONAL_OR_KEYWORD]
+    last = [one for one in own if one.kind is Parameter.KEYWORD_ONLY]
+
+    def run(*given: _P.args, **options: _P.kwargs) -> None:
+        asked = {name: options.pop(name) for name in shared}
+        words = _words(**asked)  # type: ignore[arg-type] # the program reads them as declared
+        command(words, *given, **options)
+
+    named = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (*first, *shared.values(), *last)]
+    update_wrapper(run, command)
+    # What the program's options are read from.
+    run.__signature__ = Signature(named)  # type: ignore[attr-defined] # functions have one
+    run.__annotations__ = {one.name: one.annotation for one in named}
+    return run
+
+
+@decide_app.callback()
+@_asking
+def decide(
+    words: _Words,
+    context: typer.Context,
+    holder: FromOption = "",
+    *,
+    onward: OnwardOption = "",
+    delegations: DelegationsOption = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Draw every rule as a tree.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """May this holder release this to that recipient? With every reason and its article.
+
+    Exit: 0 permit or refer, 1 deny, 2 a question that cannot be asked.
+
+    Example: relto decide --from JPN --to KOR --topic dprk.missile.launch --level hi --requested
+    --at 2019-11-21T09:00+09:00 --explain
+    """
+    if context.invoked_subcommand is not None:
+        return
+    law, case, at = words.asked(holder=holder, option="--from", onward=onward)
+    decision = Planner(law).decide(case, at=at)
+    own = _delegations(delegations, law.library)
+    handling = None if own is None else handle(own, decision, case, library=law.library)
     view = DecisionView(
         decision=decision,
         remedies={one.instrument: one.remedy for one in decision.considered},
         handling=handling,
     )
-    zone = compiled.library.parties[case.holder].zone
+    zone = law.library.parties[case.holder].zone
     emit(
         view,
         as_json=as_json,
@@ -192,30 +252,13 @@ def expected(
     leave(Exit.YES if all(one.is_met for one in checked) else Exit.NO)
 
 
+@_asking
 def routes(
-    *,
+    words: _Words,
     holder: HolderOption = "",
-    recipient: ToOption = "",
-    topic: TopicOption = None,
-    scheme: SchemeOption = "",
-    level: LevelOption = "",
-    originator: OriginatorOption = "",
-    form: FormOption = "document",
-    purpose: PurposeOption = "",
-    requested: RequestedOption = False,
-    no_assurance: NoAssuranceOption = False,
-    cleared_to: ClearedOption = "",
-    consent: ConsentOption = None,
-    category: CategoryOption = None,
-    releasable_to: ReleasableOption = None,
-    provenance: ProvenanceOption = "",
-    received_for: ReceivedOption = "",
-    marked: MarkedOption = "",
-    at: AtOption = None,
-    known: KnownOption = None,
+    *,
     hops: Annotated[int, typer.Option(min=1, max=ROUTE_HOPS_MAX, help="At most so many.")] = 3,
     most: Annotated[int, typer.Option(min=1, max=ROUTES_MAX, help="List at most so many.")] = 16,
-    law: LawOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """By which lawful ways can it get from its holder to a recipient? And what closes the others?
@@ -225,40 +268,11 @@ def routes(
     Example: relto routes --holder JPN --to KOR --topic dprk.missile.launch --level hi --requested
     --form electronic --known 2019-11-20T00:00Z --at 2019-11-23T00:01+09:00
     """
-    _need(holder=("--holder", holder), recipient=("--to", recipient), level=("--level", level))
-    question = Question(
-        holder=holder,
-        recipient=recipient,
-        topics=tuple(topic or ()),
-        level=level,
-        scheme=scheme,
-        originator=originator,
-        form=form,
-        purpose=purpose,
-        is_requested=requested,
-        is_assured=not no_assurance,
-        cleared_to=cleared_to,
-        consents=tuple(consent or ()),
-        categories=tuple(category or ()),
-        releasable_to=None if releasable_to is None else tuple(releasable_to),
-        provenance=provenance,
-        received_for=received_for,
-        marked=marked,
-    )
-    compiled = _law(law, known)
-    case = case_of(question, compiled.library)
-    found = Router(Planner(compiled)).routes(case, at=_at(at), hops_most=hops, routes_most=most)
-    zone = compiled.library.parties[case.holder].zone
+    law, case, at = words.asked(holder=holder, option="--holder")
+    found = Router(Planner(law)).routes(case, at=at, hops_most=hops, routes_most=most)
+    zone = law.library.parties[case.holder].zone
     emit(found, as_json=as_json, render=lambda console: render_routes(console, found, zone))
     leave(Exit.YES if found.routes else Exit.NO)
-
-
-def _need(**options: tuple[str, str]) -> None:
-    for option, value in options.values():
-        if not value:
-            raise InputError(
-                f"missing `{option}`", hint="the same with `--help` shows a whole example"
-            )
 
 
 def _library(law: Path | None) -> Library:
@@ -267,17 +281,14 @@ def _library(law: Path | None) -> Library:
     return lawfiles.library_from(law)
 
 
-def _law(law: Path | None, known: str | None) -> Law:
-    when = None if known is None else instant_of(known, name="--known")
-    return compile_law(_library(law), known=when)
-
-
-def _at(text: str | None) -> Instant:
-    return Instant.now() if text is None else instant_of(text)
-
-
 def _delegations(path: Path | None, library: Library) -> Delegations | None:
     if path is None:
         return None
     data = lawfiles.read_file(path)
     return load_delegations(data, library=library, file=path.name, locate=lawfiles.locate)
+
+
+def register(app: typer.Typer) -> None:
+    """Wire these commands into the program."""
+    app.add_typer(decide_app)
+    app.command()(routes)

@@ -374,3 +374,8 @@ def _bar(what: str, *, unit: str) -> Iterator[Callable[[int], None]]:
     finally:
         if running[0]:
             bar.stop()
+
+
+def register(app: typer.Typer) -> None:
+    """Wire the command into the program."""
+    app.command()(impact)

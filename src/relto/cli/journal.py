@@ -538,3 +538,8 @@ def _card_fingerprint(path: Path) -> Digest:
 
 def _fingerprint_of(card: bytes) -> Digest:
     return digest(SIGNED_CARD.decode(card).card)
+
+
+def register(app: typer.Typer) -> None:
+    """Wire these commands into the program."""
+    app.add_typer(journal_app)

@@ -3,8 +3,9 @@
 Every command reads the packaged library, or with `--law DIR` the files of a directory instead.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 import typer
@@ -14,6 +15,7 @@ from whenever import Date, Instant
 
 from relto.adapters import lawfiles
 from relto.adapters.proof import prove as prove_change
+from relto.cli.deferred import DeferredGroup, Place
 from relto.cli.law_views import (
     ListRow,
     render_changes,
@@ -51,8 +53,22 @@ from relto.law import (
 from relto.law import calendar as days
 from relto.units import InstrumentId
 
+
+class _LawCommands(DeferredGroup):
+    """The commands of `relto law`; the one that changes a node comes with what runs nodes."""
+
+    places: ClassVar[Mapping[str, Place]] = {
+        "adopt": Place(
+            "relto.cli.node",
+            "Adopt law files in a node; each replaces the file of that name, "
+            "a directory replaces all.",
+        )
+    }
+
+
 law_app = typer.Typer(
     name="law",
+    cls=_LawCommands,
     help="Agreements and arrangements: what they say, how long they run, what would change.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -314,3 +330,8 @@ def _known(text: str | None, *, zone: str) -> Instant | None:
     if not days.is_zone(zone):
         raise InputError(f"no such time zone: `{safe(zone)}`", hint="use an IANA name, Asia/Seoul")
     return days.day_end(date, zone=zone).subtract(nanoseconds=1)
+
+
+def register(app: typer.Typer) -> None:
+    """Wire these commands into the program."""
+    app.add_typer(law_app)

@@ -264,8 +264,8 @@ def _done(
     emit(answer, as_json=as_json, render=lambda console: render_done(console, answer))
 
 
-def register(app: typer.Typer, *, law: typer.Typer) -> None:
-    """Wire these commands into the program."""
+def register(app: typer.Typer) -> None:
+    """Wire these commands into the program; `adopt` belongs to the group `law`."""
     app.command()(init)
     app.command()(serve)
     app.command()(status)
@@ -273,4 +273,4 @@ def register(app: typer.Typer, *, law: typer.Typer) -> None:
     app.add_typer(key_app)
     app.add_typer(clock_app)
     app.add_typer(delegations_app)
-    law.command("adopt")(law_adopt)
+    app.command("adopt")(law_adopt)
