@@ -164,24 +164,32 @@ def allowed_forms(leg: Leg) -> tuple[Form, ...]:
     )
 
 
-def row_of(table: Equivalence | None, *, label: Label, marked: Label | None) -> int | None:
+def row_of(
+    leg: Leg, table: Equivalence | None, *, label: Label, marked: Label | None
+) -> int | None:
     """The row of a table in which a label stands; `None` when it stands in none (DEC-11).
 
-    The holder's own marking counts only where the table does not know the originator's scheme.
+    The holder's own marking counts only where the table does not know the originator's scheme, and
+    the law does: a marking beside a level that nobody knows is an equivalent of nothing.
 
     Args:
+        leg: The instrument and the pair.
         table: The table valid at the instant; `None` when there is none.
         label: The originator's label.
         marked: The holder's own marking of a received item.
 
     Returns:
-        The index, 0 for the lowest row.
+        The index, 0 for the lowest row; the highest where a level stands in several.
     """
     if table is None:
         return None
-    knows = any(label.scheme in row.levels for row in table.rows)
-    used = label if knows or marked is None else marked
-    for index, row in enumerate(table.rows):
+    used = label
+    if marked is not None and all(label.scheme not in row.levels for row in table.rows):
+        scheme = leg.schemes.get(label.scheme)
+        if scheme is None or scheme.level(label.level) is None:
+            return None
+        used = marked
+    for index, row in reversed(tuple(enumerate(table.rows))):
         if used.level in row.levels.get(used.scheme, ()):
             return index
     return None
@@ -191,7 +199,7 @@ def markings_of(
     leg: Leg, table: Equivalence | None, *, label: Label, marked: Label | None
 ) -> tuple[LevelId, ...]:
     """The recipient's own levels that correspond to a label, the default first; else empty."""
-    row = row_of(table, label=label, marked=marked)
+    row = row_of(leg, table, label=label, marked=marked)
     if table is None or row is None or leg.scheme is None:
         return ()
     return table.rows[row].levels.get(leg.scheme, ())
@@ -204,7 +212,7 @@ def level(
     name = f"{label.scheme}:{label.level}"
     if table is None:
         return _fails(Rule.LEVEL, leg.terms.force_ground, f"no table of levels is valid for {name}")
-    row = row_of(table, label=label, marked=marked)
+    row = row_of(leg, table, label=label, marked=marked)
     if row is None:
         return _fails(Rule.LEVEL, table.ground, f"{name} has no equivalent")
     equal = markings_of(leg, table, label=label, marked=marked)

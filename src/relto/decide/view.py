@@ -85,6 +85,7 @@ class Leg(Struct, frozen=True, kw_only=True):
         protecting: The first instrument relied on, if the law knows it; lends tables, caps, forms.
         scheme: The recipient's own scheme; `None` when the recipient or its scheme is unknown.
         ladder: The levels of that scheme, lowest first.
+        schemes: All schemes that the law knows.
     """
 
     terms: Terms
@@ -94,6 +95,7 @@ class Leg(Struct, frozen=True, kw_only=True):
     protecting: Terms | None
     scheme: SchemeId | None
     ladder: tuple[LevelId, ...]
+    schemes: Mapping[SchemeId, Scheme]
 
     @property
     def tables(self) -> tuple[Equivalence, ...]:
@@ -135,6 +137,7 @@ def leg_of(
         protecting=_known_terms(law, relied[0].instrument) if relied else None,
         scheme=own,
         ladder=() if scheme is None else tuple(level.id for level in scheme.levels),
+        schemes=law.library.schemes,
     )
 
 

@@ -15,7 +15,7 @@ from relto.law.act import ActKind
 from relto.law.decode import Finder, KeyPath
 from relto.law.draft import Draft
 from relto.law.files import ActsFile, ActTable, EventTable, ReadingTable
-from relto.law.force import NoticeDate
+from relto.law.force import EntryKind, NoticeDate
 from relto.units import DOTTED_PATTERN, ActId
 
 _HAS_TARGET: Final[Mapping[ActKind, frozenset[ActKind]]] = {
@@ -236,8 +236,12 @@ def _check_targets(act: Placed, acts: Mapping[ActId, Placed]) -> None:
             act.add("of", f"`{id}` is a `{target.table.kind}`, not what is meant", "mend the id")
         elif target.at >= act.at:
             act.add("of", f"`{id}` is not earlier than this act", "mend the dates")
-        elif not set(act.table.by) <= set(target.table.by):
+        elif not set(act.table.by) & set(target.table.by):
             act.add("by", f"`{id}` is an act of others", "only its author can undo an act")
+        elif set(act.table.by) != set(target.table.by):
+            authors = ", ".join(sorted(target.table.by))
+            hint = "what several have done, the same undo together"
+            act.add("by", f"`{id}` is an act of {authors}", hint)
 
 
 def _check_shape(act: Placed, draft: Draft) -> None:
@@ -256,10 +260,20 @@ def _check_shape(act: Placed, draft: Draft) -> None:
     if table.received is not None and table.received < act.at:
         act.add("received", "received before it was given", "mend the dates")
     instrument = draft.instruments[table.instrument]
+    is_received = table.received is not None or table.received_on is not None
+    if (
+        table.kind is ActKind.NOTIFICATION
+        and instrument.entry.kind is EntryKind.MUTUAL_RECEIPT
+        and not is_received
+    ):
+        act.add(
+            "received",
+            "the notification counts from its receipt, which is not given",
+            "give `received`, or `received_on`",
+        )
     notice = instrument.notice
     if table.kind is ActKind.NOTICE and notice is not None:
-        is_dated = table.received is not None or table.received_on is not None
-        if notice.counts_when is NoticeDate.RECEIVED and not is_dated:
+        if notice.counts_when is NoticeDate.RECEIVED and not is_received:
             act.add(
                 "received",
                 "the notice counts from its receipt, which is not given",

@@ -19,7 +19,7 @@ from relto.law.files import (
     TopicsFile,
 )
 from relto.law.force import EntryKind, NoticeAnchor, NoticeCount, TermKind
-from relto.law.instrument import Equivalence, TopologyKind
+from relto.law.instrument import Equivalence, EquivalenceRow, TopologyKind
 from relto.units import DOTTED_PATTERN, PARTY_PATTERN, InstrumentId
 
 _BACK: Final = frozenset({NoticeAnchor.EXPIRY_DATE, NoticeAnchor.LAST_FULL_DAY})
@@ -202,6 +202,12 @@ def _check_instrument(entry: Entry[InstrumentFile], draft: Draft) -> None:
                 f"no instrument `{reliance.instrument}`",
                 "add its file to the library",
             )
+        if reliance.parties and len(set(reliance.parties)) != 2:
+            finder.add(
+                ("reliance", index, "parties"),
+                "a leg has two different parties",
+                "name the two, or leave the list empty for every pair",
+            )
         for party in reliance.parties:
             if party not in file.parties or (other is not None and party not in other.parties):
                 finder.add(
@@ -292,6 +298,8 @@ def _check_equivalence(entry: Entry[InstrumentFile], draft: Draft) -> None:
             if row.id in seen:
                 finder.add((*at, "rows", place, "id"), f"row `{row.id}` twice", "keep one")
             seen.add(row.id)
+            if place:
+                _check_row_order(version.rows[place - 1], row, (*at, "rows", place), draft, finder)
             for scheme, levels in row.levels.items():
                 known = draft.levels.get(scheme)
                 for level in levels if known is not None else ():
@@ -319,6 +327,22 @@ def _check_equivalence(entry: Entry[InstrumentFile], draft: Draft) -> None:
                 ("caps", index, "row"),
                 f"no row `{cap.row}` in the equivalence, its own or relied on",
                 "name a row by its id",
+            )
+
+
+def _check_row_order(
+    below: EquivalenceRow, row: EquivalenceRow, path: KeyPath, draft: Draft, finder: Finder
+) -> None:
+    """A cap names a row, so that rows out of order would let pass what it is to stop."""
+    for scheme in sorted(below.levels.keys() & row.levels.keys()):
+        ladder = draft.levels.get(scheme, ())
+        lower = [ladder.index(one) for one in below.levels[scheme] if one in ladder]
+        upper = [ladder.index(one) for one in row.levels[scheme] if one in ladder]
+        if lower and upper and max(lower) > min(upper):
+            finder.add(
+                (*path, "levels", scheme),
+                f"row `{row.id}` stands above `{below.id}`, but its level in `{scheme}` is lower",
+                "list the rows from the lowest to the highest",
             )
 
 

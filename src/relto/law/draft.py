@@ -41,7 +41,7 @@ class Draft:
         self._refused: set[str] = set()
         self.instruments: dict[InstrumentId, InstrumentFile] = {}
         self._finders: dict[InstrumentId, Finder] = {}
-        self.levels: dict[str, frozenset[str]] = {}
+        self.levels: dict[str, tuple[str, ...]] = {}
         self.schemes: set[str] = set()
         self.parties: set[str] = set()
         self.topics: frozenset[str] = frozenset()
@@ -59,7 +59,7 @@ class Draft:
                 self._finders.setdefault(file.id, finder)
             case SchemeFile():
                 self.schemes.add(file.id)
-                self.levels[file.id] = frozenset(level.id for level in file.levels)
+                self.levels[file.id] = tuple(level.id for level in file.levels)
             case PartiesFile():
                 self.parties |= {record.code for record in file.parties}
             case TopicsFile():

@@ -111,9 +111,11 @@ class Equivalence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     def row_of(self, scheme: SchemeId, level: LevelId) -> EquivalenceRow | None:
         """Return the row in which a level stands, or `None`: no row, no release.
 
+        Of several rows it is the highest, so that nothing passes under a cap as less than it is.
+
         Source: docs/spec/law.md LAW-70.
         """
-        for row in self.rows:
+        for row in reversed(self.rows):
             if level in row.levels.get(scheme, ()):
                 return row
         return None

@@ -7,6 +7,7 @@ the order of their instants (LAW-8).
 from collections.abc import Mapping
 from typing import TypeVar
 
+from msgspec import structs
 from whenever import Date, Instant
 
 from relto.law import calendar
@@ -186,7 +187,9 @@ def instrument_of(file: InstrumentFile, name: str) -> Instrument:
         purposes=file.purposes,
         assurance=file.assurance,
         duties=file.duties,
-        reliance=file.reliance,
+        reliance=tuple(
+            structs.replace(one, parties=tuple(sorted(one.parties))) for one in file.reliance
+        ),
         force_ground=file.entry.ground,
     )
     return Instrument(

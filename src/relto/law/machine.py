@@ -57,11 +57,11 @@ class _Notice:
 
     __slots__ = ("act", "ends_at", "is_suspended", "suspended_by")
 
-    def __init__(self, act: Act, ends_at: Instant) -> None:
+    def __init__(self, act: Act, ends_at: Instant, *, suspended_by: Act | None) -> None:
         self.act = act
         self.ends_at = ends_at
-        self.is_suspended = False
-        self.suspended_by: Act | None = None
+        self.is_suspended = suspended_by is not None
+        self.suspended_by = suspended_by
 
 
 class _Due(Struct, frozen=True, kw_only=True):
@@ -101,7 +101,11 @@ class _Machine:
         # woken. It spares a look at all notices at each act.
         self._quiet_until: Instant | None = None
         self._is_notice_moved = False
-        self._suspension: Act | None = None
+        # Suspensions of operation that stand, each until it is itself resumed, withdrawn or over.
+        self._halts: dict[ActId, Act] = {}
+        self._taken: set[ActId] = set()
+        # What was undone before it counted: notices on their way to a receipt that counts.
+        self._undone: dict[ActId, Act] = {}
         self._is_ended = False
 
     # ------------------------------------------------------------ spans
@@ -142,7 +146,7 @@ class _Machine:
         )
 
     def _live_state(self) -> State:
-        if self._suspension is not None:
+        if self._halts:
             return State.OPERATION_SUSPENDED
         if any(not notice.is_suspended for notice in self._notices.values()):
             return State.NOTICE_GIVEN
@@ -238,7 +242,8 @@ class _Machine:
                 assert item.act is not None
                 self._end(item.at, item.cause, item.act, item.act.ground.evidence)
             case _:
-                self._suspension = None
+                assert item.act is not None
+                self._halts.pop(item.act.id, None)
                 self._settle(item.at, "the suspension of operation ran out", None)
 
     def _end_by_notice(self, at: Instant, act: Act) -> None:
@@ -289,6 +294,7 @@ class _Machine:
         if self._is_ended and act.kind is not ActKind.ANNOUNCEMENT:
             self._remark(act, at, "no effect: it had ended before", has_effect=False)
             return
+        self._taken.add(act.id)
         match act.kind:
             case ActKind.SIGNATURE | ActKind.NOTIFICATION | ActKind.EXCHANGE:
                 self._complete(act, at)
@@ -396,7 +402,12 @@ class _Machine:
             ends_at = schedule.end_at(term, days=rules.days)
             late = "too late for the running term; " if term > running else ""
             text = f"{late}works at {shown(ends_at, zone)}"
-        self._notices[act.id] = _Notice(act, ends_at)
+        before = self._undone.get(act.id)
+        if before is not None and before.kind is ActKind.WITHDRAWAL:
+            text = f"no effect: withdrawn by `{before.id}` before it counted"
+            self._remark(act, at, text, has_effect=False)
+            return
+        self._notices[act.id] = _Notice(act, ends_at, suspended_by=before)
         self._quiet_until = min(ends_at, self._quiet_until or ends_at)
         self._remark(act, at, text)
         cause = f"notice `{act.id}` served ({notice.ground.article}); {text}"
@@ -422,9 +433,11 @@ class _Machine:
         return self._term
 
     def _suspend_notice(self, act: Act, at: Instant) -> None:
+        early = self._undo_early(act)
         found = [self._notices[id] for id in act.of if id in self._notices]
         if not found:
-            self._remark(act, at, "no effect: the notice does not run", has_effect=False)
+            text = "the notice will sleep" if early else "no effect: the notice does not run"
+            self._remark(act, at, text, has_effect=bool(early))
             return
         for notice in found:
             notice.is_suspended = True
@@ -448,27 +461,35 @@ class _Machine:
                 cause = f"the sleeping notice `{notice.act.id}` was woken by `{act.id}`"
                 self._end(at, cause, act, act.ground.evidence, self._rules.evidence)
 
+    def _undo_early(self, act: Act) -> tuple[ActId, ...]:
+        """Keep what undoes a notice that does not count yet, since its receipt is to come."""
+        early = tuple(id for id in act.of if id not in self._taken)
+        self._undone.update(dict.fromkeys(early, act))
+        return early
+
     def _withdraw(self, act: Act, at: Instant) -> None:
-        withdrawn = [id for id in act.of if self._notices.pop(id, None) is not None]
-        pending = [
-            item for item in self._due if item.what == "end" and item.act and item.act.id in act.of
-        ]
-        self._due = [item for item in self._due if item not in pending]
+        """Undo all that a withdrawal names, each in its own way."""
+        early = self._undo_early(act)
+        gone = [*early, *(id for id in act.of if self._notices.pop(id, None) is not None)]
+        gone += [id for id in act.of if self._halts.pop(id, None) is not None]
+        due = [item for item in self._due if item.act and item.act.id in act.of]
+        gone += [item.act.id for item in due if item.act and item.what == "end"]
+        self._due = [item for item in self._due if item not in due]
+        slept = [id for id, one in self._undone.items() if one.id in act.of]
+        gone += [self._undone.pop(id).id for id in slept]
         woken = tuple(
             id
             for id, notice in self._notices.items()
             if notice.suspended_by is not None and notice.suspended_by.id in act.of
         )
-        if withdrawn or pending:
-            gone = [*withdrawn, *(item.act.id for item in pending if item.act)]
+        if gone:
             self._remark(act, at, "withdrawn: " + ", ".join(gone))
             self._settle(at, f"withdrawn by `{act.id}`: " + ", ".join(gone), act)
-        elif woken:
+        if woken:
             self._resume_notice(act, woken, at)
-        elif self._suspension is not None and self._suspension.id in act.of:
-            self._resume_operation(act, at)
-        else:
-            self._remark(act, at, "no effect on force: nothing of it was left", has_effect=False)
+        elif not gone:
+            text = "no effect on force: nothing of it was left"
+            self._remark(act, at, text, has_effect=False)
 
     def _end_at_once(self, act: Act, at: Instant) -> None:
         when = act.effective or at
@@ -493,20 +514,25 @@ class _Machine:
         self.advance(at)
 
     def _suspend_operation(self, act: Act, at: Instant) -> None:
-        self._suspension = act
-        self._due = [item for item in self._due if item.what != "resume"]
+        self._halts[act.id] = act
         if act.until is not None:
             self._due.append(_Due(at=act.until, what="resume", act=act))
         self._remark(act, at, "operation suspended: no release")
         self._settle(at, f"operation suspended by `{act.id}`", act)
 
     def _resume_operation(self, act: Act, at: Instant) -> None:
-        if self._suspension is None:
+        resumed = [id for id in act.of if self._halts.pop(id, None) is not None]
+        self._due = [
+            item
+            for item in self._due
+            if item.what != "resume" or item.act is None or item.act.id not in resumed
+        ]
+        if not resumed:
             self._remark(act, at, "no effect: operation was not suspended", has_effect=False)
             return
-        self._suspension = None
-        self._due = [item for item in self._due if item.what != "resume"]
-        self._remark(act, at, "operation resumed")
+        left = ", ".join(f"`{id}`" for id in self._halts)
+        text = f"resumed, but still suspended by {left}" if left else "operation resumed"
+        self._remark(act, at, text)
         self._settle(at, f"operation resumed by `{act.id}`", act)
 
     def _extend(self, act: Act, at: Instant) -> None:

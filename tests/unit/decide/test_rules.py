@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from relto.decide import Planner, decide
-from relto.law import State
-from relto.model import RULE_ORDER, Evidence, Outcome
+from relto.law import Equivalence, EquivalenceRow, State
+from relto.model import RULE_ORDER, Evidence, Form, Outcome
 from tests.unit.decide.rule_rows import FIRST_LEG, RULES, label
 from tests.unit.decide.world import (
     AFTER,
@@ -71,6 +71,38 @@ def test_only_states_in_force_let_information_flow(state, verdict):
     """DEC-5."""
     law = law_of(PACT, lives=[("pact", (span(state),))])
     assert found(law, CASE, "in-force", instrument="pact").verdict == verdict
+
+
+@pytest.mark.parametrize(
+    "unknown", [label("no-such-level"), label("low", "no-such-scheme")], ids=["level", "scheme"]
+)
+def test_a_marking_does_not_stand_for_a_level_that_nobody_knows(unknown):
+    """DEC-11, DEC-20: the holder's own marking of it is an equivalent of nothing."""
+    case = replace(SECOND_LEG, label=unknown, provenance=None, consents=(CONSENT,))
+    law = law_of(LEG_TWO)
+    assert found(law, replace(case, label=label("low")), "level", instrument="leg-two").verdict == (
+        "pass"
+    )
+    one = found(law, case, "level", instrument="leg-two")
+    assert (one.verdict, one.remedy) == ("fail", "")
+    assert decide(law, case, at=BEFORE).outcome is Outcome.DENY
+
+
+def test_a_level_of_several_rows_counts_as_the_highest():
+    """DEC-11, DEC-13: it does not pass under a cap as less than it may be."""
+    several = Equivalence(
+        id="v1",
+        rows=(
+            EquivalenceRow(id="LOWER", levels={"aaa": ("low", "middle"), "bbb": ("low",)}),
+            EquivalenceRow(id="UPPER", levels={"aaa": ("middle",), "bbb": ("high",)}),
+        ),
+        ground=ground("4(2)"),
+    )
+    pact = replace(PACT, equivalence=(several,))
+    case = replace(CASE, label=label("middle"))
+    assert "UPPER: high" in found(law_of(pact), case, "level", instrument="pact").fact
+    capped = replace(case, form=Form.ELECTRONIC)
+    assert found(law_of(pact), capped, "level", instrument="pact").verdict == "fail"
 
 
 def test_a_leg_is_gone_with_the_instrument_that_protects_it():

@@ -137,6 +137,40 @@ BAD_ACTS: dict[str, tuple[Callable[[], dict[str, bytes]], str, str]] = {
         "acts[2].received",
         "received before it was given",
     ),
+    "one of two takes back the end that both declared": (
+        lambda: with_acts(
+            act(
+                "e", "end", "2016-10-01", by=["AAA", "BBB"], effective=when("2017-01-01T00:00:00Z")
+            ),
+            act("w", "withdrawal", "2016-11-01", of=["e"]),
+        ),
+        "acts[3].by",
+        "`e` is an act of AAA, BBB",
+    ),
+    "one of two suspends the notice of both": (
+        lambda: with_acts(
+            act("n", "notice", "2016-10-01", by=["AAA", "BBB"]),
+            act("s", "notice-suspension", "2016-11-01", of=["n"]),
+        ),
+        "acts[3].by",
+        "`n` is an act of AAA, BBB",
+    ),
+    "one of two resumes the operation that both suspended": (
+        lambda: with_acts(
+            act("o", "operation-suspension", "2016-10-01", by=["AAA", "BBB"]),
+            act("r", "operation-resumption", "2016-11-01", of=["o"]),
+        ),
+        "acts[3].by",
+        "`o` is an act of AAA, BBB",
+    ),
+    "a notification without the receipt that counts": (
+        lambda: files(
+            pact(entry=rule(kind="mutual-receipt")),
+            acts=[signed(), act("k", "notification", "2016-04-01")],
+        ),
+        "acts[2].received",
+        "the notification counts from its receipt, which is not given",
+    ),
     "received twice": (
         lambda: with_acts(
             act(

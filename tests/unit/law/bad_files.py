@@ -425,6 +425,16 @@ BAD_TABLES: dict[str, tuple[Callable[[], dict[str, bytes]], str, str]] = {
         "reliance[1].parties",
         "`CCC` is not a party of both instruments",
     ),
+    "a leg of one party": (
+        lambda: files(pact(reliance=[rule(parties=["AAA"], instrument="other")]), pact(id="other")),
+        "reliance[1].parties",
+        "a leg has two different parties",
+    ),
+    "rows upside down": (
+        lambda: bad_pact(equivalence=[rule(id="1", rows=[_row("S", "high"), _row("C", "low")])]),
+        "equivalence[1].rows[2].levels.aaa",
+        "row `C` stands above `S`, but its level in `aaa` is lower",
+    ),
     "a cycle of reliance": (
         lambda: files(
             pact(id="first", reliance=[rule(parties=[], instrument="second")]),

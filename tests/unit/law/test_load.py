@@ -4,12 +4,14 @@ import pytest
 import tomli
 
 from relto.adapters.lawfiles import packaged_files, packaged_library
-from relto.law import LawFileError, Library, load_library
-from relto.units import InstrumentId
+from relto.decide.view import leg_of
+from relto.law import LawFileError, Library, compile_law, load_library
+from relto.units import InstrumentId, PartyCode
+from tests.unit.law.building import PACT, library, pact, rule
 
 
 @pytest.fixture(scope="module")
-def library() -> Library:
+def packaged() -> Library:
     return packaged_library()
 
 
@@ -23,9 +25,9 @@ def library() -> Library:
         "tisa-2014",
     ],
 )
-def test_the_packaged_library_holds_the_five_instruments(library: Library, id: str) -> None:
-    assert InstrumentId(id) in library.instruments
-    assert library.acts[InstrumentId(id)]
+def test_the_packaged_library_holds_the_five_instruments(packaged: Library, id: str) -> None:
+    assert InstrumentId(id) in packaged.instruments
+    assert packaged.acts[InstrumentId(id)]
 
 
 def test_the_order_of_files_does_not_matter() -> None:
@@ -33,6 +35,21 @@ def test_the_order_of_files_does_not_matter() -> None:
     files = packaged_files()
     turned = dict(reversed(files.items()))
     assert load_library(turned) == load_library(files)
+
+
+def test_the_order_in_which_a_leg_names_its_parties_does_not_matter() -> None:
+    """LAW-8, LAW-74: a leg written the other way round is protected all the same."""
+    legs = [
+        library(
+            pact(reliance=[rule(parties=parties, instrument="other")]), pact(id="other")
+        ).instrument(PACT)
+        for parties in (["AAA", "BBB"], ["BBB", "AAA"])
+    ]
+    assert legs[0].terms == legs[1].terms
+    view = compile_law(
+        library(pact(reliance=[rule(parties=["BBB", "AAA"], instrument="other")]), pact(id="other"))
+    )
+    assert leg_of(view, PACT, holder=PartyCode("AAA"), recipient=PartyCode("BBB")).relied
 
 
 def test_nothing_is_loaded_when_one_file_is_wrong() -> None:

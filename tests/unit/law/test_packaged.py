@@ -3,6 +3,7 @@
 import pytest
 
 from relto.adapters.lawfiles import packaged_library
+from relto.decide.rules import is_in_scope
 from relto.law import TopologyKind, compile_law, grounds
 from relto.model import Evidence
 from relto.units import InstrumentId, PartyCode, SchemeId
@@ -85,6 +86,14 @@ def test_scopes_are_open_or_closed_and_forms_are_listed() -> None:
         "dprk.missile",
         "dprk.nuclear",
     )
+
+
+@pytest.mark.parametrize("id", ["jpn-kor-gsomia-2016", "jpn-usa-2007", "kor-usa-1987"])
+def test_a_pact_on_military_information_does_not_cover_financial_intelligence(id: str) -> None:
+    """LAW-75: its text speaks of defence-related information, and of no other."""
+    scope = LAW.terms(InstrumentId(id)).topics
+    for topic in LIBRARY.topics.topics:
+        assert is_in_scope(scope, topic, LIBRARY) is not topic.startswith("finance")
 
 
 def test_a_cap_may_hold_for_one_form_alone() -> None:
