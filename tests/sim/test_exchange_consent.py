@@ -81,8 +81,8 @@ def amended(*, excluded: str) -> dict[str, bytes]:
     name = "instruments/jpn-kor-gsomia-2016.toml"
     before = FILES[name]
     after = before.replace(
-        b"[topics]\nis_open = true\n",
-        f'[topics]\nis_open = true\nexcluded = ["{excluded}"]\n'.encode(),
+        b'excluded = ["finance"]\n',
+        f'excluded = ["finance", "{excluded}"]\n'.encode(),
     )
     assert after != before
     return {**FILES, name: after}

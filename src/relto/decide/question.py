@@ -14,7 +14,7 @@ from msgspec import Struct
 from whenever import Instant
 
 from relto.errors import LocalError
-from relto.law import Library, Scheme
+from relto.law import Equivalence, Instrument, Library, Scheme
 from relto.limits import LIST_ITEMS_MAX
 from relto.model import Assurance, Case, Consent, Form, Label
 from relto.units import (
@@ -135,25 +135,37 @@ def case_of(question: Question, library: Library) -> Case:
     topics = tuple(
         TopicId(_word("topic", one, library.topics.topics)) for one in sorted(set(question.topics))
     )
+    label = Label(
+        scheme=scheme.id,
+        level=_level(question.level, scheme),
+        categories=_categories(question.categories, scheme),
+        releasable_to=None
+        if question.releasable_to is None
+        else tuple(_party(one, library) for one in sorted(set(question.releasable_to))),
+    )
+    provenance = (
+        InstrumentId(_word("instrument", question.provenance, library.instruments))
+        if question.provenance
+        else None
+    )
+    marked = _marked(question.marked, holder, library)
+    if marked is not None:
+        came_under = (
+            [one for one, each in library.instruments.items() if _links(each, holder, originator)]
+            if provenance is None
+            else [provenance]
+        )
+        _check_marking(marked, label, came_under, library)
     return Case(
         holder=holder,
         recipient=recipient,
         onward=_party(question.onward, library) if question.onward else None,
         originator=originator,
-        label=Label(
-            scheme=scheme.id,
-            level=_level(question.level, scheme),
-            categories=_categories(question.categories, scheme),
-            releasable_to=None
-            if question.releasable_to is None
-            else tuple(_party(one, library) for one in sorted(set(question.releasable_to))),
-        ),
-        marked=_marked(question.marked, holder, library),
+        label=label,
+        marked=marked,
         topics=topics,
         form=Form(_word("form", question.form, tuple(Form))),
-        provenance=InstrumentId(_word("instrument", question.provenance, library.instruments))
-        if question.provenance
-        else None,
+        provenance=provenance,
         purpose=purpose,
         received_for=_purpose(question.received_for, library),
         requested=question.is_requested,
@@ -234,6 +246,39 @@ def _marked(text: str, holder: PartyCode, library: Library) -> Label | None:
         return None
     scheme = _scheme(_own_scheme(holder, library), library)
     return Label(scheme=scheme.id, level=_level(text, scheme))
+
+
+def _links(instrument: Instrument, holder: PartyCode, originator: PartyCode) -> bool:
+    return {holder, originator} <= set(instrument.terms.parties)
+
+
+def _check_marking(
+    marked: Label, label: Label, came_under: Iterable[InstrumentId], library: Library
+) -> None:
+    """A marking is no lower than what the table gave under which the item came.
+
+    Where no table at hand knows the label, it came by a chain, and the marking is believed.
+    """
+    tables = [table for one in came_under for table in _tables(one, library)]
+    knowing = [one for one in tables if any(label.scheme in row.levels for row in one.rows)]
+    given = [
+        level
+        for one in knowing
+        for level in one.allowed(source=label.scheme, level=label.level, target=marked.scheme)
+    ]
+    ladder = _levels(library.schemes[marked.scheme])
+    least = min((ladder.index(one) for one in given), default=len(ladder))
+    if knowing and ladder.index(marked.level) < least:
+        name = f"{label.scheme}:{label.level}"
+        hint = f"its equivalent there is {' or '.join(dict.fromkeys(given))}" if given else ""
+        raise QuestionError(f"`{marked.level}` is less than `{name}` under that law", hint=hint)
+
+
+def _tables(name: InstrumentId, library: Library) -> tuple[Equivalence, ...]:
+    """The tables of an instrument, or else of those that it relies on."""
+    terms = library.instruments[name].terms
+    lent = (library.instruments[one.instrument].terms.equivalence for one in terms.reliance)
+    return terms.equivalence or tuple(table for tables in lent for table in tables)
 
 
 def _assurance(question: Question, recipient: PartyCode, library: Library) -> Assurance | None:

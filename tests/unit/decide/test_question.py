@@ -61,6 +61,43 @@ def test_every_word_finds_its_place():
     assert case_of(caveats, LIBRARY).label.categories == ("orcon",)
 
 
+RECEIVED = replace(
+    ASKED,
+    holder="JPN",
+    originator="USA",
+    level="top-secret",
+    marked="hi",
+    purpose="defence",
+    received_for="defence",
+)
+
+
+@pytest.mark.parametrize("provenance", ["jpn-usa-2007", "tisa-2014", ""])
+def test_an_item_cannot_be_marked_down_on_its_way(provenance):
+    """DEC-38: under a table that knows its level, and so under the cap of the next one."""
+    received = replace(RECEIVED, provenance=provenance)
+    with pytest.raises(QuestionError, match="`hi` is less than `usa:top-secret`") as caught:
+        case_of(received, LIBRARY)
+    assert caught.value.hint == "its equivalent there is kimitsu"
+    assert case_of(replace(received, marked="kimitsu"), LIBRARY).marked.level == "kimitsu"
+    with pytest.raises(QuestionError, match="`kimitsu` is less than `usa:unclassified`"):
+        case_of(replace(received, level="unclassified", marked="kimitsu"), LIBRARY)
+
+
+def test_a_marking_under_a_table_that_does_not_know_the_label_is_believed():
+    """DEC-38: it came by a chain."""
+    chained = replace(
+        RECEIVED,
+        holder="KOR",
+        recipient="USA",
+        originator="JPN",
+        level="hi",
+        marked="iii-kup",
+        provenance="kor-usa-1987",
+    )
+    assert case_of(chained, LIBRARY).marked.level == "iii-kup"
+
+
 @pytest.mark.parametrize("changes", [{"is_assured": False}, {"is_requested": False}])
 def test_without_a_request_or_with_none_meant_there_is_no_assurance(changes):
     """DEC-38."""
