@@ -173,6 +173,9 @@ _ALL: tuple[m.Message, ...] = (
         law=LAW,
         blocked=(m.Blocked(way=("JPN", "KOR"), instrument="a-b-2016", finding=FINDING),),
     ),
+    m.PassedOver(
+        party="KOR", officer="officer-1", role="administrator", reason="its site has burnt down"
+    ),
     m.ClockSet(offset_seconds=-5, by="administrator"),
     m.Quarantined(source="KOR", number=3, code=m.RefusalCode.MALFORMED, detail="cannot be read"),
 )

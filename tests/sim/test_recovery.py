@@ -1,9 +1,17 @@
 """A node brought back from a backup hears from its partners before it says anything new (EX-42)."""
 
-import pytest
+from contextlib import suppress
 
-from relto.codec import FRAME
-from relto.driver import NotReconciledError, mark_restored
+import pytest
+from msgspec.structs import replace
+
+from relto.codec import FORK, FRAME
+from relto.driver import NothingToPassOverError, NotReconciledError, mark_restored
+from relto.errors import PeerError
+from relto.journal import check_fork
+from relto.model import LogId
+from relto.node import By, NoPartnerError, NoReasonError
+from tests.sim.test_exchange_consent import waiting_for_consent
 from tests.sim.test_hand_delivery import BEFORE_SUSPENSION, LAPSE
 from tests.support_node import OCTOBER, Three, pending_frame, row_counts
 
@@ -94,21 +102,6 @@ def test_an_intermediary_gets_both_its_logs_back_and_finishes_what_it_had_begun(
     assert three.state("JPN", "c-1") == "receipted"
 
 
-def test_a_partner_that_is_gone_is_passed_over() -> None:
-    three = Three()
-    three.hold("JPN", "launch-1")
-    set_back(three, "JPN", three.sites["JPN"].disk)
-    assert three["JPN"].reconciling() == ("KOR", "USA")
-    three["JPN"].pass_over("USA")
-    assert three["JPN"].reconciling() == ("KOR",)
-    three.exchange("JPN", "KOR")
-    three.exchange("JPN", "KOR")
-    assert three["JPN"].reconciling() == ()
-    three.ask("c-1")
-    three.settle()
-    assert three.state("KOR", "c-1") == "receipted"
-
-
 def test_fl_41_a_partner_that_lost_its_store_gets_everything_again_and_goes_on() -> None:
     """EX-35: and nobody sends for ever."""
     three = Three(parties=("JPN", "KOR"))
@@ -127,3 +120,241 @@ def test_fl_41_a_partner_that_lost_its_store_gets_everything_again_and_goes_on()
     three.settle()
     assert three["KOR"].pending() == three["JPN"].pending() == ()
     assert three.state("KOR", "c-8") == "receipted"
+
+
+GONE = By(officer="officer-1", role="administrator", reason="its site has burnt down")
+
+
+def passed_over(three: Three, party: str, partner: str) -> None:
+    """Set a party back to its disk as it is, and let it go on without a partner."""
+    set_back(three, party, three.sites[party].disk)
+    three[party].pass_over(partner, by=GONE)
+
+
+def test_a_partner_that_is_gone_is_passed_over_by_an_officer_who_says_why() -> None:
+    """EX-47."""
+    three = Three()
+    three.hold("JPN", "launch-1")
+    set_back(three, "JPN", three.sites["JPN"].disk)
+    assert three["JPN"].reconciling() == ("KOR", "USA")
+    result = three["JPN"].pass_over("USA", by=GONE)
+    assert [fact.kind for fact in result.facts] == ["epoch", "passed-over"]
+    said = result.facts[1].message
+    assert (said.party, said.officer, said.reason) == ("USA", GONE.officer, GONE.reason)
+    assert three["JPN"].reconciling() == ("KOR",)
+    assert three.sites["JPN"].start().reconciling() == ("KOR",)
+    three.exchange("JPN", "KOR")
+    three.exchange("JPN", "KOR")
+    assert three["JPN"].reconciling() == ()
+    three.ask("c-1")
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+
+
+def test_only_a_partner_that_is_waited_for_can_be_passed_over_and_only_with_a_reason() -> None:
+    three = Three(parties=("JPN", "KOR"))
+    before = three["JPN"].node.state.digest()
+    with pytest.raises(NothingToPassOverError):
+        three["JPN"].pass_over("KOR", by=GONE)
+    set_back(three, "JPN", three.sites["JPN"].disk)
+    with pytest.raises(NoReasonError):
+        three["JPN"].pass_over("KOR", by=replace(GONE, reason=" "))
+    with pytest.raises(NoPartnerError):
+        three["JPN"].pass_over("USA", by=GONE)
+    assert three["JPN"].node.state.digest() == before
+    assert three["JPN"].reconciling() == ("KOR",)
+
+
+def test_who_waits_for_nobody_any_more_goes_on_with_what_it_has() -> None:
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    frame = pending_frame(three)
+    three["JPN"].handle_exchange("KOR", frame)
+    passed_over(three, "JPN", "KOR")
+    assert three["JPN"].reconciling() == ()
+    three.clock.at = three.clock.at.add(seconds=10)
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+
+
+@pytest.mark.parametrize("dials", ["JPN", "KOR"])
+def test_a_passed_over_partner_that_holds_more_of_a_log_that_went_on_stops_its_link(
+    dials: str,
+) -> None:
+    """EX-47, FL-17: and the evidence convinces a third person; the other partner is served."""
+    three = Three()
+    three.hold("JPN", "launch-1")
+    three.ask("c-0")
+    three.settle()
+    backup = three.sites["JPN"].disk.copy()
+    three.ask("c-1")
+    three.settle()
+    set_back(three, "JPN", backup)
+    three["JPN"].pass_over("KOR", by=GONE)
+    three.exchange("JPN", "USA")
+    three.exchange("JPN", "USA")
+    assert three["JPN"].reconciling() == ()
+    three.ask("j-1", by="JPN", holder="KOR")
+    assert three["JPN"].link("KOR").stopped == ""
+    other = "KOR" if dials == "JPN" else "JPN"
+    for _ in range(3):
+        with suppress(PeerError):
+            frame = three[dials].next_batch(other, is_poll=True)
+            three[dials].receive_reply(other, three[other].handle_exchange(dials, frame))
+    assert three["JPN"].link("KOR").stopped == "peer.fork"
+    kept = [one for one in three.sites["JPN"].disk.kept if one.kind == "peer.fork"]
+    assert {FORK.decode(one.content).log.origin for one in kept} == {"relto/JPN/KOR"}
+    if dials == "JPN":
+        # The partner saw both histories, and can show them to anybody.
+        assert three["KOR"].link("JPN").stopped == "peer.fork"
+        found = next(one for one in three.sites["KOR"].disk.kept if one.kind == "peer.fork")
+        ring = three["KOR"].node.state.peers["JPN"].ring
+        check_fork(FORK.decode(found.content), ring=ring)
+    three.ask("c-2", by="USA")
+    three.exchange("USA", "JPN")
+    assert three["JPN"].reconciling() == ()
+    assert three.state("JPN", "c-2") != "none"
+
+
+def test_a_passed_over_partner_to_whom_nothing_was_said_gives_back_what_was_lost() -> None:
+    three = Three()
+    three.hold("JPN", "launch-1")
+    three.ask("c-0")
+    three.settle()
+    backup = three.sites["JPN"].disk.copy()
+    three.ask("c-1")
+    three.settle()
+    set_back(three, "JPN", backup)
+    three["JPN"].pass_over("KOR", by=GONE)
+    three.exchange("JPN", "USA")
+    three.exchange("JPN", "USA")
+    assert three["JPN"].reconciling() == ()
+    for _ in range(3):
+        three.clock.at = three.clock.at.add(seconds=10)
+        three.settle()
+    assert three["JPN"].reconciling() == ()
+    assert three["JPN"].link("KOR").stopped == three["KOR"].link("JPN").stopped == ""
+    assert three.state("JPN", "c-1") == "receipted"
+    three.ask("c-2")
+    three.settle()
+    assert three.state("KOR", "c-2") == "receipted"
+
+
+def test_a_passed_over_partner_that_comes_back_with_no_more_than_the_backup_goes_on_as_ever() -> (
+    None
+):
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-0")
+    three.settle()
+    passed_over(three, "JPN", "KOR")
+    three.ask("j-1", by="JPN", holder="KOR")
+    with three.sites["JPN"].store.transaction() as tx:
+        log = tx.entries(LogId(source="JPN", target="KOR"), first=1, end=99)
+    assert [one.header.kind for one in log[-2:]] == ["epoch", "request"]
+    assert log[-1].header.epoch == 1
+    three.settle()
+    three.ask("c-1")
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+    # It has taken the entry that says so: what it holds from here on is no other history.
+    backup = three.sites["JPN"].disk.copy()
+    three.ask("c-2")
+    three.settle()
+    set_back(three, "JPN", backup, is_marked=False)
+    three.clock.at = three.clock.at.add(seconds=10)
+    three.settle()
+    assert three.state("JPN", "c-2") == "receipted"
+    assert three["JPN"].link("KOR").stopped == ""
+
+
+def through_weather(three: Three) -> None:
+    """Let everybody call everybody for a while; who is told to wait tries again later."""
+    for _ in range(4):
+        three.clock.at = three.clock.at.add(seconds=10)
+        with suppress(PeerError):
+            three.settle()
+        for site in three.sites.values():
+            site.driver.tick()
+
+
+def released_through(three: Three, *, back_at: int, party: str) -> object:
+    """Release through an intermediary after the lapse; gives a disk from somewhere on the way."""
+    three.hold("JPN", "launch-1")
+    three.set_clock(LAPSE)
+    disks = [three.sites[party].disk.copy()]
+    three.ask("c-1")
+    for officers in ("JPN", "USA"):
+        three.exchange("KOR", "USA")
+        disks.append(three.sites[party].disk.copy())
+        three.settle()
+        disks.append(three.sites[party].disk.copy())
+        three.approve(officers, "c-1")
+        disks.append(three.sites[party].disk.copy())
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+    return disks[back_at]
+
+
+def releases(three: Three, source: str, target: str) -> int:
+    with three.sites[source].store.transaction() as tx:
+        log = tx.entries(LogId(source=source, target=target), first=1, end=999)
+    return sum(one.header.kind == "release" for one in log)
+
+
+def test_a_release_that_came_back_is_not_made_again_though_its_holder_was_passed_over() -> None:
+    """EX-48: the way to the release is lost with the holder's log; the release itself is not."""
+    three = Three(at=OCTOBER, known=BEFORE_SUSPENSION)
+    set_back(three, "USA", released_through(three, back_at=0, party="USA"))
+    three["USA"].pass_over("JPN", by=GONE)
+    for _ in range(4):
+        three.exchange("USA", "KOR")
+    assert three["USA"].reconciling() == ()
+    assert three.state("USA", "c-1") == "receipted"
+    digest = three["USA"].node.state.digest()
+    assert three.sites["USA"].start().node.state.digest() == digest
+    through_weather(three)
+    assert releases(three, "USA", "KOR") == releases(three, "JPN", "USA") == 1
+    assert not three["KOR"].node.state.quarantine
+
+
+@pytest.mark.parametrize("party", ["JPN", "USA", "KOR"])
+@pytest.mark.parametrize("back_at", range(7))
+def test_a_node_set_back_answers_no_case_a_second_time(party: str, back_at: int) -> None:
+    """EX-48: though its officers say yes to whatever waits again."""
+    three = Three(at=OCTOBER, known=BEFORE_SUSPENSION)
+    set_back(three, party, released_through(three, back_at=back_at, party=party))
+    for number in range(3):
+        through_weather(three)
+        for site in three.sites.values():
+            for waiting in site.driver.node.queue():
+                three.approve(site.party, waiting.file.case, officer=f"officer-{number}")
+    through_weather(three)
+    assert three[party].reconciling() == ()
+    assert releases(three, "JPN", "USA") == releases(three, "USA", "KOR") == 1
+    assert not any(site.driver.node.queue() for site in three.sites.values())
+
+
+def test_a_consent_that_comes_after_all_does_not_release_a_second_time() -> None:
+    """EX-48: the holder was set back to where it waited for it, and its originator passed over."""
+    three = waiting_for_consent()
+    backup = three.sites["KOR"].disk.copy()
+    three.approve("JPN", "c-2")
+    three.settle()
+    three.approve("KOR", "c-2")
+    three.settle()
+    assert three.state("USA", "c-2") == "receipted"
+    set_back(three, "KOR", backup)
+    assert three.state("KOR", "c-2") == "consent-asked"
+    three["KOR"].pass_over("JPN", by=GONE)
+    for _ in range(3):
+        three.exchange("KOR", "USA")
+    assert three["KOR"].reconciling() == ()
+    through_weather(three)
+    for waiting in three["KOR"].node.queue():
+        three.approve("KOR", waiting.file.case)
+    through_weather(three)
+    assert releases(three, "KOR", "USA") == 1
+    assert three.state("KOR", "c-2") == "receipted"
+    assert not three["USA"].node.state.quarantine

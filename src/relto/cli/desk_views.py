@@ -106,6 +106,9 @@ def _waiting(one: CaseLine) -> str:
     return f"{one.waits_for} ({one.approved} of {one.needs} approved)"
 
 
+_AWAITED = "has not given back yet what this node said after its backup"
+
+
 def render_links(console: Console, answer: Links) -> None:
     """Show links, one line each."""
     rows = [
@@ -116,7 +119,7 @@ def render_links(console: Console, answer: Links) -> None:
             f"{one.acknowledged} of {one.ours}",
             str(one.theirs),
             str(one.packages),
-            one.fork or one.error,
+            one.fork or (_AWAITED if one.is_awaited else one.error),
         ]
         for one in answer.links
     ]

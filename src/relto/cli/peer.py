@@ -8,7 +8,7 @@ import typer
 from relto.cli.desk import DirOption, OfficerOption, ReasonOption, answer_of, by
 from relto.cli.desk_views import render_done, render_links
 from relto.cli.output import InputError, JsonFlag, emit
-from relto.console import Done, Links, LookLinks, PinCard, ReconcileLink
+from relto.console import Done, Links, LookLinks, PassOverPartner, PinCard, ReconcileLink
 from relto.limits import CARD_BYTES_MAX
 from relto.units import PARTY_PATTERN, PartyCode
 
@@ -76,11 +76,45 @@ def reconcile(
 
     Example: relto link reconcile KOR --dir jpn
     """
-    if not PARTY_PATTERN.fullmatch(partner):
-        raise InputError(f"no party code: `{partner}`", hint="write a code like KOR")
-    answer = answer_of(directory, ReconcileLink(partner=PartyCode(partner)))
+    answer = answer_of(directory, ReconcileLink(partner=_party(partner)))
     assert isinstance(answer, Links)
     emit(answer, as_json=as_json, render=lambda console: render_links(console, answer))
+
+
+@link_app.command("pass-over")
+def pass_over(
+    partner: Annotated[str, typer.Argument(metavar="PARTNER")],
+    *,
+    directory: DirOption,
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the journal as evidence.")],
+    officer: OfficerOption = "",
+    is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Go on, after a restored backup, without a partner that is gone for good.
+
+    What it could give back stays unknown. If it comes back and holds more of our log than the
+    backup, while this node has said something new to it, that is a fork, and the link stops.
+
+    Example: relto link pass-over USA --reason "its node was destroyed" --dir jpn
+    """
+    code = _party(partner)
+    if not is_sure:
+        typer.confirm(
+            f"{code} cannot give back any more what this node said after the backup. Go on?",
+            abort=True,
+            err=True,
+        )
+    order = PassOverPartner(partner=code, by=by(officer, "administrator", reason))
+    answer = answer_of(directory, order)
+    assert isinstance(answer, Links)
+    emit(answer, as_json=as_json, render=lambda console: render_links(console, answer))
+
+
+def _party(text: str) -> PartyCode:
+    if not PARTY_PATTERN.fullmatch(text):
+        raise InputError(f"no party code: `{text}`", hint="write a code like KOR")
+    return PartyCode(text)
 
 
 def register(app: typer.Typer) -> None:

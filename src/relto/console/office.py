@@ -40,6 +40,7 @@ from relto.console.orders import (
     LookLinks,
     LookStatus,
     MoveClock,
+    PassOverPartner,
     PinCard,
     ReconcileLink,
     RefuseCase,
@@ -191,6 +192,9 @@ class Office:
                 return self._links()
             case ReconcileLink():
                 return self._reconcile(order)
+            case PassOverPartner(partner=partner):
+                self._driver.pass_over(partner, by=order.by)
+                return Links(links=(self._link(partner),))
             case RotateKeys():
                 # The node is opened anew with the new keys; whoever opened it sees to that.
                 raise NotYetError("keys are changed by whoever opened the node")
@@ -288,6 +292,7 @@ class Office:
             theirs=counts.theirs,
             packages=len(self._driver.wanted(partner)) + len(self._driver.owed(partner)),
             fork=counts.stopped,
+            is_awaited=partner in self._driver.reconciling(),
         )
 
     def _reconcile(self, order: ReconcileLink) -> Links:

@@ -166,6 +166,13 @@ class ReconcileLink(Order, frozen=True, kw_only=True, tag="reconcile"):
     partner: PartyCode
 
 
+class PassOverPartner(Order, frozen=True, kw_only=True, tag="pass-over"):
+    """Go on, after a restored backup, without what a partner could give back."""
+
+    partner: PartyCode
+    by: By
+
+
 class RotateKeys(Order, frozen=True, kw_only=True, tag="key-rotate"):
     """Make new keys and announce them to all partners."""
 
@@ -227,6 +234,7 @@ AnyOrder: TypeAlias = (
     | PinCard
     | LookLinks
     | ReconcileLink
+    | PassOverPartner
     | RotateKeys
     | MoveClock
     | AdoptFiles
@@ -464,6 +472,7 @@ class LinkLine(Struct, frozen=True, kw_only=True):
         theirs: Entries of the partner's log that are here.
         packages: Packages that still have to move.
         fork: Why the link is stopped for good; empty when it is not.
+        is_awaited: A restored node says nothing new before this partner has given back the rest.
     """
 
     partner: PartyCode
@@ -477,6 +486,7 @@ class LinkLine(Struct, frozen=True, kw_only=True):
     theirs: int = 0
     packages: int = 0
     fork: str = ""
+    is_awaited: bool = False
 
 
 class Links(Answer, frozen=True, kw_only=True, tag="links"):

@@ -42,6 +42,7 @@ from relto.driver.loop import (
     OtherNodeError,
 )
 from relto.driver.parcels import BadPackageBytesError, NoSuchPackageError
+from relto.driver.passed import NothingToPassOverError
 from relto.driver.recovery import NotReconciledError
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "NoSuchPackageError",
     "NotInitialisedError",
     "NotReconciledError",
+    "NothingToPassOverError",
     "Notice",
     "OtherKeysError",
     "OtherNodeError",

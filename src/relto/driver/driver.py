@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from whenever import Instant
 
+from relto.driver.exchanges import EPOCH, RESTORED_VALUE
 from relto.driver.facts import fact_of
 from relto.driver.faults import Hook, no_fault
 from relto.driver.laws import LawBook
@@ -26,6 +27,7 @@ from relto.driver.loop import (
     law_value,
 )
 from relto.driver.parcels import Parcels
+from relto.driver.passed import NothingToPassOverError
 from relto.errors import LocalError
 from relto.exchange import CaseFile, Fact, fold_case
 from relto.journal import verify_card
@@ -38,6 +40,7 @@ from relto.node import (
     ChangeKeys,
     Command,
     Hold,
+    PassOver,
     Tick,
 )
 from relto.ports import World
@@ -246,6 +249,29 @@ class Driver(Parcels):
             turn.tx.put_value(KEYS_VALUE, keys_value(self._world.signer))
             # The heads that carry the announcement are signed with the keys that partners know.
             self._active = 0
+            return Result(case=None, facts=tuple(turn.facts))
+
+    def pass_over(self, partner: PartyCode, *, by: By) -> Result:
+        """Go on without what a partner could give back, because it is gone for good.
+
+        Args:
+            partner: For whom a restored node still waits.
+            by: The officer who says so, and why.
+
+        Raises:
+            LocalError: No partner, or the node does not wait for it; nothing has changed.
+
+        Source: docs/spec/exchange.md EX-47.
+        """
+        with self._turn() as turn:
+            effects = self._node.handle(PassOver(party=partner, by=by), now=turn.now)
+            if not self._is_awaited(partner):
+                raise NothingToPassOverError(f"this node waits for nothing from `{partner}`")
+            if turn.tx.value(RESTORED_VALUE):
+                # What the own log said after the backup is gone: nobody else holds it.
+                self._fold(turn, self._logs.append(self.party, EPOCH, now=turn.now))
+            self._carry_out(turn, effects)
+            self._wait_no_more(turn, partner)
             return Result(case=None, facts=tuple(turn.facts))
 
     @property

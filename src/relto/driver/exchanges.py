@@ -18,6 +18,7 @@ from relto.driver.facts import fact_of
 from relto.driver.faults import Hook, no_fault
 from relto.driver.laws import LawBook
 from relto.driver.loop import KEYS_VALUE, Engine, OtherKeysError, Turn, keys_value
+from relto.driver.passed import PassedOver
 from relto.driver.recovery import (
     CAUGHT_UP,
     GAP,
@@ -59,6 +60,7 @@ from relto.units import Digest, PartyCode
 _STOPPED: Final = "stopped/"
 _RESTORED: Final = "restored/"
 RESTORED_VALUE: Final = "restored"
+EPOCH: Final = Draft(kind=EPOCH_KIND)
 
 
 class UnpinnedPartnerError(PeerError):
@@ -104,6 +106,7 @@ class Exchanges(Engine):
         self, world: World, *, laws: LawBook | None = None, fault: Hook = no_fault
     ) -> None:
         self._helpers: dict[PartyCode, Helper] = {}
+        self._passed = PassedOver()
         super().__init__(world, laws=laws, fault=fault)
         # What partners have been told or sent in this process; losing it costs a repetition and
         # nothing else.
@@ -140,38 +143,40 @@ class Exchanges(Engine):
     def reconciling(self) -> tuple[PartyCode, ...]:
         """Give the partners from whom a restored node still has to hear, sorted; usually none."""
         self._refresh()
-        return tuple(
-            partner
-            for partner, helper in sorted(self._helpers.items())
-            if helper.phase is not Phase.DONE
-        )
+        return tuple(filter(self._is_awaited, sorted(self._helpers)))
 
-    def pass_over(self, partner: PartyCode) -> None:
-        """Go on without what a partner could give back, because it is gone for good.
+    def _is_awaited(self, partner: PartyCode) -> bool:
+        helper = self._helpers.get(partner)
+        return helper is not None and helper.phase is not Phase.DONE
 
-        If it comes back and holds what this node had said, that is a fork, and its link stops.
-        """
-        with self._turn() as turn:
-            turn.tx.put_value(RESTORED_VALUE, b"")
-            for one in self._helpers:
-                turn.tx.put_value(_RESTORED + one, b"" if one == partner else b"1")
-            self._helpers.pop(partner, None)
-            if self._helpers and not self.reconciling_now():
-                self._rejoin(turn)
+    def _wait_no_more(self, turn: Turn, partner: PartyCode) -> None:
+        """Go on without what a partner could give back (EX-47)."""
+        turn.tx.put_value(RESTORED_VALUE, b"")
+        for one in self._helpers:
+            turn.tx.put_value(_RESTORED + one, b"" if one == partner else b"1")
+        del self._helpers[partner]
+        self._passed.begin(turn.tx, partner)
+        if not self.reconciling_now():
+            self._rejoin(turn)
 
     def reconciling_now(self) -> bool:
         """Whether a partner has not given everything yet, as far as this process knows."""
-        return any(helper.phase is not Phase.DONE for helper in self._helpers.values())
+        return any(map(self._is_awaited, self._helpers))
 
     def _refreshed(self, tx: Transaction) -> None:
         whole = bool(tx.value(RESTORED_VALUE))
         self._helpers = everybody(
             partner for partner in self._node.state.peers if whole or tx.value(_RESTORED + partner)
         )
+        self._passed.load(tx, self._node.state.peers)
 
-    def _check_may_say(self, partner: PartyCode) -> None:
+    def _before_saying(self, turn: Turn, partner: PartyCode) -> None:
         if self._helpers:
             raise NotReconciledError(f"a restored node says nothing to `{partner}` yet")
+        if self._passed.is_epoch_due(partner):
+            entry = self._logs.append(partner, EPOCH, now=turn.now)
+            self._fold(turn, entry)
+            self._passed.said(turn.tx, partner, number=entry.header.number)
 
     def partners(self) -> tuple[PartyCode, ...]:
         """Give the pinned partners, sorted."""
@@ -184,8 +189,7 @@ class Exchanges(Engine):
     def _has_news(self, partner: PartyCode) -> bool:
         out, mirror = self._logs.out(partner), self._logs.mirror(partner)
         if self._helpers:
-            helper = self._helpers.get(partner)
-            return helper is not None and helper.phase is not Phase.DONE
+            return self._is_awaited(partner)
         return (
             out.size > max(out.acknowledged, self._on_its_way(partner))
             or mirror.acknowledged > self._told.get(partner, 0)
@@ -345,10 +349,13 @@ class Exchanges(Engine):
             return
         # 1. What the partner says it holds of our log.
         if frame.acknowledgement:
-            self._logs.acknowledged(
-                turn.tx, frame.acknowledgement, partner=partner, ring=ring, own=self._own_ring
-            )
+            with self._passed.watching(partner):
+                self._logs.acknowledged(
+                    turn.tx, frame.acknowledgement, partner=partner, ring=ring, own=self._own_ring
+                )
             self._progress(partner, frame.acknowledgement)
+            held = self._logs.out(partner).acknowledged
+            self._passed.heard(turn.tx, partner, acknowledged=held)
         # 2. Its packages have the digests of their names; they count only for what wants them.
         for package in frame.packages:
             if digest_of(package.content) == package.digest:
@@ -524,7 +531,7 @@ class Exchanges(Engine):
                     self._feed(turn, Received(fact=fact))
         lost = [partner for partner, helper in helpers.items() if helper.ours is not None]
         for target in (*lost, *((self.party,) if lost else ())):
-            self._fold(turn, self._logs.append(target, Draft(kind=EPOCH_KIND), now=turn.now))
+            self._fold(turn, self._logs.append(target, EPOCH, now=turn.now))
         self._feed(turn, Tick())
 
     def _announce_again(self, turn: Turn, helpers: Mapping[PartyCode, Helper]) -> None:

@@ -263,8 +263,8 @@ class Engine:
     def _refreshed(self, tx: Transaction) -> None:
         """For what a further part of the driver reads from the store after a start or a failure."""
 
-    def _check_may_say(self, partner: PartyCode) -> None:
-        """For what forbids a further part of the driver to say anything new to a partner."""
+    def _before_saying(self, turn: Turn, partner: PartyCode) -> None:
+        """For what a further part of the driver forbids, or says first, before a new entry."""
 
     def _fresh(self) -> State:
         return State(party=self._identity.party, is_exercise=self._identity.is_exercise)
@@ -366,7 +366,7 @@ class Engine:
     def _append(self, turn: Turn, effect: Append) -> None:
         """Append an entry to an own log and fold it; an own entry out of place is a bug."""
         if effect.target != self.party:
-            self._check_may_say(effect.target)
+            self._before_saying(turn, effect.target)
         draft = Draft(
             kind=kind_of(effect.message),
             case=effect.case,

@@ -39,7 +39,9 @@ class NotReconciledError(LocalError):
     """A restored node may not say anything new before it has heard from its partners."""
 
     code = "local.not_reconciled"
-    hint_default = "`relto link reconcile` asks them; a partner that is gone can be passed over"
+    hint_default = (
+        "`relto link reconcile` asks them; for one that is gone there is `relto link pass-over`"
+    )
 
 
 class Phase(StrEnum):
@@ -123,19 +125,22 @@ def in_order(
 
 # What stands beside a release or a refusal, and moves no case to its end.
 _ASIDE: Final = frozenset({"referral", "consent-given", "consent-asked"})
+# What ends a case wherever it stands (EX-48), and what others wait for.
+_ANSWERS: Final = frozenset({"release", "refusal"})
 
 _Queue: TypeAlias = list[tuple[Entry, Fact]]
 
 
 def _least_missed(
     queue: _Queue, waiting: Sequence[_Queue]
-) -> tuple[bool, bool, Instant, PartyCode]:
-    """Order entries without a place: those that will never have one, then what only informs."""
+) -> tuple[bool, bool, bool, Instant, PartyCode]:
+    """Order entries without a place: those that never will have one, what only informs, answers."""
     fact = queue[0][1]
     may_fit = fact.case is not None and any(
         later.case == fact.case for other in waiting if other is not queue for _, later in other
     )
-    return (may_fit, fact.kind not in _ASIDE, fact.at, fact.source)
+    is_late = fact.kind not in _ANSWERS
+    return (may_fit, fact.kind not in _ASIDE, is_late, fact.at, fact.source)
 
 
 def card_of(changed: KeyChanged) -> NodeCard:

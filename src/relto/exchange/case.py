@@ -8,6 +8,7 @@ Spec: docs/spec/exchange.md EX-7 to EX-12.
 """
 
 from collections.abc import Iterable
+from typing import Final
 from unicodedata import category, normalize
 
 from msgspec import Struct
@@ -249,6 +250,44 @@ def advance(file: CaseFile, fact: Fact, *, me: PartyCode) -> CaseFile:
     return _file(replace(file, state=after, moved_at=fact.at), fact, way=way)
 
 
+# A case that stands here has not been answered yet, as far as its entries say.
+_UNANSWERED: Final = frozenset(
+    {
+        CaseState.RECEIVED,
+        CaseState.QUEUED,
+        CaseState.CONSENT_ASKED,
+        CaseState.ASKED,
+        CaseState.ARRIVED,
+        CaseState.OBTAINED,
+        CaseState.DENIED,
+    }
+)
+
+
+def answered(file: CaseFile, fact: Fact, *, me: PartyCode) -> CaseFile | None:
+    """Give a case with an answer to its asker that came back where the table has no move for it.
+
+    Args:
+        file: The case, as holder or intermediary.
+        fact: An entry that is out of place.
+        me: Whose node this is.
+
+    Returns:
+        The case, released or refused; `None` when the entry is no answer of this party to the
+        asker, or the case has one.
+
+    Source: docs/spec/exchange.md EX-48.
+    """
+    states = {"release": CaseState.RELEASED, "refusal": CaseState.REFUSED}
+    after = states.get(fact.kind)
+    if after is None or file.state not in _UNANSWERED:
+        return None
+    if (fact.source, fact.target) != (me, file.asker):
+        return None
+    moved = replace(file, state=after, moved_at=fact.at)
+    return _file(moved, fact, way=Way.TO_REQUESTER)
+
+
 def way_of(file: CaseFile, fact: Fact, *, me: PartyCode) -> Way:
     """Tell from whom to whom an entry goes, in the words of the case.
 
@@ -408,6 +447,8 @@ def fold_case(facts: Iterable[Fact], *, me: PartyCode) -> CaseFile | None:
         try:
             begun = open_case(fact, me=me) if file is None else file
             file = advance(begun, fact, me=me)
-        except (OutOfPlaceError, IdConflictError, RepeatError):
+        except OutOfPlaceError:
+            file = None if file is None else answered(file, fact, me=me) or file
+        except (IdConflictError, RepeatError):
             continue
     return file

@@ -93,12 +93,13 @@ class RewoundError(WorldError):
         "run `relto link reconcile`: it fetches our entries back before anything new is signed"
     )
 
-    def __init__(self, *, log: LogId, held: int, signed: int) -> None:
-        """Say how far back we are."""
+    def __init__(self, *, log: LogId, held: int, signed: int, evidence: ForkEvidence) -> None:
+        """Say how far back we are, and keep both heads that we have signed."""
         super().__init__(f"`{log.origin}` was set back: {held} entries here, {signed} signed by us")
         self.log = log
         self.held = held
         self.signed = signed
+        self.evidence = evidence
 
 
 class VerifiedBatch(Struct, frozen=True, kw_only=True):
@@ -338,14 +339,15 @@ def verify_acknowledgement(
                 acknowledgement=given.note,
             )
     # 3. It is not. Either we signed it, and have lost what we signed, or we never did.
+    both = ForkEvidence(log=state.log, held=state.note, offered=note)
     try:
         verify_checkpoint(note, log=state.log, ring=own, at=None, is_durable=False, is_live=False)
     except PeerError as error:
         raise ForkError(
             f"`{partner.party}` vouches for a head of `{state.log.origin}` that we never signed",
-            evidence=ForkEvidence(log=state.log, held=state.note, offered=note),
+            evidence=both,
         ) from error
-    raise RewoundError(log=state.log, held=state.size, signed=given.size)
+    raise RewoundError(log=state.log, held=state.size, signed=given.size, evidence=both)
 
 
 def held_size(note: bytes, *, log: LogId) -> int:

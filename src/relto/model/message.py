@@ -10,7 +10,7 @@ Spec: docs/spec/exchange.md EX-1 to EX-6.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, get_args
 
 from msgspec import Struct
 from whenever import Instant
@@ -410,6 +410,22 @@ class FileRef(Struct, frozen=True, kw_only=True):
     digest: Digest
 
 
+class PassedOver(MessageBase, frozen=True, kw_only=True, tag="passed-over"):
+    """A restored node went on without what a partner could have given back.
+
+    Args:
+        party: Which partner.
+        officer: Who said that it is gone for good.
+        role: In which role.
+        reason: Why.
+    """
+
+    party: PartyCode
+    officer: str
+    role: OfficerRole
+    reason: str
+
+
 class LawAdopted(MessageBase, frozen=True, kw_only=True, tag="law-adopted"):
     """From here on this law is the law."""
 
@@ -547,6 +563,7 @@ PairMessage: TypeAlias = (
 LocalMessage: TypeAlias = (
     Held
     | PeerAdded
+    | PassedOver
     | LawAdopted
     | DelegationsAdopted
     | OfficerStepped
@@ -565,33 +582,8 @@ def kind_of(message: type[MessageBase] | MessageBase) -> str:
     return tag
 
 
-_PAIR: Final[tuple[type[PairMessage], ...]] = (
-    Requested,
-    Referred,
-    Released,
-    Refused,
-    Receipted,
-    ConsentAsked,
-    ConsentGiven,
-    ConsentRefused,
-    Recalled,
-    Reclassified,
-    Destroyed,
-    LossReported,
-    KeyChanged,
-    Aborted,
-)
-_LOCAL: Final[tuple[type[LocalMessage], ...]] = (
-    Held,
-    PeerAdded,
-    LawAdopted,
-    DelegationsAdopted,
-    OfficerStepped,
-    Queued,
-    Unroutable,
-    ClockSet,
-    Quarantined,
-)
+_PAIR: Final[tuple[type[PairMessage], ...]] = get_args(PairMessage)
+_LOCAL: Final[tuple[type[LocalMessage], ...]] = get_args(LocalMessage)
 PAIR_KINDS: Final[Mapping[str, type[PairMessage]]] = {kind_of(body): body for body in _PAIR}
 LOCAL_KINDS: Final[Mapping[str, type[LocalMessage]]] = {kind_of(body): body for body in _LOCAL}
 KINDS: Final[Mapping[str, type[Message]]] = {**PAIR_KINDS, **LOCAL_KINDS}

@@ -27,6 +27,7 @@ from relto.model.message import (
     LawAdopted,
     LossReported,
     OfficerStepped,
+    PassedOver,
     PeerAdded,
     Recalled,
     Reclassified,
@@ -50,6 +51,7 @@ from relto.node.inputs import (
     ChangeKeys,
     Destroy,
     Hold,
+    PassOver,
     Recall,
     Reclassify,
     Refuse,
@@ -136,6 +138,13 @@ class BadCardError(LocalError):
     """
 
     code = "local.bad_card"
+
+
+class NoReasonError(LocalError):
+    """A step that others will ask about was given no reason."""
+
+    code = "local.no_reason"
+    hint_default = "say why with `--reason`; it is kept in the journal"
 
 
 class TextTooLongError(LocalError):
@@ -354,6 +363,18 @@ def change_keys(state: State, cmd: ChangeKeys) -> tuple[Effect, ...]:
         Append(target=state.party, case=None, message=step),
         *(Append(target=partner, case=None, message=announced) for partner in sorted(state.peers)),
     )
+
+
+def pass_over(state: State, cmd: PassOver) -> tuple[Effect, ...]:
+    """Keep in the journal who went on without a partner, and why (EX-47)."""
+    _check_partner(state, cmd.party)
+    _check_text(cmd.by.reason)
+    if not cmd.by.reason.strip():
+        raise NoReasonError("going on without a partner needs a reason")
+    passed = PassedOver(
+        party=cmd.party, officer=cmd.by.officer, role=cmd.by.role, reason=cmd.by.reason
+    )
+    return (Append(target=state.party, case=None, message=passed),)
 
 
 def adopt_law(state: State, cmd: AdoptLaw) -> tuple[Effect, ...]:

@@ -18,6 +18,7 @@ from relto.exchange import (
     OutOfPlaceError,
     RepeatError,
     advance,
+    answered,
     open_case,
 )
 from relto.exchange.case import IdConflictError
@@ -83,8 +84,22 @@ def fold(state: State, fact: Fact) -> Fault | None:
         state.repeats += 1
         return Fault(code=error.code, message=error.message)
     except (OutOfPlaceError, IdConflictError, NotInRegisterError) as error:
+        _stand_by(state, fact)
         return Fault(code=error.code, message=error.message)
     return None
+
+
+def _stand_by(state: State, fact: Fact) -> None:
+    """Stand by an answer of this party's own that comes back to a case that has lost its way to it.
+
+    After a restored backup what led to the answer may be lost with the own log, or with a partner
+    that gives nothing back. The case must not be answered a second time (EX-48).
+    """
+    file = None if fact.case is None else state.open.get(fact.case)
+    after = None if file is None else answered(file, fact, me=state.party)
+    if after is not None:
+        _parcels(state, fact, after)
+        _place(state, after)
 
 
 def fits(state: State, fact: Fact) -> bool:
@@ -157,12 +172,17 @@ def _fold_case(state: State, fact: Fact, case: CaseId) -> None:
     lines = _custody(state, fact, after)
     _parcels(state, fact, after)
     state.register.update({line.key: line for line in lines})
-    if after.is_closed:
-        state.open.pop(case, None)
-        state.closed[case] = shrink(after)
+    _place(state, after)
+
+
+def _place(state: State, file: CaseFile) -> None:
+    """Put a case among those in which somebody has to act, or among the others."""
+    if file.is_closed:
+        state.open.pop(file.case, None)
+        state.closed[file.case] = shrink(file)
     else:
-        state.closed.pop(case, None)
-        state.open[case] = after
+        state.closed.pop(file.case, None)
+        state.open[file.case] = file
 
 
 def _is_outside(state: State, fact: Fact, note: Quarantined, case: CaseId) -> bool:

@@ -126,6 +126,18 @@ class ChangeKeys(Struct, frozen=True, kw_only=True):
     by: By
 
 
+class PassOver(Struct, frozen=True, kw_only=True):
+    """Go on, after a restored backup, without what a partner could give back: it is gone for good.
+
+    Args:
+        party: Which partner.
+        by: Who says so; the reason is evidence.
+    """
+
+    party: PartyCode
+    by: By
+
+
 class AdoptLaw(Struct, frozen=True, kw_only=True):
     """Adopt law files, already checked and stored as blobs."""
 
@@ -193,6 +205,7 @@ Command: TypeAlias = (
     | AskConsent
     | AddPeer
     | ChangeKeys
+    | PassOver
     | AdoptLaw
     | AdoptDelegations
     | SetClock

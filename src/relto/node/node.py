@@ -51,6 +51,7 @@ from relto.node.inputs import (
     PackageArrived,
     PackageAsked,
     PackageLost,
+    PassOver,
     Proceed,
     Recall,
     Received,
@@ -410,6 +411,8 @@ class Node:
                 return commands.add_peer(state, given)
             case ChangeKeys():
                 return commands.change_keys(state, given)
+            case PassOver():
+                return commands.pass_over(state, given)
             case AdoptLaw():
                 return commands.adopt_law(state, given)
             case AdoptDelegations():

@@ -1,5 +1,6 @@
 """A node that comes back from a backup: it hears what it had said, and goes on without a fork."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,30 @@ def test_evidence_from_before_the_loss_is_verified_with_the_same_cards_after_it(
         said = {line["kind"]: line["acknowledged"] for line in between}
         assert said["request"]
         assert said["release"]
+
+
+def test_a_partner_that_is_gone_for_good_is_passed_over_by_a_command_that_asks_again(
+    pair: tuple[Party, Party],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """EX-47: who, why and about whom stands in the journal."""
+    jpn, _ = pair
+    why = ("--reason", "its site has burnt down")
+    told = jpn.run("link", "pass-over", "KOR", *why, "--yes", expect=2)
+    assert told["error"] == "local.nothing_to_pass_over"
+    jpn.run("backup", "--out", str(tmp_path / "backup"), "--with-keys")
+    jpn.directory.rename(tmp_path / "lost")
+    assert main(["restore", str(tmp_path / "backup"), "--dir", str(jpn.directory)]) == 0
+    assert [one["is_awaited"] for one in jpn.run("link", "status")["links"]] == [True]
+    told = jpn.run("request", "KOR", "--topic", "dprk", "--purpose", "defence.warning", expect=2)
+    assert told["error"] == "local.not_reconciled"
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert main(["link", "pass-over", "KOR", *why, "--dir", str(jpn.directory)]) == 130
+    assert [one["is_awaited"] for one in jpn.run("link", "status")["links"]] == [True]
+    (link,) = jpn.run("link", "pass-over", "KOR", *why, "--yes")["links"]
+    assert not link["is_awaited"]
+    kinds = [line["kind"] for line in jpn.run("journal", "list", "--log", "JPN/JPN")]
+    assert kinds[-2:] == ["epoch", "passed-over"]
+    assert jpn.run("journal", "verify")

@@ -11,6 +11,7 @@ from relto.exchange import (
     Role,
     Way,
     advance,
+    answered,
     fold_case,
     open_case,
     way_of,
@@ -102,3 +103,49 @@ def test_the_ways_of_a_case_are_named_from_where_we_stand() -> None:
     ):
         fact = fact_of(EXAMPLES["refusal"], kind="refusal", source=source, target=target)
         assert way_of(file, fact, me="JPN") is way
+
+
+UNANSWERED = ("received", "queued", "consent-asked", "asked", "arrived", "obtained", "denied")
+
+
+def answer(kind: str, *, source: str = "JPN", target: str = "KOR") -> object:
+    return fact_of(EXAMPLES[kind], kind=kind, source=source, target=target, number=9)
+
+
+@pytest.mark.parametrize("state", UNANSWERED)
+@pytest.mark.parametrize(("kind", "after"), [("release", "released"), ("refusal", "refused")])
+def test_an_own_answer_that_comes_back_ends_the_case_wherever_it_stands(
+    state: str, kind: str, after: str
+) -> None:
+    """EX-48."""
+    file = answered(replace(opened(), state=CaseState(state)), answer(kind), me="JPN")
+    assert file.state is CaseState(after)
+    assert (file.released is None) is (kind == "refusal")
+    assert file.queued is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "fact"),
+    [
+        ({"state": CaseState.RELEASED}, answer("release")),
+        ({"state": CaseState.REFUSED}, answer("release")),
+        ({"state": CaseState.ANSWERED}, answer("refusal")),
+        ({}, answer("referral")),
+        ({}, answer("release", target="USA")),
+        ({}, answer("refusal", source="KOR", target="JPN")),
+    ],
+)
+def test_nothing_else_that_is_out_of_place_ends_a_case(
+    changes: dict[str, CaseState], fact: object
+) -> None:
+    assert answered(replace(opened(), **changes), fact, me="JPN") is None
+
+
+def test_a_story_tells_of_an_own_answer_that_came_back_as_the_node_does() -> None:
+    """EX-48: a holder's consent-asked stands between, and what led out of it is lost."""
+    sent = fact_of(EXAMPLES["consent-asked"], kind="consent-asked", source="JPN", target="USA")
+    queued = fact_of(EXAMPLES["queued"], kind="queued", source="JPN", target="JPN")
+    facts = (asked(), queued, sent, answer("release"))
+    assert fold_case(facts[:3], me="JPN").state is CaseState.CONSENT_ASKED
+    assert fold_case(facts, me="JPN").state is CaseState.RELEASED
+    assert fold_case(facts[3:], me="JPN") is None
