@@ -14,12 +14,15 @@ from relto.impact import (
     Engine,
     Holdings,
     compile_tables,
+    name_items,
     owed,
     read_answer,
 )
 from relto.impact.words import OUTCOMES
-from relto.model import Case, Label, Outcome, Verdict
+from relto.model import Case, Consent, Label, Outcome, Verdict
 from relto.testing import Dice, PlainLaw, make_case, make_instant
+from relto.testing.generate import UNKNOWN_PARTY
+from relto.units import HoldingId, PartyCode
 
 
 class Sample(Struct, frozen=True, eq=False):
@@ -32,8 +35,9 @@ class Sample(Struct, frozen=True, eq=False):
 
 
 def make_sample(dice: Dice, law: PlainLaw, *, rows: int) -> Sample:
-    """Rows for one recipient, one instant and one purpose; consents for topics alone."""
+    """Rows for one recipient, one instant and one purpose, with consents for topics and items."""
     first = make_case(dice, law)
+    made = [make_case(dice, law) for _ in range(rows)]
     question = BulkQuestion(
         recipient=first.recipient,
         at=make_instant(dice),
@@ -41,13 +45,26 @@ def make_sample(dice: Dice, law: PlainLaw, *, rows: int) -> Sample:
         is_requested=first.requested,
         assurance=first.assurance,
         onward=first.onward,
-        consents=tuple(one for one in first.consents if one.holding is None),
+        consents=(*first.consents, *_retargeted(made, first.recipient)),
     )
-    cases = tuple(_asked(make_case(dice, law), question) for _ in range(rows))
+    cases = tuple(_asked(one, question, index) for index, one in enumerate(made))
     return Sample(law, question, cases, frame_of(cases))
 
 
-def _asked(case: Case, question: BulkQuestion) -> Case:
+def _retargeted(cases: Sequence[Case], recipient: PartyCode) -> list[Consent]:
+    """The consents made for some cases, now for the recipient and the row that the case becomes."""
+    found = []
+    for index, case in enumerate(cases[:12]):
+        for one in case.consents:
+            item = None
+            if one.holding is not None:
+                item = HoldingId(f"item-{index if one.holding == case.holding else index + 1}")
+            to = recipient if one.recipient == case.recipient else one.recipient
+            found.append(structs.replace(one, holding=item, recipient=to))
+    return found
+
+
+def _asked(case: Case, question: BulkQuestion, index: int) -> Case:
     marked = case.marked
     if marked is not None:
         marked = Label(scheme=marked.scheme, level=marked.level)
@@ -60,7 +77,7 @@ def _asked(case: Case, question: BulkQuestion) -> Case:
         assurance=question.assurance,
         consents=question.consents,
         marked=marked,
-        holding=None,
+        holding=HoldingId(f"item-{index}"),
     )
 
 
@@ -90,13 +107,17 @@ def frame_of(cases: Sequence[Case]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String))
 
 
-def encode(law: PlainLaw, frame: pl.DataFrame) -> Holdings:
-    """All rows in two batches, so that codes of the second continue those of the first."""
+def encode(law: PlainLaw, frame: pl.DataFrame, question: BulkQuestion | None = None) -> Holdings:
+    """All rows in two batches, so that codes of the second continue those of the first.
+
+    With a question the items that its consents name are looked for.
+    """
     encoder = Encoder(law)
     middle = frame.height // 2
     for batch in (frame[:middle], frame[middle:]):
         encoder.add(batch)
-    return encoder.finish()
+    holdings = encoder.finish()
+    return holdings if question is None else name_items(holdings, question.items)
 
 
 def check_engine(engine: Engine, sample: Sample) -> int:
@@ -105,7 +126,7 @@ def check_engine(engine: Engine, sample: Sample) -> int:
     Returns:
         How many rows were not at fault.
     """
-    holdings = encode(sample.law, sample.frame)
+    holdings = encode(sample.law, sample.frame, sample.question)
     tables = compile_tables(Planner(sample.law), holdings.facts, sample.question)
     outcomes = engine.outcomes(tables, holdings)
     words = engine.words(tables, holdings)
@@ -118,6 +139,8 @@ def check_engine(engine: Engine, sample: Sample) -> int:
         if row in faulty:
             assert OUTCOMES[outcomes[row]] is answer.outcome is Outcome.DENY
             assert answer.is_faulty
+            if case.originator == UNKNOWN_PARTY:
+                assert decide(sample.law, case, at=sample.question.at).outcome is Outcome.DENY
             continue
         check_row(sample, case, tables, holdings, row)
         expected = decide(sample.law, case, at=sample.question.at)
@@ -159,5 +182,6 @@ def check_row(sample: Sample, case: Case, tables: BulkTables, holdings: Holdings
         topics=facts.topics[holdings.topics[row]],
         caveats=facts.caveats[holdings.caveats[row]],
         origin=origin,
+        holding=case.holding,
     )
     assert found == structs.replace(case, topics=tuple(sorted(set(case.topics))))

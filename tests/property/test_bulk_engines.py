@@ -6,12 +6,14 @@ import ibis
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from relto.adapters.engine_ibis import IbisEngine, decide_words
 from relto.adapters.engine_numpy import NumpyEngine
 from relto.adapters.engine_polars import PolarsEngine, code_frame
-from relto.decide import Planner
+from relto.decide import Planner, decide
 from relto.impact import Engine, compile_tables
+from relto.model import Consent, Verdict
 from relto.testing import PlainLaw, RandomDice, make_law
 from relto.testing.strategies import laws
 from tests.support_bulk import Sample, check_engine, encode, make_sample
@@ -40,7 +42,9 @@ def test_pairs_with_more_instruments_than_one_word_holds_agree_too(name: str, se
     dice = RandomDice(seed)
     sample = make_sample(dice, _wide(seed), rows=40)
     tables = compile_tables(
-        Planner(sample.law), encode(sample.law, sample.frame).facts, sample.question
+        Planner(sample.law),
+        encode(sample.law, sample.frame, sample.question).facts,
+        sample.question,
     )
     assert tables.words > 1
     assert check_engine(ENGINES[name], sample) > 0
@@ -49,9 +53,25 @@ def test_pairs_with_more_instruments_than_one_word_holds_agree_too(name: str, se
 @pytest.mark.parametrize("seed", range(12))
 def test_consents_for_topics_reach_the_rows_they_cover(seed: int) -> None:
     """IMP-9: with consents the origin is looked up together with the topics."""
-    sample = _consented(seed)
+    sample = _consented(seed, for_items=False)
     for engine in ENGINES.values():
         check_engine(engine, sample)
+
+
+@pytest.mark.parametrize("with_topics", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_consent_for_one_item_reaches_that_row_alone(seed: int, *, with_topics: bool) -> None:
+    """IMP-9: beside consents for topics, and by itself, when no code grows with the topics."""
+    sample = _consented(seed, for_items=True)
+    if not with_topics:
+        only = tuple(one for one in sample.question.consents if one.holding is not None)
+        sample = _asking(sample, only)
+    for engine in ENGINES.values():
+        check_engine(engine, sample)
+    holdings = encode(sample.law, sample.frame, sample.question)
+    tables = compile_tables(Planner(sample.law), holdings.facts, sample.question)
+    topics = any(one.topics and one.holding is None for one in sample.question.consents)
+    assert bool(tables.stride) is topics
 
 
 def _wide(seed: int) -> PlainLaw:
@@ -67,14 +87,37 @@ def _wide(seed: int) -> PlainLaw:
     )
 
 
-def _consented(seed: int) -> Sample:
-    """The first sample from a seed on whose question carries consents."""
+def _consented(seed: int, *, for_items: bool) -> Sample:
+    """The first sample from a seed on in which such consents change what the reference says."""
     for number in range(1000):
         dice = RandomDice(seed * 1000 + number)
         sample = make_sample(dice, make_law(dice, most=4), rows=30)
-        if sample.question.consents and sample.law.instruments:
+        consents = sample.question.consents
+        left = tuple(one for one in consents if (one.holding is None) is for_items)
+        if len(left) < len(consents) and _decided(sample) != _decided(_asking(sample, left)):
             return sample
-    raise AssertionError("no sample with consents")
+    raise AssertionError("no sample with consents that matter")
+
+
+def _asking(sample: Sample, consents: tuple[Consent, ...]) -> Sample:
+    """The same rows with other consents at hand."""
+    return Sample(
+        sample.law,
+        structs.replace(sample.question, consents=consents),
+        tuple(structs.replace(one, consents=consents) for one in sample.cases),
+        sample.frame,
+    )
+
+
+def _decided(sample: Sample) -> list[list[list[Verdict]]]:
+    """By row and instrument what each rule says."""
+    return [
+        [
+            [found.verdict for found in each.findings]
+            for each in decide(sample.law, one, at=sample.question.at).considered
+        ]
+        for one in sample.cases
+    ]
 
 
 def _small(seed: int) -> Sample:
@@ -85,7 +128,7 @@ def _small(seed: int) -> Sample:
 @pytest.mark.parametrize("seed", range(6))
 def test_duckdb_through_ibis_agrees_with_the_reference(seed: int) -> None:
     """IMP-12."""
-    sample = _consented(seed) if seed % 2 else _small(seed)
+    sample = _consented(seed, for_items=seed > 2) if seed % 2 else _small(seed)
     check_engine(IbisEngine(ibis.duckdb.connect()), sample)
 
 
@@ -97,8 +140,10 @@ def test_postgresql_through_ibis_agrees_with_the_reference(postgres_url: str) ->
     try:
         for seed in range(3):
             check_engine(IbisEngine(connection), _small(seed))
-            check_engine(IbisEngine(connection), _consented(seed))
+            check_engine(IbisEngine(connection), _consented(seed, for_items=False))
+            check_engine(IbisEngine(connection), _consented(seed, for_items=True))
         check_words(connection, _small(7))
+        check_words(connection, _consented(8, for_items=True))
     finally:
         connection.disconnect()
 
@@ -122,7 +167,9 @@ def test_spark_through_ibis_agrees_with_the_reference() -> None:
         try:
             connection = ibis.pyspark.connect(session)
             check_engine(IbisEngine(connection), _small(1))
-            check_engine(IbisEngine(connection), _consented(2))
+            check_engine(IbisEngine(connection), _consented(2, for_items=False))
+            check_engine(IbisEngine(connection), _consented(2, for_items=True))
+            check_words(connection, _consented(3, for_items=True))
         finally:
             session.stop()
 
@@ -133,19 +180,23 @@ def test_words_in_a_database_are_decided_as_codes_are(seed: int) -> None:
     check_words(ibis.duckdb.connect(), _small(seed))
 
 
+@pytest.mark.parametrize("for_items", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_consents_reach_words_in_a_database_too(seed: int, *, for_items: bool) -> None:
+    """IMP-9, IMP-13."""
+    check_words(ibis.duckdb.connect(), _consented(seed, for_items=for_items))
+
+
 def check_words(connection: ibis.BaseBackend, sample: Sample) -> None:
     """The rows as words, one id given twice, against the same rows as codes."""
     import polars as pl
 
     twice = pl.concat([sample.frame, sample.frame[:1]])
     table = connection.create_table("registry", twice.to_arrow(), temp=True, overwrite=True)
-    from msgspec import structs
-
-    question = structs.replace(sample.question, consents=())
-    planner = Planner(sample.law)
+    question, planner = sample.question, Planner(sample.law)
     decided = decide_words(table, planner, question, connection=connection)
     found = connection.to_pyarrow(decided).to_pylist()
-    holdings = encode(sample.law, twice)
+    holdings = encode(sample.law, twice, question)
     tables = compile_tables(planner, holdings.facts, question)
     expected = NumpyEngine().outcomes(tables, holdings).tolist()
     by_id = {twice["id"][row]: outcome for row, outcome in enumerate(expected)}
@@ -161,7 +212,7 @@ def check_words(connection: ibis.BaseBackend, sample: Sample) -> None:
 def test_the_expression_compiles_for_engines_we_do_not_run(dialect: str) -> None:
     """IMP-12: one expression, no function of ours in it."""
     sample = _small(3)
-    holdings = encode(sample.law, sample.frame)
+    holdings = encode(sample.law, sample.frame, sample.question)
     tables = compile_tables(Planner(sample.law), holdings.facts, sample.question)
     from relto.adapters.engine_ibis import CODE_COLUMNS, decide_codes
 
@@ -174,7 +225,7 @@ def test_the_expression_compiles_for_engines_we_do_not_run(dialect: str) -> None
 def test_polars_counts_a_table_while_it_streams_by() -> None:
     """IMP-11: from a scan, never held as a whole."""
     sample = _small(5)
-    holdings = encode(sample.law, sample.frame)
+    holdings = encode(sample.law, sample.frame, sample.question)
     tables = compile_tables(Planner(sample.law), holdings.facts, sample.question)
     outcomes = NumpyEngine().outcomes(tables, holdings).tolist()
     found = PolarsEngine().counts(tables, code_frame(holdings).lazy())

@@ -11,7 +11,7 @@ A row that finds no match is at fault and denied. That also holds where an outer
 place of NULL (ClickHouse): a mask of 0 denies, and facts that can be used say so with a 1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
 from operator import add, and_, or_
 from typing import Final
@@ -24,7 +24,7 @@ import pyarrow as pa
 from relto.decide import Planner
 from relto.impact.facts import BulkQuestion
 from relto.impact.holdings import Holdings, Outcomes, Words
-from relto.impact.reading import OPTIONAL, REQUIRED, Column, FactReader, TableError
+from relto.impact.reading import OPTIONAL, REQUIRED, Column, FactReader, Raw, TableError
 from relto.impact.tabulate import compile_tables
 from relto.impact.words import FAULT, OUTCOMES, BulkTables, CodeTable
 
@@ -120,7 +120,7 @@ def decide_words(
             their
             words; optional columns may be missing.
         planner: Holds the law.
-        question: What is asked of every row; without consents.
+        question: What is asked of every row.
         connection: Where the table lives.
 
     Returns:
@@ -135,16 +135,19 @@ def decide_words(
     missing = [name for name in REQUIRED if name not in table.columns]
     if missing:
         raise TableError(f"column missing: {', '.join(f'`{name}`' for name in missing)}")
-    if question.consents:
-        raise TableError("consents are not joined to words", hint="encode the table to codes first")
-    reader = FactReader(planner.law)
+    reader = FactReader(planner.law, items=question.items)
     whole = table.mutate(
         **{
             f"k_{name}": table[name].fill_null("") if name in table.columns else ibis.literal("")
             for name in (*REQUIRED, *OPTIONAL)
         }
     )
-    raws = [_distinct(whole, column, connection) for column in reader.columns()]
+    if question.items:
+        whole = _with_items(whole, question.items)
+    raws = [_distinct(whole, column.keys, connection) for column in reader.columns()]
+    for column, keys in zip(reader.columns(), raws, strict=True):
+        for key in keys:
+            _placed(column, key)
     tables = compile_tables(planner, reader.facts(), question)
     lookups = [
         _raw_lookup(part, column, found, given)
@@ -152,6 +155,8 @@ def decide_words(
             _PARTS, reader.columns(), raws, tables.columns(), strict=True
         )
     ]
+    if tables.stride:
+        lookups[-1] = _joint_lookup(whole, reader, tables, connection)
     twice = (
         whole.group_by("k_id")
         .aggregate(is_twice=whole.count() > 1)
@@ -163,27 +168,58 @@ def decide_words(
     return decided.drop(*(name for name in decided.columns if name.startswith("k_")), "is_twice")
 
 
+def _with_items(whole: ir.Table, items: Collection[str]) -> ir.Table:
+    """Add the id of a row that a consent names, and its topics; nothing to any other row."""
+    named = ibis.memtable(pa.table({"named": pa.array(sorted(items), type=pa.string())}))
+    joined = whole.left_join(named, whole["k_id"] == named["named"])
+    item = joined["named"].fill_null("")
+    topics = (item == "").ifelse("", joined["k_topics"])
+    return joined.mutate(k_item=item, k_item_topics=topics).drop("named")
+
+
 def _distinct(
-    whole: ir.Table, column: Column, connection: ibis.BaseBackend
+    whole: ir.Table, keys: Sequence[str], connection: ibis.BaseBackend
 ) -> Sequence[Sequence[str]]:
-    """Ask for the distinct combinations of one kind of fact, and have them read."""
-    found = connection.to_pyarrow(whole.select(*(f"k_{name}" for name in column.keys)).distinct())
-    keys = list(zip(*(one.to_pylist() for one in found.columns), strict=True))
-    for key in sorted(keys):
-        column.place(tuple(word or None for word in key))
-    return sorted(keys)
+    """Ask for the distinct combinations of some columns."""
+    found = connection.to_pyarrow(whole.select(*(f"k_{name}" for name in keys)).distinct())
+    return sorted(zip(*(one.to_pylist() for one in found.columns), strict=True))
+
+
+def _placed(column: Column, key: Sequence[str]) -> Raw:
+    return column.place(tuple(word or None for word in key))
 
 
 def _raw_lookup(
     part: str, column: Column, keys: Sequence[Sequence[str]], given: CodeTable
 ) -> tuple[str, ir.Table]:
-    raws = [column.place(tuple(word or None for word in key)) for key in keys]
-    named: dict[str, tuple[Sequence[object], pa.DataType]] = {
-        f"k_{name}": ([key[index] for key in keys], pa.string())
-        for index, name in enumerate(column.keys)
+    raws = [_placed(column, key) for key in keys]
+    codes, flaws = [one.code for one in raws], [bool(one.flaws) for one in raws]
+    return part, _lookup(part, _named(column.keys, keys), given, codes, flaws)
+
+
+def _joint_lookup(
+    whole: ir.Table, reader: FactReader, tables: BulkTables, connection: ibis.BaseBackend
+) -> tuple[str, ir.Table]:
+    """With consents for topics an origin is looked up together with the topics."""
+    topics, origins = reader.topics.keys, reader.origins.keys
+    names = tuple(dict.fromkeys((*topics, *origins)))
+    keys = _distinct(whole, names, connection)
+    codes, flaws = [], []
+    for key in keys:
+        words = dict(zip(names, key, strict=True))
+        topic = _placed(reader.topics, [words[name] for name in topics])
+        origin = _placed(reader.origins, [words[name] for name in origins])
+        codes.append(topic.code * tables.stride + origin.code)
+        flaws.append(bool(origin.flaws))
+    return "origin", _lookup("origin", _named(names, keys), tables.origins, codes, flaws)
+
+
+def _named(
+    names: Sequence[str], keys: Sequence[Sequence[str]]
+) -> dict[str, tuple[Sequence[object], pa.DataType]]:
+    return {
+        f"k_{name}": ([key[index] for key in keys], pa.string()) for index, name in enumerate(names)
     }
-    codes = [one.code for one in raws]
-    return part, _lookup(part, named, given, codes, [bool(one.flaws) for one in raws])
 
 
 def _lookup(

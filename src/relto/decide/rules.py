@@ -273,6 +273,8 @@ def third_party(leg: Leg, *, originator: PartyCode, is_consented: bool) -> Findi
     rule = leg.terms.third_party
     if not is_third_party(leg, originator):
         return _passes(Rule.THIRD_PARTY, rule.ground, f"made by {originator}, one of the two")
+    if originator not in leg.parties:
+        return _fails(Rule.THIRD_PARTY, rule.ground, f"originator {originator} is unknown")
     if is_consented:
         fact = f"{originator} has consented to release to {leg.recipient}"
         return _passes(Rule.THIRD_PARTY, rule.ground, fact)

@@ -86,6 +86,7 @@ class Leg(Struct, frozen=True, kw_only=True):
         scheme: The recipient's own scheme; `None` when the recipient or its scheme is unknown.
         ladder: The levels of that scheme, lowest first.
         schemes: All schemes that the law knows.
+        parties: All parties that the law knows.
     """
 
     terms: Terms
@@ -96,6 +97,7 @@ class Leg(Struct, frozen=True, kw_only=True):
     scheme: SchemeId | None
     ladder: tuple[LevelId, ...]
     schemes: Mapping[SchemeId, Scheme]
+    parties: Mapping[PartyCode, PartyRecord]
 
     @property
     def tables(self) -> tuple[Equivalence, ...]:
@@ -138,6 +140,7 @@ def leg_of(
         scheme=own,
         ladder=() if scheme is None else tuple(level.id for level in scheme.levels),
         schemes=law.library.schemes,
+        parties=law.library.parties,
     )
 
 

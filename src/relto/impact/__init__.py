@@ -25,6 +25,7 @@ from relto.impact.compare import Other, compare
 from relto.impact.facts import (
     BulkQuestion,
     CaveatFacts,
+    ItemFacts,
     LabelFacts,
     OriginFacts,
     RowFacts,
@@ -39,8 +40,10 @@ from relto.impact.holdings import (
     Faults,
     Flaw,
     Holdings,
+    Ids,
     Outcomes,
     Words,
+    name_items,
 )
 from relto.impact.point import Finder, ReadAs, Side
 from relto.impact.reading import FactReader, StrictError, TableError, split_words
@@ -84,8 +87,10 @@ __all__ = [
     "Flaw",
     "Flow",
     "Holdings",
+    "Ids",
     "Impact",
     "InstrumentChange",
+    "ItemFacts",
     "LabelFacts",
     "Measurements",
     "OriginFacts",
@@ -114,6 +119,7 @@ __all__ = [
     "count_cells",
     "find_ways",
     "instruments_of",
+    "name_items",
     "owed",
     "read_answer",
     "split_words",

@@ -67,13 +67,29 @@ class CaveatFacts(Struct, frozen=True, kw_only=True):
     releasable_to: tuple[PartyCode, ...] | None = None
 
 
+class ItemFacts(Struct, frozen=True, kw_only=True):
+    """The one item of a row, with all its topics, sorted; a consent may name it and them."""
+
+    holding: HoldingId
+    topics: tuple[TopicId, ...]
+
+
 class OriginFacts(Struct, frozen=True, kw_only=True):
-    """What the rules `topology`, `third-party` and `purpose` look at."""
+    """What the rules `topology`, `third-party` and `purpose` look at.
+
+    Args:
+        holder: Who has it.
+        originator: Who made it.
+        provenance: The instrument under which it came in; `None` for the holder's own.
+        received_for: The purpose for which it came in; `None` for the holder's own.
+        item: The row's own item, where a consent names it; `None` for all other rows.
+    """
 
     holder: PartyCode
     originator: PartyCode
     provenance: InstrumentId | None = None
     received_for: PurposeId | None = None
+    item: ItemFacts | None = None
 
 
 class RowFacts(Struct, frozen=True, kw_only=True):
@@ -85,12 +101,14 @@ class RowFacts(Struct, frozen=True, kw_only=True):
         caveats: By code of the caveats.
         origins: By code of the origin; the first is `None`, that of a row whose facts cannot be
             used.
+        items: Items that were looked for, so that a consent which names one of them reaches it.
     """
 
     labels: tuple[LabelFacts, ...]
     topics: tuple[TopicFacts, ...]
     caveats: tuple[CaveatFacts, ...]
     origins: tuple[OriginFacts | None, ...]
+    items: frozenset[HoldingId] = frozenset()
 
     def holders(self) -> tuple[PartyCode, ...]:
         """Return all holders, sorted.
@@ -110,7 +128,7 @@ class BulkQuestion(Struct, frozen=True, kw_only=True):
         is_requested: The recipient asked.
         assurance: The recipient's assurance.
         onward: The final recipient, when the recipient is an intermediary.
-        consents: Consents for topics; one that names a single holding is refused (IMP-9).
+        consents: Consents at hand, of any originators, for topics or for single items.
     """
 
     recipient: PartyCode
@@ -120,6 +138,11 @@ class BulkQuestion(Struct, frozen=True, kw_only=True):
     assurance: Assurance | None = None
     onward: PartyCode | None = None
     consents: tuple[Consent, ...] = ()
+
+    @property
+    def items(self) -> frozenset[HoldingId]:
+        """The items that a consent names."""
+        return frozenset(one.holding for one in self.consents if one.holding is not None)
 
 
 def case_of(
@@ -139,7 +162,7 @@ def case_of(
         topics: The row's topics.
         caveats: The row's caveats.
         origin: The row's origin.
-        holding: The item's id, where it is known.
+        holding: The item's id, where the row itself does not say it.
 
     Source: docs/spec/impact.md IMP-7.
     """
@@ -158,5 +181,5 @@ def case_of(
         requested=question.is_requested,
         assurance=question.assurance,
         consents=question.consents,
-        holding=holding,
+        holding=holding if origin.item is None else origin.item.holding,
     )

@@ -4,19 +4,23 @@ The facts themselves stand once, in `RowFacts`. What could not be used is not dr
 stays, its origin is code 0, and a fault says which column and why.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from relto.impact.facts import RowFacts
-from relto.impact.words import BulkTables
+from relto.impact.facts import ItemFacts, OriginFacts, RowFacts
+from relto.impact.words import BulkError, BulkTables
+from relto.units import HoldingId
 
 Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 Words = npt.NDArray[np.uint64]
 Outcomes = npt.NDArray[np.uint8]
+
+
+Rows = npt.NDArray[np.int64]
 
 
 class Ids(Protocol):
@@ -27,6 +31,9 @@ class Ids(Protocol):
 
     def __getitem__(self, index: int, /) -> str:
         """The id of a row counted from 0."""
+
+    def rows_of(self, ids: Collection[str], /) -> Rows:
+        """The rows, counted from 0, that have one of these ids; ascending."""
 
 
 class Flaw(Struct, frozen=True, kw_only=True):
@@ -100,7 +107,7 @@ class Holdings(Struct, frozen=True, kw_only=True, eq=False):
         topics: Code of the set of topics.
         caveats: Code of categories and releasability.
         origins: Code of originator, provenance and purpose received for; 0 for a row at fault.
-        ids: The items' ids, by row; empty when they were not kept.
+        ids: The items' ids, by row; `None` when they were not kept.
         faults: Everything found wrong, by row.
         exercise: Columns with values made up for an exercise, as the table itself says.
     """
@@ -110,7 +117,7 @@ class Holdings(Struct, frozen=True, kw_only=True, eq=False):
     topics: Codes
     caveats: Codes
     origins: Codes
-    ids: Ids = ()
+    ids: Ids | None = None
     faults: Faults = NO_FAULTS
     exercise: tuple[str, ...] = ()
 
@@ -122,6 +129,49 @@ class Holdings(Struct, frozen=True, kw_only=True, eq=False):
     def columns(self) -> tuple[Codes, Codes, Codes, Codes]:
         """The four columns, in the order of the tables."""
         return self.labels, self.topics, self.caveats, self.origins
+
+
+def name_items(holdings: Holdings, items: Iterable[HoldingId]) -> Holdings:
+    """Give each of some items an origin of its own, so that a consent for one reaches it alone.
+
+    Args:
+        holdings: A table that kept its ids.
+        items: Ids, as consents name them; those that the table has not are passed over.
+
+    Returns:
+        The same rows, with more origins; rows at fault stay at fault.
+
+    Raises:
+        BulkError: The table kept no ids.
+
+    Source: docs/spec/impact.md IMP-9.
+    """
+    wanted = frozenset(items) - holdings.facts.items
+    if not wanted:
+        return holdings
+    if holdings.ids is None:
+        raise BulkError(
+            "a consent names a single item, and the table was read without ids",
+            hint="read it with ids",
+        )
+    facts = holdings.facts
+    rows = holdings.ids.rows_of(wanted)
+    codes: dict[OriginFacts | None, int] = {one: code for code, one in enumerate(facts.origins)}
+    named = []
+    for row in rows.tolist():
+        origin = facts.origins[holdings.origins[row]]
+        if origin is not None:
+            topics = facts.topics[holdings.topics[row]].topics
+            item = ItemFacts(holding=HoldingId(holdings.ids[row]), topics=topics)
+            origin = structs.replace(origin, item=item)
+        named.append(codes.setdefault(origin, len(codes)))
+    origins = holdings.origins.astype(np.min_scalar_type(len(codes)), copy=True)
+    origins[rows] = named
+    return structs.replace(
+        holdings,
+        facts=structs.replace(facts, origins=tuple(codes), items=facts.items | wanted),
+        origins=origins,
+    )
 
 
 class Engine(Protocol):

@@ -14,12 +14,20 @@ from msgspec import Struct
 
 from relto.decide.view import LawView, is_known
 from relto.errors import LocalError
-from relto.impact.facts import CaveatFacts, LabelFacts, OriginFacts, RowFacts, TopicFacts
+from relto.impact.facts import (
+    CaveatFacts,
+    ItemFacts,
+    LabelFacts,
+    OriginFacts,
+    RowFacts,
+    TopicFacts,
+)
 from relto.impact.holdings import Flaw
 from relto.limits import BULK_CODES_MAX
 from relto.model import Form
 from relto.units import (
     CategoryId,
+    HoldingId,
     InstrumentId,
     LevelId,
     PartyCode,
@@ -50,6 +58,8 @@ LABEL_KEYS: Final = ("holder", "scheme", "level", "marked_scheme", "marked_level
 TOPIC_KEYS: Final = ("holder", "topics")
 CAVEAT_KEYS: Final = ("scheme", "categories", "releasable_to")
 ORIGIN_KEYS: Final = ("holder", "originator", "provenance", "received_for")
+# Beside these, where a consent names single items: the id of such an item, and its topics.
+ITEM_KEYS: Final = ("item", "item_topics")
 
 
 class TableError(LocalError):
@@ -121,17 +131,18 @@ class FactReader:
 
     Args:
         law: Whose words count as known.
+        items: Items that a consent names; the origins then have `ITEM_KEYS` as well.
 
-    Source: docs/spec/impact.md IMP-20 to IMP-26.
+    Source: docs/spec/impact.md IMP-9, IMP-20 to IMP-26.
     """
 
-    def __init__(self, law: LawView) -> None:
+    def __init__(self, law: LawView, *, items: frozenset[HoldingId] = frozenset()) -> None:
         """Begin with no fact but the unusable origin."""
-        self._law = law
+        self._law, self._items = law, items
         self.labels = Column(LABEL_KEYS, self._label)
         self.topics = Column(TOPIC_KEYS, self._topics)
         self.caveats = Column(CAVEAT_KEYS, self._caveats)
-        self.origins = Column(ORIGIN_KEYS, self._origin)
+        self.origins = Column((*ORIGIN_KEYS, *ITEM_KEYS) if items else ORIGIN_KEYS, self._origin)
         self.origins.codes[None] = 0
 
     def columns(self) -> tuple[Column, Column, Column, Column]:
@@ -153,6 +164,7 @@ class FactReader:
             origins=tuple(
                 one for one in self.origins.codes if one is None or isinstance(one, OriginFacts)
             ),
+            items=self._items,
         )
 
     def _label(self, raw: Mapping[str, str | None]) -> tuple[object, list[Flaw]]:
@@ -232,11 +244,16 @@ class FactReader:
             flaws.append(_flaw("provenance", "unknown", provenance))
         if received_for is not None and received_for not in self._law.library.purposes:
             flaws.append(_flaw("received_for", "unknown", received_for))
+        item = None
+        if named := raw.get("item"):
+            topics = tuple(TopicId(one) for one in split_words(raw.get("item_topics")))
+            item = ItemFacts(holding=HoldingId(named), topics=topics)
         facts = OriginFacts(
             holder=PartyCode(holder),
             originator=PartyCode(originator),
             provenance=None if provenance is None else InstrumentId(provenance),
             received_for=None if received_for is None else PurposeId(received_for),
+            item=item,
         )
         return facts, flaws
 

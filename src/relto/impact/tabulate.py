@@ -33,8 +33,8 @@ from relto.impact.words import (
     CodeTable,
 )
 from relto.limits import BULK_INSTRUMENTS_MAX, BULK_JOINT_CODES_MAX
-from relto.model import Case, Form, Label, Rule
-from relto.units import LevelId, PartyCode, SchemeId
+from relto.model import Case, Consent, Form, Label, Rule
+from relto.units import HoldingId, LevelId, PartyCode, SchemeId
 
 K = TypeVar("K", bound=Hashable)
 
@@ -232,12 +232,17 @@ def compile_tables(planner: Planner, facts: RowFacts, question: BulkQuestion) ->
         Tables from which any engine gets the verdict of the reference, row by row.
 
     Raises:
-        BulkError: A consent names a single holding, or the tables would grow beyond their limits.
+        BulkError: A consent names an item that was not looked for, or the tables would grow beyond
+            their limits.
 
     Source: docs/spec/impact.md IMP-1 to IMP-9.
     """
-    if any(one.holding is not None for one in question.consents):
-        raise BulkError("a consent names a single holding; a table of holdings has no place for it")
+    if question.items - facts.items:
+        some = min(question.items - facts.items)
+        raise BulkError(
+            f"a consent names the item `{some}`, which was not looked for in the table",
+            hint="name the items of all consents first, with `name_items`",
+        )
     pairs = _pairs(planner, facts, question)
     most = max((len(one.tables.instruments) for one in pairs.values()), default=0)
     if most > BULK_INSTRUMENTS_MAX:
@@ -310,7 +315,7 @@ def _origins(
     question: BulkQuestion,
     layout: _Layout,
 ) -> tuple[CodeTable, int]:
-    """By origin; with consents by topics and origin."""
+    """By origin; with consents for topics alone by topics and origin."""
     unusable = layout.denied(Rule.THIRD_PARTY)
 
     def verdict(one: OriginFacts | None, *, is_consented: bool) -> _Verdict:
@@ -324,32 +329,66 @@ def _origins(
     without = [verdict(one, is_consented=False) for one in facts.origins]
     if not question.consents:
         return layout.table(without, faults), 0
+    consented = [verdict(one, is_consented=True) for one in facts.origins]
+    consents = _Consents(question)
+    if not consents.are_for_topics:
+        verdicts = [
+            (consented if consents.cover(origin, None) else without)[code]
+            for code, origin in enumerate(facts.origins)
+        ]
+        return layout.table(verdicts, faults), 0
     joint = len(facts.origins) * len(facts.topics)
     if joint > BULK_JOINT_CODES_MAX:
         raise BulkError(
             f"consents make too many combinations of topics and origins: {joint}, "
             f"limit {BULK_JOINT_CODES_MAX}"
         )
-    consented = [verdict(one, is_consented=True) for one in facts.origins]
     verdicts = [
-        (consented if _is_consented(topics, origin, question) else without)[code]
+        (consented if consents.cover(origin, topics) else without)[code]
         for topics in facts.topics
         for code, origin in enumerate(facts.origins)
     ]
     return layout.table(verdicts, faults * len(facts.topics)), len(facts.origins)
 
 
-def _is_consented(topics: TopicFacts, origin: OriginFacts | None, question: BulkQuestion) -> bool:
-    if origin is None or origin.holder != topics.holder:
-        return False
-    case = Case(
-        holder=origin.holder,
-        recipient=question.recipient,
-        originator=origin.originator,
-        label=Label(scheme=SchemeId(""), level=LevelId("")),
-        topics=topics.topics,
-        purpose=question.purpose,
-        received_for=origin.received_for,
-        consents=question.consents,
-    )
-    return any(runs_at(one, question.at) for one in consents_for(case))
+class _Consents:
+    """The consents of a question: those for single items by item, and those for topics alone.
+
+    An item that a consent names has an origin of its own, which knows its topics. Only a consent
+    that names no item makes an origin depend on the topics of the row.
+    """
+
+    def __init__(self, question: BulkQuestion) -> None:
+        self._question = question
+        self._general: list[Consent] = []
+        self._by_item: dict[HoldingId, list[Consent]] = {}
+        for one in question.consents:
+            if one.holding is None:
+                self._general.append(one)
+            else:
+                self._by_item.setdefault(one.holding, []).append(one)
+        self.are_for_topics = any(one.topics for one in self._general)
+
+    def cover(self, origin: OriginFacts | None, topics: TopicFacts | None) -> bool:
+        """Does one that runs cover an item of this origin, with these topics where they count?"""
+        if origin is None or (topics is not None and origin.holder != topics.holder):
+            return False
+        item = origin.item
+        consents = [] if topics is None else self._general
+        if item is not None:
+            if topics is not None and item.topics != topics.topics:
+                return False
+            consents = [*consents, *self._by_item.get(item.holding, ())]
+        words = topics if item is None else item
+        case = Case(
+            holder=origin.holder,
+            recipient=self._question.recipient,
+            originator=origin.originator,
+            label=Label(scheme=SchemeId(""), level=LevelId("")),
+            topics=() if words is None else words.topics,
+            purpose=self._question.purpose,
+            received_for=origin.received_for,
+            consents=tuple(consents),
+            holding=None if item is None else item.holding,
+        )
+        return any(runs_at(one, self._question.at) for one in consents_for(case))

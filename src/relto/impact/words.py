@@ -80,8 +80,7 @@ class BulkTables(Struct, frozen=True, kw_only=True):
         topics: By code of the topics.
         caveats: By code of the caveats.
         origins: By code of the origin; where `stride` is not 0, by `topics * stride + origin`,
-            since
-            a consent looks at both.
+            since a consent for topics looks at both.
         half: How many bits each half of a mask has: 4, 8, 16 or 31.
         stride: How many origins there are when a consent makes them depend on the topics; else 0.
     """

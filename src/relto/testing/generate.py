@@ -76,6 +76,7 @@ PURPOSES: Final = tuple(
 PARTIES: Final = tuple(PartyCode(code) for code in ("AAA", "BBB", "CCC", "DDD"))
 LEVELS: Final = tuple(LevelId(name) for name in ("low", "middle", "high"))
 CATEGORIES: Final = (CategoryId("own-eyes"), CategoryId("with-care"))
+UNKNOWN_PARTY: Final = PartyCode("ZZZ")
 UNKNOWN_TOPIC: Final = TopicId("moon")
 UNKNOWN_PURPOSE: Final = PurposeId("leisure")
 UNKNOWN_LEVEL: Final = LevelId("cosmic")
@@ -365,7 +366,9 @@ def make_case(dice: Dice, law: PlainLaw) -> Case:
     pool = parties if terms is None or dice.chance(10) else terms.parties
     holder = dice.pick(pool)
     recipient = dice.pick([one for one in pool if one != holder])
-    originator = dice.pick(pool) if dice.chance(30) else holder
+    originator = holder
+    if dice.chance(30):
+        originator = UNKNOWN_PARTY if dice.chance(10) else dice.pick(pool)
     label = _label(dice, originator, parties)
     topics: tuple[TopicId, ...] = (dice.pick(TOPICS),)
     if dice.chance(20):

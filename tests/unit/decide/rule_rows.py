@@ -274,6 +274,22 @@ RULES = {
         "made by AAA",
         "with AAA's consent to release to BBB",
     ),
+    "an unknown originator fails, where others would be asked (DEC-20)": (
+        THROUGH,
+        replace(SECOND_LEG, originator="ZZZ"),
+        "third-party",
+        "fail",
+        "originator ZZZ is unknown",
+        "",
+    ),
+    "an unknown originator consents to nothing (DEC-20)": (
+        LEG_TWO,
+        replace(SECOND_LEG, originator="ZZZ", consents=(replace(CONSENT, originator="ZZZ"),)),
+        "third-party",
+        "fail",
+        "originator ZZZ is unknown",
+        "",
+    ),
     "an own item needs no stated purpose under an open rule (DEC-17)": (
         PACT,
         replace(CASE, purpose=None),

@@ -1,5 +1,7 @@
 """Words: fifteen bits for each instrument, summed over four codes (IMP-1 to IMP-9)."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pytest
 from msgspec import structs
@@ -14,14 +16,17 @@ from relto.impact import (
     BulkTables,
     CaveatFacts,
     Holdings,
+    ItemFacts,
     LabelFacts,
     OriginFacts,
     RowFacts,
     TopicFacts,
     compile_tables,
+    name_items,
     read_answer,
 )
 from relto.impact import tabulate as room
+from relto.impact.holdings import Rows
 from relto.law import Law, compile_law
 from relto.model import RULE_ORDER, Assurance, Consent, Form, Outcome, Rule
 from relto.units import HoldingId, LevelId, PartyCode, PurposeId, SchemeId, TopicId
@@ -157,11 +162,61 @@ def test_a_consent_for_topics_opens_what_it_covers(law: Law) -> None:
     assert read_answer(tables, JPN, summed(tables, origin=0)).is_faulty
 
 
-def test_a_consent_for_one_holding_is_refused(law: Law) -> None:
-    """IMP-9: such an item is decided by itself."""
-    one = consent(holding=HoldingId("item-1"))
-    with pytest.raises(BulkError, match="names a single holding"):
-        compile_tables(Planner(law), facts(), question(NOON, consents=(one,)))
+class Ids(list[str]):
+    """Ids by row, in a list."""
+
+    def rows_of(self, ids: Collection[str], /) -> Rows:
+        return np.array([row for row, one in enumerate(self) if one in ids], dtype=np.int64)
+
+
+def three(ids: Ids | None) -> Holdings:
+    """Three rows, made by the United States; the last is at fault."""
+    zeros = np.zeros(3, dtype=np.uint8)
+    return Holdings(
+        facts=facts(originator=PartyCode("USA")),
+        labels=zeros,
+        topics=zeros,
+        caveats=zeros,
+        origins=np.array([1, 1, 0], dtype=np.uint8),
+        ids=ids,
+    )
+
+
+@pytest.mark.parametrize("topics", [(), ("dprk.missile",)])
+def test_a_consent_for_one_item_opens_that_item_alone(law: Law, topics: tuple[str, ...]) -> None:
+    """IMP-9: with or without topics of its own, and the tables do not grow with the topics."""
+    one = consent(holding=HoldingId("b"), topics=tuple(map(TopicId, topics)))
+    asked = question(NOON, consents=(one,))
+    holdings = name_items(three(Ids(("a", "b", "b"))), asked.items)
+    tables = compile_tables(Planner(law), holdings.facts, asked)
+    assert tables.stride == 0
+    assert NumpyEngine().outcomes(tables, holdings).tolist() == [2, 0, 2]
+    origin = holdings.facts.origins[holdings.origins[1]]
+    assert origin is not None
+    assert origin.item == ItemFacts(
+        holding=HoldingId("b"), topics=(TopicId("dprk.missile.launch"),)
+    )
+
+
+def test_a_consent_for_one_item_on_other_topics_opens_nothing(law: Law) -> None:
+    """IMP-9, DEC-16: both, where it names both; also beside one for topics."""
+    item = consent(holding=HoldingId("b"), topics=(TopicId("prc"),))
+    for consents in ((item,), (item, consent(topics=(TopicId("prc"),)))):
+        asked = question(NOON, consents=consents)
+        holdings = name_items(three(Ids(("a", "b", "c"))), asked.items)
+        tables = compile_tables(Planner(law), holdings.facts, asked)
+        assert NumpyEngine().outcomes(tables, holdings).tolist() == [2, 2, 2]
+
+
+def test_a_consent_for_an_item_that_was_not_looked_for_is_refused(law: Law) -> None:
+    """IMP-9: silence would deny what may be released."""
+    asked = question(NOON, consents=(consent(holding=HoldingId("b")),))
+    with pytest.raises(BulkError, match="names the item `b`, which was not looked for"):
+        compile_tables(Planner(law), facts(), asked)
+    with pytest.raises(BulkError, match="was read without ids"):
+        name_items(three(None), asked.items)
+    once = name_items(three(Ids(("a", "b", "c"))), asked.items)
+    assert name_items(once, asked.items) is once
 
 
 def test_tables_do_not_grow_beyond_their_limits(law: Law, monkeypatch: pytest.MonkeyPatch) -> None:

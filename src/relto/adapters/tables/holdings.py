@@ -5,10 +5,11 @@ wrong type or an id that another row has too keeps its place, is denied whatever
 listed with its number.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from relto.adapters.tables.files import batches
@@ -28,6 +29,32 @@ from relto.impact.reading import (
     TableError,
     split_words,
 )
+
+
+class PolarsIds:
+    """Ids by row, in one Polars column.
+
+    Args:
+        values: Text, by row.
+    """
+
+    def __init__(self, values: pl.Series) -> None:
+        """Keep the column."""
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, index: int, /) -> str:
+        return str(self._values[index])
+
+    def rows_of(self, ids: Collection[str], /) -> npt.NDArray[np.int64]:
+        """The rows, counted from 0, that have one of these ids.
+
+        Source: docs/spec/impact.md IMP-9.
+        """
+        wanted = pl.Series(sorted(ids), dtype=pl.String)
+        return self._values.is_in(wanted.implode()).arg_true().cast(pl.Int64).to_numpy()
 
 
 class Encoder:
@@ -96,7 +123,7 @@ class Encoder:
             topics=topics,
             caveats=caveats,
             origins=origins,
-            ids=ids if self._keep_ids else (),
+            ids=PolarsIds(ids) if self._keep_ids else None,
             faults=faults,
             exercise=tuple(sorted(self._exercise)),
         )
