@@ -1,12 +1,15 @@
 """The same rules for engines that Python can call: one class each, `ask` answers one request.
 
-Each answers the outcome alone; none has reasons for a default deny. Where a language cannot say a
-rule, the rule is asked in Python around it, which favours the peer.
+Each answers the outcome alone; none has reasons for a default deny. Policies are compiled or parsed
+once and data is loaded once; each engine is shown the agreements of the pair alone, by its own
+index where it has one, else by a choice made in Python. Where a language cannot say a rule, the
+rule is asked in Python around it. Both favour the peer.
 """
 
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 
 from bench.decide_world import Agreement, Asked
 
@@ -57,26 +60,40 @@ class Plain:
 
 
 class Cedar:
-    """cedarpy: a policy for each agreement and action, parsed once; two actions, in turn."""
+    """cedarpy: a policy for each agreement and action, parsed once; two actions, in turn.
+
+    The engine looks at every policy it has, so each pair and action gets a set of its own.
+    """
 
     def __init__(self, agreements: tuple[Agreement, ...]) -> None:
         import cedarpy
 
         self._cedar = cedarpy
-        text = "\n".join(_cedar_policy(one, action) for one in agreements for action in _ACTIONS)
-        self._policies = cedarpy.PolicySet.from_str(text)
         self._entities = cedarpy.Entities.from_json_str("[]")
+        self._policies = {
+            pair: {
+                action: cedarpy.PolicySet.from_str(
+                    "\n".join(_cedar_policy(one, action) for one in found)
+                )
+                for action in _ACTIONS
+            }
+            for pair, found in _by_pair(agreements).items()
+        }
 
     def ask(self, asked: Asked) -> str:
+        policies = self._policies.get(frozenset((asked.holder, asked.recipient)))
+        if policies is None:
+            return "deny"
+        context = _cedar_context(asked)
         for action in _ACTIONS:
             answer = self._cedar.is_authorized(
                 {
                     "principal": {"type": "Party", "id": asked.recipient},
                     "action": {"type": "Action", "id": action},
                     "resource": {"type": "Party", "id": asked.holder},
-                    "context": _cedar_context(asked),
+                    "context": context,
                 },
-                self._policies,
+                policies[action],
                 self._entities,
             )
             if answer.allowed:
@@ -125,7 +142,6 @@ def _cedar_policy(pact: Agreement, action: str) -> str:
             parts.append("false")
         if pact.assured:
             parts.append("context.assured")
-    # The pair stands in the scope, where the engine can pass over it quickly.
     when = " && ".join(parts)
     return "\n".join(
         f'permit(principal == Party::"{one}", action == Action::"{action}", '
@@ -166,7 +182,7 @@ class Casbin:
 
 
 class Biscuit:
-    """biscuit: the facts of the pair's agreements alone, two policies in order."""
+    """biscuit: rules and the facts of the pair's agreements, parsed once; two policies in order."""
 
     RULES = """
     stands($id) <- pact($id, $starts, $ends, $roots, $forms, $cap, $procedure, $purposes, $asks,
@@ -188,16 +204,17 @@ class Biscuit:
         self._biscuit = biscuit_auth
         keys = biscuit_auth.KeyPair()
         self._token = biscuit_auth.BiscuitBuilder('user("x")').build(keys.private_key)
-        self._facts = {
-            pair: "".join(_biscuit_facts(one) for one in found)
+        self._bases = {
+            pair: biscuit_auth.AuthorizerBuilder("".join(map(_biscuit_facts, found)) + self.RULES)
             for pair, found in _by_pair(agreements).items()
         }
 
     def ask(self, asked: Asked) -> str:
-        facts = self._facts.get(frozenset((asked.holder, asked.recipient)), "")
-        if not facts:
+        base = self._bases.get(frozenset((asked.holder, asked.recipient)))
+        if base is None:
             return "deny"
-        builder = self._biscuit.AuthorizerBuilder(facts + _biscuit_asked(asked) + self.RULES)
+        builder = self._biscuit.AuthorizerBuilder(_biscuit_asked(asked))
+        builder.merge(base)
         builder.set_limits(_limits(builder))
         try:
             return _ACTIONS[builder.build(self._token).authorize()]
@@ -242,54 +259,52 @@ def _biscuit_asked(asked: Asked) -> str:
     )
 
 
+REGO = Path(__file__).parent / "opa" / "policy.rego"
+
+
+def _rego_data(agreements: Iterable[Agreement]) -> str:
+    """The agreements by pair, which is how the policy finds them."""
+    pacts: dict[str, list[dict[str, object]]] = defaultdict(list)
+    for one in agreements:
+        pacts[f"{one.a} {one.b}"].append({name: getattr(one, name) for name in one.__slots__})
+    return json.dumps({"pacts": pacts})
+
+
+def _rego_input(asked: Asked) -> dict[str, object]:
+    fields: dict[str, object] = {name: getattr(asked, name) for name in asked.__slots__}
+    fields["pair"] = " ".join(sorted((asked.holder, asked.recipient)))
+    fields |= {"first": asked.topics[0], "last": asked.topics[-1], "kept": asked.kept_purpose}
+    return fields
+
+
 class Rego:
     """regopy (rego-cpp): agreements as data by pair, one module compiled once, one query."""
-
-    MODULE = """
-    package relto
-    import rego.v1
-    pacts := object.get(data.pacts, input.pair, [])
-    third if not input.originator in {input.holder, input.recipient}
-    covers(roots, ups) if { some up in ups; up in roots }
-    topics_ok(p) if { covers(p.roots, input.first); covers(p.roots, input.last) }
-    third_ok(p) if not third
-    third_ok(p) if { p.procedure; input.kept }
-    purpose_ok(p) if count(p.purposes) == 0
-    purpose_ok(p) if { some up in input.purposes; up in p.purposes }
-    asked_ok(p) if not p.on_request
-    asked_ok(p) if input.requested
-    stands(p) if {
-        p.starts <= input.day; input.day < p.ends
-        topics_ok(p); input.form in p.forms; input.level <= p.cap
-        third_ok(p); purpose_ok(p); asked_ok(p)
-    }
-    sure(p) if not p.assured
-    sure(p) if input.assured
-    permits(p) if { not third; not p.case_by_case; sure(p) }
-    default outcome := "deny"
-    outcome := "permit" if { some p in pacts; stands(p); permits(p) }
-    else := "refer" if { some p in pacts; stands(p) }
-    """
 
     def __init__(self, agreements: tuple[Agreement, ...]) -> None:
         import regopy
 
         self._rego = regopy.Interpreter()
-        self._rego.add_module("relto", self.MODULE)
-        pacts: dict[str, list[dict[str, object]]] = defaultdict(list)
-        for one in agreements:
-            fields = {name: getattr(one, name) for name in one.__slots__}
-            pacts[f"{one.a} {one.b}"].append(fields)
-        self._rego.add_data_json(json.dumps({"pacts": pacts}))
+        self._rego.add_module("relto", REGO.read_text(encoding="utf-8"))
+        self._rego.add_data_json(_rego_data(agreements))
         self._bundle = self._rego.build("x = data.relto.outcome")
 
     def ask(self, asked: Asked) -> str:
-        fields: dict[str, object] = {name: getattr(asked, name) for name in asked.__slots__}
-        fields["pair"] = " ".join(sorted((asked.holder, asked.recipient)))
-        fields |= {"first": asked.topics[0], "last": asked.topics[-1], "kept": asked.kept_purpose}
-        self._rego.set_input(fields)
+        self._rego.set_input(_rego_input(asked))
         answer = json.loads(str(self._rego.query_bundle(self._bundle)))
         return str(answer["bindings"]["x"])
+
+
+class OpaWasm:
+    """OPA's compiled policy in Wasmtime: the same module and data, parsed once."""
+
+    def __init__(self, agreements: tuple[Agreement, ...]) -> None:
+        from bench.opa_wasm import POLICY, OpaPolicy
+
+        data = _rego_data(agreements)
+        self._policy = OpaPolicy(POLICY.read_bytes(), data, entry="relto/outcome")
+
+    def ask(self, asked: Asked) -> str:
+        return str(self._policy.ask(json.dumps(_rego_input(asked))))
 
 
 PEERS = {
@@ -298,4 +313,5 @@ PEERS = {
     "casbin": Casbin,
     "biscuit": Biscuit,
     "regopy": Rego,
+    "OPA Wasm": OpaWasm,
 }
