@@ -64,6 +64,7 @@ from relto.node import (
     Hold,
     NoLawError,
     NoPartnerError,
+    OutdatedError,
     Refuse,
     SetClock,
     UnknownItemError,
@@ -357,12 +358,20 @@ class Office:
     def _step(self, order: ApproveCase | RefuseCase | AskConsentOf) -> Story:
         match order:
             case ApproveCase():
-                self._driver.command(Approve(case=order.case, by=order.by))
+                self._approve(Approve(case=order.case, by=order.by))
             case RefuseCase():
                 self._driver.command(Refuse(case=order.case, by=order.by))
             case AskConsentOf():
                 self._driver.command(AskConsent(case=order.case, by=order.by))
         return self._story(LookCase(case=order.case))
+
+    def _approve(self, given: Approve) -> None:
+        try:
+            self._driver.command(given)
+        except OutdatedError:
+            # So that the next look shows what waits now.
+            self._driver.tick()
+            raise
 
     def _pin(self, order: PinCard) -> Done:
         fingerprint = read_fingerprint(order.fingerprint)

@@ -24,7 +24,7 @@ from relto.limits import CLOCK_SKEW_SECONDS_MAX, RELEASE_ITEMS_MAX
 from relto.model.case import Case, Consent, Request
 from relto.model.finding import Considered, Decision, Outcome, Rule
 from relto.model.label import Label
-from relto.model.message import RefusalCode
+from relto.model.message import LawRef, RefusalCode
 from relto.node.counsel import Counsel, fails, is_open, named, reasons, steps
 from relto.node.state import State, Stock
 from relto.units import InstrumentId, PartyCode, covers
@@ -394,13 +394,12 @@ def _sort_out(
     """Tell what goes at once, what waits, and what nobody here can answer."""
     stock = tuple(one.stock for one in viable)
     needs = needed_officers(state, counsel, stock)
-    is_approved = file.queued is not None and len(file.officers) >= max(needs, file.queued.needs)
-    allowed = _OFFICER_ANSWERS if is_approved else frozenset[Rule]()
-    ready = [one for one in viable if steps(one.considered) <= allowed]
+    approved = _approved(file, viable, law=counsel.ref, needs=needs)
+    if approved:
+        return Go(items=approved, instrument=approved[0].considered.instrument)
+    ready = [one for one in viable if not steps(one.considered)]
     first = ready[0].considered.instrument if ready else None
     ready = [one for one in ready if one.considered.instrument == first]
-    if first is not None and is_approved:
-        return Go(items=tuple(ready), instrument=first)
     if first is not None and needs == 1 and onward_of(file) is None:
         # A delegation lets an item go to its recipient; consent to a third party is never implied.
         delegation = _delegation(state, counsel, file, ready, now=now)
@@ -426,6 +425,32 @@ def _sort_out(
             is_onward=onward_of(file) is not None,
         ),
         is_consent_missing=bool(open_asks & _ORIGINATOR_ANSWERS),
+    )
+
+
+def _approved(
+    file: CaseFile, viable: Sequence[Cleared], *, law: LawRef, needs: int
+) -> tuple[Cleared, ...]:
+    """The items that enough officers have said yes to, under this law and this instrument.
+
+    What they said yes to under another is put before them again (EX-49).
+    """
+    queued = file.queued
+    if queued is None or queued.law != law or len(file.officers) < max(needs, queued.needs):
+        return ()
+    return tuple(
+        one
+        for one in viable
+        if one.considered.instrument == queued.instrument
+        and steps(one.considered) <= _OFFICER_ANSWERS
+    )
+
+
+def is_outdated(file: CaseFile, wait: Wait, *, law: LawRef) -> bool:
+    """Tell whether officers see another decision than the one that waits for them now (EX-49)."""
+    queued = file.queued
+    return queued is not None and (
+        (queued.law, queued.instrument) != (law, wait.instrument) or queued.needs < wait.needs
     )
 
 

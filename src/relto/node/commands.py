@@ -37,7 +37,7 @@ from relto.model.message import (
     Step,
     Unroutable,
 )
-from relto.node.assess import Wait, assess
+from relto.node.assess import Wait, assess, is_outdated
 from relto.node.counsel import Counsel, Way
 from relto.node.effects import Append, Drop, Effect, Then
 from relto.node.inputs import (
@@ -81,6 +81,13 @@ class SameOfficerError(LocalError):
 
     code = "local.same_officer"
     hint_default = "two different officers decide at this level"
+
+
+class OutdatedError(LocalError):
+    """What waits is decided otherwise now than an officer could see."""
+
+    code = "local.outdated"
+    hint_default = "`relto show CASE` says how it is decided now; then approve or refuse that"
 
 
 class ConsentMissingError(LocalError):
@@ -261,6 +268,8 @@ def approve(state: State, counsel: Counsel, cmd: Approve, *, now: Instant) -> tu
         outcome = assess(state, counsel, file, now=now)
         if isinstance(outcome, Wait) and outcome.is_consent_missing:
             raise ConsentMissingError("the originator's consent is missing")
+        if isinstance(outcome, Wait) and is_outdated(file, outcome, law=counsel.ref):
+            raise OutdatedError("the law says something else now than when this began to wait")
     return (_step(state, Step.APPROVE, cmd.case, cmd.by), Then(case=cmd.case))
 
 

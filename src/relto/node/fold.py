@@ -8,6 +8,7 @@ Spec: docs/spec/exchange.md EX-5, EX-8.
 
 from typing import Final
 
+from msgspec.structs import replace
 from whenever import Instant, TimeDelta
 
 from relto.custody import NotInRegisterError, RegisterLine, Side, change, enter, line_key
@@ -124,6 +125,7 @@ def _fold_own(state: State, fact: Fact) -> None:
             state.peers[added.party] = _peer(state.peers.get(added.party), added, at=fact.at)
         case LawAdopted() as adopted:
             state.law, state.law_files = adopted.law, adopted.files
+            _ask_officers_anew(state)
         case DelegationsAdopted() as adopted:
             state.delegations = adopted.delegations
             state.margin_seconds = adopted.margin_seconds
@@ -142,6 +144,13 @@ def _fold_own(state: State, fact: Fact) -> None:
             del state.quarantine[:-QUARANTINE_SHOWN_MAX]
         case _:
             pass
+
+
+def _ask_officers_anew(state: State) -> None:
+    """A yes was said under the law of its time: under another it is asked for again (EX-49)."""
+    for file in tuple(state.open.values()):
+        if file.officers:
+            state.open[file.case] = replace(file, officers=(), approvals=())
 
 
 def _peer(before: Peer | None, added: PeerAdded, *, at: Instant) -> Peer:

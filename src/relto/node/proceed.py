@@ -35,6 +35,7 @@ from relto.node.assess import (
     assess,
     case_for,
     consents_of,
+    is_outdated,
     needed_officers,
     onward_of,
     recipient_of,
@@ -106,6 +107,8 @@ def _answer_queued(
     match outcome:
         case No():
             return (refuse(file, outcome, counsel),)
+        case Wait() if is_outdated(file, outcome, law=counsel.ref):
+            return (_queue(file, outcome, counsel, me=state.party)[0],)
         case Wait():
             return ()
         case Go():

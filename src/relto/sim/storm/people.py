@@ -83,7 +83,7 @@ class People(Traffic):
     def _decide(self, site: Site, waiting: Waiting, *, refuses: bool) -> None:
         """An officer decides: yes, no, or the originator must be asked first."""
         case = waiting.file.case
-        by = By(officer=f"officer-{len(waiting.file.officers)}", role=OFFICER, reason="storm")
+        by = By(officer=f"officer-{len(waiting.file.steps)}", role=OFFICER, reason="storm")
         if refuses:
             commands: list[Command] = [Refuse(case=case, by=by)]
         else:
