@@ -6,7 +6,7 @@ import pytest
 
 from relto.decide import Planner, decide
 from relto.testing.plain import PlainLibrary
-from relto.testing.vectors import Vector, decode, encode, expectation_of, law_of
+from relto.testing.vectors import Vector, decode, encode, expectation_of, law_of, vector_of
 from tools.decide_vectors import decider, faults, notices
 
 FOLDER = Path(__file__).parent / "decide"
@@ -44,6 +44,18 @@ def test_an_execution_reaches_what_the_vector_expects(vector, execution):
 @pytest.mark.parametrize("file", FILES, ids=[one.stem for one in FILES])
 def test_a_vector_is_read_as_it_was_written(file):
     assert encode(decode(file.read_bytes(), Vector)) + b"\n" == file.read_bytes()
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=[one.id for one in VECTORS])
+def test_a_question_is_written_down_as_it_was_asked(vector):
+    law = law_of(vector, LIBRARY)
+    decided = decide(law, vector.case, at=vector.at)
+    written = vector_of(
+        law, vector.case, vector.at, decided, id="again", clauses=("DEC-1",), why="to compare"
+    )
+    assert written.why == "to compare"
+    again = law_of(decode(encode(written), Vector), LIBRARY)
+    assert decide(again, written.case, at=written.at) == decided
 
 
 def test_every_rule_fails_in_some_vector_and_passes_in_some():

@@ -9,7 +9,7 @@ Spec: docs/spec/exchange.md EX-24 to EX-27.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -180,6 +180,8 @@ def change(
             return replace(line, note=text)
         case Destroyed(method=method):
             return replace(line, note=method)
+        case _:
+            assert_never(message)
 
 
 def owed(line: RegisterLine) -> tuple[Obligation, ...]:

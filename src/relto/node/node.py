@@ -352,6 +352,8 @@ class Node:
                 return proceed.on_opened(self.state, counsel, file, given, now=now)
             case Unopenable():
                 return proceed.on_unopenable(self.state, file, given)
+            case _:
+                assert_never(given)
 
     def _lapse(self, parcel: Parcel, *, now: Instant) -> tuple[Effect, ...]:
         """Stop a transfer by range whose instrument has ended (FL-36).

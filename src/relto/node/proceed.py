@@ -7,6 +7,8 @@ at the `now` of the transaction that appends the answer.
 Spec: docs/spec/exchange.md EX-13 to EX-23.
 """
 
+from typing import assert_never
+
 from msgspec.structs import replace
 from whenever import Instant
 
@@ -94,6 +96,8 @@ def _answer(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) -> 
             return _queue(file, outcome, counsel, me=state.party)
         case Go():
             return (_seal(counsel, file, outcome),)
+        case _:
+            assert_never(outcome)
 
 
 def _answer_queued(
@@ -113,6 +117,8 @@ def _answer_queued(
             return ()
         case Go():
             return (_seal(counsel, file, outcome),)
+        case _:
+            assert_never(outcome)
 
 
 def _give_up_consent(file: CaseFile, counsel: Counsel, *, now: Instant) -> tuple[Effect, ...]:

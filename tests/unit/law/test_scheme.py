@@ -39,6 +39,16 @@ def test_a_purpose_exists_or_not() -> None:
     assert "fun" not in tree
 
 
+def test_a_tree_is_gone_through_in_the_order_of_ids() -> None:
+    """LAW-6."""
+    for tree, words in (
+        (LIBRARY.topics, LIBRARY.topics.topics),
+        (LIBRARY.purposes, LIBRARY.purposes.purposes),
+    ):
+        assert len(words) > 1
+        assert list(tree) == sorted(words)
+
+
 def test_native_names_and_markings_are_in_their_own_script() -> None:
     """LAW-5: the phrases of Article 4 of the agreement of 2016."""
     marks = {

@@ -3,15 +3,17 @@
 import pytest
 from msgspec.structs import replace
 
+from relto.adapters.lawfiles import digest_of
 from relto.codec.message import encode_message
 from relto.driver.facts import prove
-from relto.exchange import EntryRef, Role
-from relto.journal import Draft
+from relto.exchange import CaseState, EntryRef, Role
+from relto.journal import Draft, sign_card, verify_card
 from relto.model import Case, Label
 from relto.model.message import PackageRef, Quarantined, RefusalCode
 from relto.node import (
     Append,
     AskConsent,
+    BadCardError,
     BadEvidenceError,
     Drop,
     NotWaitingError,
@@ -19,6 +21,7 @@ from relto.node import (
     OpenedItem,
     PackageArrived,
     PackageAsked,
+    PackageLost,
     Proceed,
     Received,
     Reclassify,
@@ -29,7 +32,8 @@ from relto.node import (
     Unopenable,
     verify_proof,
 )
-from relto.node.assess import No, assess, instrument_of, onward_of
+from relto.node.assess import No, as_it_stands, assess, instrument_of, onward_of
+from relto.node.counsel import named
 from relto.node.fold import fits
 from relto.node.inspect import Objection, inspect
 from relto.node.marking import render
@@ -38,7 +42,7 @@ from tests.property.test_exchange import fact_of
 from tests.sim.test_exchange_corners import unsaid
 from tests.sim.test_hand_delivery import BEFORE_SUSPENSION, LAPSE, lapsed
 from tests.support_messages import EXAMPLES
-from tests.support_node import ADMIN, OCTOBER, Site, Three, pending_frame, say
+from tests.support_node import ADMIN, FILES, OCTOBER, Site, Three, digest_card, pending_frame, say
 
 LARGE = bytes(100_000)
 PACKAGE = PackageRef(
@@ -358,3 +362,118 @@ def test_a_receipt_that_crosses_the_abort_counts() -> None:
     for site in three.sites.values():
         digest = site.driver.node.state.digest()
         assert site.start().node.state.digest() == digest
+
+
+def test_an_instrument_that_a_decision_does_not_look_at_has_no_finding() -> None:
+    """EX-14."""
+    three = arrived()
+    wise = counsel(three, "JPN")
+    case = Case(
+        holder="JPN",
+        recipient="KOR",
+        originator="JPN",
+        label=Label(scheme="jpn", level="hi"),
+        topics=("dprk.missile.launch",),
+    )
+    decision = wise.decide(case, at=OCTOBER)
+    assert named(decision, "jpn-kor-gsomia-2016").instrument == "jpn-kor-gsomia-2016"
+    assert named(decision, "jpn-usa-2007") is None
+
+
+def test_a_newer_card_takes_the_place_of_the_pinned_one() -> None:
+    """EX-32: by hand, as an officer does who compared the fingerprints; an older one does not."""
+    three = Three(parties=("JPN", "KOR"))
+    first = three.sites["JPN"].card
+    second = sign_card(
+        replace(verify_card(first, is_exercise=True).card, serial=2),
+        signer=three.sites["JPN"].keys,
+    )
+    three["KOR"].pin(second, fingerprint=digest_card(second), by=ADMIN)
+    assert three["KOR"].node.state.peers["JPN"].card == second
+    with pytest.raises(BadCardError):
+        three["KOR"].pin(first, fingerprint=digest_card(first), by=ADMIN)
+    assert three["KOR"].node.state.peers["JPN"].card == second
+
+
+def test_an_item_said_to_be_ones_own_that_came_from_a_partner_is_not_released() -> None:
+    """EX-44."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    state, wise = three["KOR"].node.state, counsel(three, "KOR")
+    (stock,) = state.stock.values()
+    assert as_it_stands(state, wise, stock, now=OCTOBER) == stock
+    ours = replace(stock, holding=replace(stock.holding, originator="KOR"))
+    assert as_it_stands(state, wise, ours, now=OCTOBER) is None
+
+
+def amended(name: str, before: bytes, after: bytes) -> dict[str, bytes]:
+    """The law files with one of them changed."""
+    assert before in FILES[name]
+    return {**FILES, name: FILES[name].replace(before, after)}
+
+
+def test_an_originator_is_not_troubled_about_what_the_law_closes_anyway() -> None:
+    """EX-14, EX-31: its consent would open nothing."""
+    three = Three()
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    files = amended(
+        "instruments/kor-usa-1987.toml",
+        b"[topics]\nis_open = true\n",
+        b'[topics]\nis_open = true\nexcluded = ["dprk"]\n',
+    )
+    three["KOR"].adopt_law(files, digest=digest_of(files), by=ADMIN)
+    three.ask("c-2", by="USA", holder="KOR")
+    three.settle()
+    refused = three["USA"].story("c-2").file.refused
+    assert refused.code is RefusalCode.NOT_LAWFUL
+    assert three["KOR"].node.queue() == three["JPN"].node.queue() == ()
+
+
+def test_a_package_lost_after_its_case_ended_ends_nothing_else() -> None:
+    """EX-40."""
+    three = arrived()
+    node = three["JPN"].node
+    (parcel,) = node.owed("KOR")
+    lost = PackageLost(digest=parcel.digest, partner="KOR")
+    aborted, *_ = node.handle(lost, now=OCTOBER)
+    assert aborted.message.code is RefusalCode.BAD_PACKAGE
+    node.state.open["c-1"] = replace(node.state.open["c-1"], state=CaseState.RECEIPTED)
+    assert node.handle(lost, now=OCTOBER) == ()
+
+
+def test_a_way_whose_second_leg_is_closed_is_refused_with_that_legs_reasons() -> None:
+    """EX-16."""
+    three = lapsed()
+    three.ask("c-1")
+    three.settle()
+    asked = next(f.message for f in three["KOR"].story("c-1").facts if f.kind == "request")
+    first, second = asked.hops
+    message = replace(
+        asked,
+        hops=(first, replace(second, instrument="jpn-usa-2007")),
+        request=replace(asked.request, case="c-2"),
+    )
+    parts = (("message", encode_message(message)),)
+    say(three, "KOR", "USA", Draft(kind="request", case="c-2", parts=parts))
+    three.settle()
+    refused = three["KOR"].story("c-2").file.refused
+    assert refused.code is RefusalCode.NOT_LAWFUL
+
+
+def test_consent_to_a_third_party_waits_for_an_officer_also_where_the_text_asks_for_none() -> None:
+    """EX-17: an arrangement that releases on request, and not case by case."""
+    files = amended("instruments/tisa-2014.toml", b'kind = "case-by-case"', b'kind = "on-request"')
+    three = Three(known=BEFORE_SUSPENSION)
+    for party in three.sites:
+        three[party].adopt_law(files, digest=digest_of(files), by=ADMIN, known=BEFORE_SUSPENSION)
+    three.hold("JPN", "launch-1")
+    three.delegate("JPN", instruments=("tisa-2014",))
+    three.set_clock(LAPSE)
+    three.ask("c-1")
+    three.settle()
+    (waiting,) = three["JPN"].node.queue()
+    assert waiting.why == "release through an intermediary needs this party's consent"
