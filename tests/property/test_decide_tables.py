@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relto.decide import Conditions, Facts, LevelFact, Planner, changed_pairs, decide, tables_of
-from relto.decide.rules import consents_for, runs_at
-from relto.model import Outcome
+from relto.decide.rules import caps_of, consents_for, runs_at
+from relto.decide.view import leg_of
+from relto.model import Form, Outcome, Verdict
 from relto.testing.generate import (
     RandomDice,
     make_case,
@@ -45,23 +46,25 @@ def level_of(case):
     return LevelFact(label=case.label, marked=case.marked)
 
 
-def masks_of(tables, facts, case, at):
-    """One row looked up in every table: (passes, asks) for each rule, topics one by one."""
+def masks_of(tables, facts, case, *, is_consented):
+    """One row looked up in every table: (passes, asks) for each rule, in the order of rules."""
     form, level = facts.forms.index(case.form), facts.levels.index(level_of(case))
     caveat = facts.caveats.index(level_of(case))
     origin = facts.originators.index(case.originator)
-    is_consented = any(runs_at(one, at) for one in consents_for(case))
     third_party = tables.third_party_consented if is_consented else tables.third_party
     purpose = tables.purpose_own, 0
     if tables.is_third_party[origin]:
         purpose = tables.purpose_received, facts.received_for.index(case.received_for)
         if is_consented:
             purpose = tables.purpose_consented, 0
+    topics = [
+        (tables.topic.passes[code], tables.topic.asks[code])
+        for code in (facts.topics.index(topic) for topic in case.topics)
+    ]
     looked_up = [
         (tables.in_force, 0),
         (tables.reliance, 0),
         (tables.topology, facts.provenances.index(case.provenance)),
-        *((tables.topic, facts.topics.index(topic)) for topic in case.topics),
         (tables.form, form),
         (tables.level[form], level),
         (tables.caveat, caveat),
@@ -70,7 +73,9 @@ def masks_of(tables, facts, case, at):
         (tables.assurance, level),
         (tables.initiative, 0),
     ]
-    return [(masks.passes[code], masks.asks[code]) for masks, code in looked_up]
+    found = [(masks.passes[code], masks.asks[code]) for masks, code in looked_up]
+    topic = tuple(reduce(and_, masks) for masks in zip(*topics, strict=True))
+    return [*found[:3], topic, *found[3:]]
 
 
 def outcome_of(masks):
@@ -80,9 +85,9 @@ def outcome_of(masks):
 
 
 @given(seeds)
-@quick
+@settings(max_examples=200, deadline=None)
 def test_rows_decided_from_tables_are_decided_as_by_the_reference(seed):
-    """DEC-29, DEC-30."""
+    """DEC-29, DEC-30: rule by rule, with a consent at hand and without."""
     dice = RandomDice(seed)
     law = make_law(dice, most=6)
     first = make_case(dice, law)
@@ -103,17 +108,44 @@ def test_rows_decided_from_tables_are_decided_as_by_the_reference(seed):
         requested=first.requested,
         assurance=first.assurance,
     )
+    planner = Planner(law)
     tables = tables_of(
-        Planner(law), facts, conditions, holder=first.holder, recipient=first.recipient, at=at
+        planner, facts, conditions, holder=first.holder, recipient=first.recipient, at=at
     )
+    assert (tables.holder, tables.recipient) == (first.holder, first.recipient)
+    assert (tables.start, tables.end) == planner.plan(first.holder, first.recipient).stretch(at)
+    assert len(tables.level) == len(facts.forms)
     for case in cases:
-        masks = masks_of(tables, facts, case, at)
+        is_consented = any(runs_at(one, at) for one in consents_for(case))
+        masks = masks_of(tables, facts, case, is_consented=is_consented)
         decided = decide(law, case, at=at)
         assert outcome_of(masks) is decided.outcome
         for bit, name in enumerate(tables.instruments):
             one = next(two for two in decided.considered if two.instrument == name)
-            alone = [(passes & 1 << bit, asks & 1 << bit) for passes, asks in masks]
-            assert outcome_of(alone) is one.outcome
+            for (passes, asks), found in zip(masks, one.findings, strict=True):
+                assert bool(passes & 1 << bit) is (found.verdict is Verdict.PASS), found
+                assert bool(asks & 1 << bit) is (found.verdict is Verdict.ASK), found
+
+
+@given(seeds)
+@quick
+def test_a_table_of_levels_for_each_form_is_made_only_where_some_cap_names_a_form(seed):
+    """DEC-30."""
+    dice = RandomDice(seed)
+    law = make_law(dice, most=3)
+    case, at = make_case(dice, law), make_instant(dice)
+    facts = msgspec.structs.replace(facts_of([case]), forms=tuple(Form))
+    tables = tables_of(
+        Planner(law), facts, Conditions(), holder=case.holder, recipient=case.recipient, at=at
+    )
+    legs = [
+        leg_of(law, name, holder=case.holder, recipient=case.recipient)
+        for name in tables.instruments
+    ]
+    has_caps = any(cap.form is not None for leg in legs for cap in caps_of(leg))
+    assert tables.is_level_by_form is has_caps
+    assert len(tables.level) == len(Form)
+    assert len({id(masks) for masks in tables.level}) == (len(Form) if has_caps else 1)
 
 
 @given(seeds)

@@ -1,4 +1,4 @@
-"""Rules by hand, as a table: name -> instrument, case, rule, verdict, part of the fact, remedy."""
+"""Rules by hand, as a table: name -> instrument, case, rule, verdict, fact, remedy."""
 
 from msgspec.structs import replace
 
@@ -23,7 +23,7 @@ def label(level, scheme="aaa", **more):
 FIRST_LEG = replace(CASE, recipient="CCC", onward="BBB", assurance=None)
 CIRCLED = replace(SECOND_LEG, originator="DDD", label=label("low", "ddd"), provenance="circle")
 
-# name: (instrument, case, rule, verdict, part of the fact, remedy)
+# name: (instrument, case, rule, verdict, fact, remedy)
 RULES = {
     "an open scope covers a topic (DEC-9)": (
         PACT,
@@ -54,7 +54,7 @@ RULES = {
         replace(CASE, topics=()),
         "topic",
         "fail",
-        "names no topic",
+        "the item names no topic",
         "",
     ),
     "an unknown topic fails (DEC-20)": (
@@ -62,7 +62,7 @@ RULES = {
         replace(CASE, topics=("moon",)),
         "topic",
         "fail",
-        "moon (unknown)",
+        "does not cover moon (unknown)",
         "",
     ),
     "a closed scope covers only its subtrees (DEC-9)": (
@@ -70,7 +70,7 @@ RULES = {
         replace(FIRST_LEG, topics=("prc.cyber",)),
         "topic",
         "fail",
-        "prc.cyber",
+        "does not cover prc.cyber",
         "",
     ),
     "another form fails and names those allowed (DEC-10)": (
@@ -86,7 +86,7 @@ RULES = {
         replace(FIRST_LEG, form=Form.ORAL),
         "form",
         "fail",
-        "oral",
+        "does not cover oral",
         "as one of document",
     ),
     "without a protecting instrument no form is left (DEC-10)": (
@@ -94,7 +94,7 @@ RULES = {
         replace(CASE, form=Form.DOCUMENT),
         "form",
         "fail",
-        "document",
+        "does not cover document",
         "",
     ),
     "a level has its equivalents (DEC-11)": (
@@ -126,7 +126,7 @@ RULES = {
         CASE,
         "level",
         "fail",
-        "no table of levels",
+        "no table of levels is valid for aaa:low",
         "",
     ),
     "the holder's own marking counts where the table does not know the scheme (DEC-11)": (
@@ -142,7 +142,7 @@ RULES = {
         replace(CASE, label=label("low", "zzz")),
         "level",
         "fail",
-        "zzz:low",
+        "zzz:low has no equivalent",
         "",
     ),
     "a cap for a form holds that form down (DEC-13)": (
@@ -150,7 +150,7 @@ RULES = {
         replace(CASE, label=label("middle"), form=Form.ELECTRONIC),
         "level",
         "fail",
-        "is UPPER, above the cap LOWER as electronic",
+        "aaa:middle is UPPER, above the cap LOWER as electronic",
         "with the item downgraded to LOWER",
     ),
     "a cap for a form leaves other forms alone (DEC-13)": (
@@ -158,7 +158,7 @@ RULES = {
         replace(CASE, label=label("middle"), form=Form.DOCUMENT),
         "level",
         "pass",
-        "UPPER",
+        "aaa:middle is UPPER: middle or high",
         "",
     ),
     "a handling caveat passes (DEC-14)": (
@@ -166,7 +166,7 @@ RULES = {
         replace(CASE, label=label("low", categories=("with-care",))),
         "caveat",
         "pass",
-        "no category and no list",
+        "no category and no list forbids it",
         "",
     ),
     "a caveat that forbids release fails (DEC-14)": (
@@ -174,7 +174,7 @@ RULES = {
         replace(CASE, label=label("low", categories=("own-eyes",))),
         "caveat",
         "fail",
-        "category own-eyes forbids",
+        "category own-eyes forbids release",
         "with own-eyes lifted",
     ),
     "an unknown caveat fails (DEC-20)": (
@@ -198,7 +198,7 @@ RULES = {
         replace(CASE, label=label("low", releasable_to=())),
         "caveat",
         "fail",
-        "BBB",
+        "not releasable to BBB",
         "with BBB added to the label",
     ),
     "a label that names the recipient passes (DEC-14)": (
@@ -206,7 +206,7 @@ RULES = {
         replace(CASE, label=label("low", releasable_to=("BBB",))),
         "caveat",
         "pass",
-        "",
+        "no category and no list forbids it",
         "",
     ),
     "the final recipient must be named as well (DEC-14)": (
@@ -222,16 +222,23 @@ RULES = {
         replace(SECOND_LEG, marked=label("low", "ccc", categories=("own-eyes",))),
         "caveat",
         "fail",
-        "own-eyes",
+        "category own-eyes forbids release",
         "with own-eyes lifted",
     ),
-    "an own item needs no consent (DEC-15)": (PACT, CASE, "third-party", "pass", "made by AAA", ""),
+    "an own item needs no consent (DEC-15)": (
+        PACT,
+        CASE,
+        "third-party",
+        "pass",
+        "made by AAA, one of the two",
+        "",
+    ),
     "an item goes back to its originator (DEC-15)": (
         LEG_TWO,
         replace(SECOND_LEG, originator="BBB"),
         "third-party",
         "pass",
-        "made by BBB",
+        "made by BBB, one of the two",
         "",
     ),
     "another's item needs consent (DEC-15)": (
@@ -239,7 +246,7 @@ RULES = {
         SECOND_LEG,
         "third-party",
         "fail",
-        "without its consent",
+        "made by AAA, without its consent to release to BBB",
         "with AAA's consent to release to BBB",
     ),
     "an instrument may provide for asking (DEC-15)": (
@@ -247,7 +254,7 @@ RULES = {
         SECOND_LEG,
         "third-party",
         "ask",
-        "without its consent",
+        "made by AAA, without its consent to release to BBB",
         "with AAA's consent to release to BBB",
     ),
     "consent opens the way (DEC-16)": (
@@ -255,7 +262,7 @@ RULES = {
         replace(SECOND_LEG, consents=(CONSENT,)),
         "third-party",
         "pass",
-        "consented",
+        "AAA has consented to release to BBB",
         "",
     ),
     "members of a circle are no third parties (DEC-15)": (
@@ -263,7 +270,7 @@ RULES = {
         CIRCLED,
         "third-party",
         "pass",
-        "DDD is a member",
+        "DDD is a member of the circle",
         "",
     ),
     "outside the circle consent is needed (DEC-15)": (
@@ -271,7 +278,7 @@ RULES = {
         SECOND_LEG,
         "third-party",
         "fail",
-        "made by AAA",
+        "made by AAA, without its consent to release to BBB",
         "with AAA's consent to release to BBB",
     ),
     "an unknown originator fails, where others would be asked (DEC-20)": (
@@ -295,7 +302,7 @@ RULES = {
         replace(CASE, purpose=None),
         "purpose",
         "pass",
-        "not stated",
+        "purpose not stated; no other use",
         "",
     ),
     "an unknown purpose fails (DEC-20)": (
@@ -303,7 +310,7 @@ RULES = {
         replace(CASE, purpose="leisure"),
         "purpose",
         "fail",
-        "leisure is unknown",
+        "purpose leisure is unknown",
         "",
     ),
     "a closed list must cover the purpose (DEC-17)": (
@@ -319,7 +326,7 @@ RULES = {
         replace(CASE, holder="BBB", recipient="CCC", originator="AAA", purpose=None),
         "purpose",
         "fail",
-        "stated: none",
+        "covers only defence; stated: none",
         "",
     ),
     "a received item is passed on for its purpose alone (DEC-17)": (
@@ -335,7 +342,7 @@ RULES = {
         replace(SECOND_LEG, received_for=None),
         "purpose",
         "fail",
-        "an unknown purpose",
+        "received for an unknown purpose, wanted for defence.warning",
         "with AAA's consent to the purpose defence.warning",
     ),
     "stating a purpose would not do where the received one is unknown (DEC-17)": (
@@ -343,7 +350,7 @@ RULES = {
         replace(SECOND_LEG, purpose=None, received_for=None),
         "purpose",
         "fail",
-        "no purpose is stated",
+        "a received item, and no purpose is stated",
         "",
     ),
     "a received item without a stated purpose stays (DEC-17)": (
@@ -351,15 +358,47 @@ RULES = {
         replace(SECOND_LEG, purpose=None),
         "purpose",
         "fail",
-        "no purpose is stated",
+        "a received item, and no purpose is stated",
         "with the purpose defence.warning stated",
+    ),
+    "under a closed list the purpose received for would do (DEC-17)": (
+        CIRCLE,
+        replace(CIRCLED, purpose=None),
+        "purpose",
+        "fail",
+        "covers only defence; stated: none",
+        "with the purpose defence.warning stated",
+    ),
+    "under a closed list a purpose received for that lies outside would not do (DEC-17)": (
+        CIRCLE,
+        replace(CIRCLED, purpose=None, received_for="relief"),
+        "purpose",
+        "fail",
+        "covers only defence; stated: none",
+        "",
+    ),
+    "a purpose received for that nobody knows would not do (DEC-20)": (
+        LEG_TWO,
+        replace(SECOND_LEG, purpose=None, received_for="leisure"),
+        "purpose",
+        "fail",
+        "a received item, and no purpose is stated",
+        "",
+    ),
+    "under a closed list another purpose is not talked out of (DEC-17)": (
+        CIRCLE,
+        replace(CIRCLED, purpose="relief"),
+        "purpose",
+        "fail",
+        "covers only defence; stated: relief",
+        "",
     ),
     "a narrower purpose is within the one received for (DEC-17)": (
         LEG_TWO,
         replace(SECOND_LEG, received_for="defence"),
         "purpose",
         "pass",
-        "",
+        "purpose defence.warning; no other use",
         "",
     ),
     "a missing assurance asks (DEC-18)": (
@@ -367,7 +406,7 @@ RULES = {
         replace(CASE, assurance=None),
         "assurance",
         "ask",
-        "not given",
+        "required and not given",
         "with BBB's assurance",
     ),
     "an assurance that denies need fails (DEC-18)": (
@@ -375,7 +414,7 @@ RULES = {
         replace(CASE, assurance=replace(ASSURED, needs_access=False)),
         "assurance",
         "fail",
-        "denies need",
+        "the statement denies need",
         "with BBB's assurance",
     ),
     "an assurance that denies protection fails (DEC-18)": (
@@ -383,7 +422,7 @@ RULES = {
         replace(CASE, assurance=replace(ASSURED, will_protect=False)),
         "assurance",
         "fail",
-        "denies protection",
+        "the statement denies protection",
         "with BBB's assurance",
     ),
     "a clearance too low fails (DEC-18)": (
@@ -399,7 +438,7 @@ RULES = {
         replace(CASE, label=label("middle"), assurance=replace(ASSURED, cleared_to="middle")),
         "assurance",
         "pass",
-        "cleared to middle",
+        "given, cleared to middle",
         "",
     ),
     "an unknown clearance fails (DEC-20)": (
@@ -407,7 +446,7 @@ RULES = {
         replace(CASE, assurance=replace(ASSURED, cleared_to="x")),
         "assurance",
         "fail",
-        "cannot be compared",
+        "clearance x cannot be compared",
         "",
     ),
     "without an equivalent no clearance is enough (DEC-18)": (
@@ -415,7 +454,7 @@ RULES = {
         replace(CASE, label=label("high")),
         "assurance",
         "fail",
-        "cannot be compared",
+        "clearance high cannot be compared",
         "",
     ),
     "no assurance is asked for where none is required (DEC-18)": (
@@ -431,7 +470,7 @@ RULES = {
         replace(CASE, requested=False),
         "initiative",
         "fail",
-        "nobody has asked",
+        "on request, and nobody has asked",
         "with a request from BBB",
     ),
     "case by case always asks (DEC-19)": (
@@ -439,7 +478,7 @@ RULES = {
         FIRST_LEG,
         "initiative",
         "ask",
-        "decided by itself",
+        "each release is decided by itself",
         "",
     ),
     "standing passes (DEC-19)": (
@@ -450,8 +489,22 @@ RULES = {
         "standing",
         "",
     ),
-    "a direct pact is direct (DEC-7)": (PACT, CASE, "topology", "pass", "direct", ""),
-    "a circle is open to its members (DEC-7)": (CIRCLE, CIRCLED, "topology", "pass", "members", ""),
+    "a direct pact is direct (DEC-7)": (
+        PACT,
+        CASE,
+        "topology",
+        "pass",
+        "direct between the two",
+        "",
+    ),
+    "a circle is open to its members (DEC-7)": (
+        CIRCLE,
+        CIRCLED,
+        "topology",
+        "pass",
+        "both are members of the circle",
+        "",
+    ),
     "around the hub there is no way (DEC-7)": (
         THROUGH,
         CASE,
@@ -465,7 +518,7 @@ RULES = {
         FIRST_LEG,
         "topology",
         "pass",
-        "through CCC to BBB",
+        "first leg, through CCC to BBB",
         "",
     ),
     "to the hub without a final recipient fails (DEC-7)": (
@@ -473,7 +526,7 @@ RULES = {
         replace(FIRST_LEG, onward=None),
         "topology",
         "fail",
-        "no final recipient beyond",
+        "names no final recipient beyond the intermediary",
         "",
     ),
     "a stranger is no final recipient (DEC-7)": (
@@ -481,7 +534,7 @@ RULES = {
         replace(FIRST_LEG, onward="DDD"),
         "topology",
         "fail",
-        "DDD is no final",
+        "DDD is no final recipient under it",
         "",
     ),
     "the hub itself is no final recipient (DEC-7)": (
@@ -489,7 +542,7 @@ RULES = {
         replace(FIRST_LEG, onward="CCC"),
         "topology",
         "fail",
-        "CCC is no final",
+        "CCC is no final recipient under it",
         "",
     ),
     "from the hub goes what came in under it (DEC-8)": (
@@ -505,7 +558,7 @@ RULES = {
         replace(SECOND_LEG, provenance="leg-one"),
         "topology",
         "fail",
-        "came in under leg-one",
+        "passes on only what came in under it; this came in under leg-one",
         "",
     ),
     "the hub's own does not go this way (DEC-8)": (
@@ -513,7 +566,7 @@ RULES = {
         replace(SECOND_LEG, provenance=None),
         "topology",
         "fail",
-        "is the holder's own",
+        "passes on only what came in under it; this is the holder's own",
         "",
     ),
     "from the hub there is no third leg (DEC-8)": (
@@ -521,7 +574,7 @@ RULES = {
         replace(SECOND_LEG, onward="AAA"),
         "topology",
         "fail",
-        "beyond the second leg",
+        "AAA lies beyond the second leg",
         "",
     ),
     "from the hub the recipient is the final one (DEC-8)": (
@@ -529,7 +582,7 @@ RULES = {
         replace(SECOND_LEG, onward="BBB"),
         "topology",
         "pass",
-        "second leg",
+        "second leg, from CCC",
         "",
     ),
     "an instrument that leans on nothing (DEC-6)": (
@@ -537,7 +590,7 @@ RULES = {
         CASE,
         "reliance",
         "pass",
-        "relies on no other",
+        "relies on no other instrument here",
         "",
     ),
     "an instrument whose leg is protected (DEC-6)": (
@@ -545,7 +598,7 @@ RULES = {
         FIRST_LEG,
         "reliance",
         "pass",
-        "protected by leg-one",
+        "protected by leg-one, in force",
         "",
     ),
 }

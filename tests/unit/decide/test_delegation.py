@@ -6,12 +6,15 @@ from whenever import Instant
 
 from relto.adapters.lawfiles import locate, packaged_library
 from relto.decide import DelegationFileError, HandlingKind, decide, handle, load_delegations
-from relto.law import compile_law
-from relto.model import Assurance, Case, Decision, Form, Label, Outcome
+from relto.decide.delegation import Handling
+from relto.law import PartyRecord, compile_law
+from relto.limits import LAW_FILE_BYTES_MAX
+from relto.model import Assurance, Case, Decision, Evidence, Form, Ground, Label, Outcome
 from relto.model.delegation import Delegation, Delegations
 
 LIBRARY = packaged_library()
 AT = Instant.from_utc(2018, 6, 1)
+LATER = Instant.from_utc(2018, 7, 1)
 CASE = Case(
     holder="JPN",
     recipient="KOR",
@@ -43,16 +46,28 @@ def with_one(**changes):
     return replace(MINE, delegations=(replace(ONE, **changes),))
 
 
+UNDECIDED = "the instrument wants each release decided, or a step is missing"
+NOT_COVERED = "permitted, and no delegation covers it"
+
+
 def test_a_permission_under_a_delegation_is_released_at_once():
-    """DEC-33."""
-    found = handled()
-    assert (found.kind, found.delegation) == (HandlingKind.RELEASE, "launches")
-    assert found.why == "delegated by the bureau"
+    """DEC-33: for as long as the decision holds."""
+    assert handled() == Handling(
+        kind=HandlingKind.RELEASE,
+        delegation="launches",
+        why="delegated by the bureau",
+        holds_until=decide(compile_law(LIBRARY), CASE, at=AT).holds_until,
+    )
 
 
 def test_a_denial_is_refused_whatever_is_delegated():
     """DEC-33."""
-    assert handled(replace(CASE, requested=False)).kind is HandlingKind.REFUSE
+    case = replace(CASE, requested=False)
+    decision = replace(made_up(case, Outcome.DENY), holds_until=LATER)
+    assert handle(MINE, decision, case, library=LIBRARY) == Handling(
+        kind=HandlingKind.REFUSE, why="the law denies it", holds_until=LATER
+    )
+    assert handled(case).kind is HandlingKind.REFUSE
 
 
 def test_a_delegation_for_one_party_does_not_reach_the_one_beyond_it():
@@ -65,12 +80,19 @@ def test_a_delegation_for_one_party_does_not_reach_the_one_beyond_it():
 def test_a_referral_goes_to_an_officer_whatever_is_delegated():
     """DEC-33."""
     assert handled(replace(CASE, assurance=None)).kind is HandlingKind.OFFICER
+    decision = replace(made_up(CASE, Outcome.REFER), holds_until=LATER)
+    assert handle(MINE, decision, CASE, library=LIBRARY) == Handling(
+        kind=HandlingKind.OFFICER, why=UNDECIDED, holds_until=LATER
+    )
 
 
 @pytest.mark.parametrize("mine", [None, replace(MINE, holder="KOR"), with_one(id="x", topics=())])
 def test_without_a_delegation_of_the_holders_a_permission_goes_to_an_officer(mine):
     """DEC-33."""
-    assert handled(mine=mine).kind is HandlingKind.OFFICER
+    decision = replace(made_up(CASE), holds_until=LATER)
+    assert handle(mine, decision, CASE, library=LIBRARY) == Handling(
+        kind=HandlingKind.OFFICER, why=NOT_COVERED, holds_until=LATER
+    )
 
 
 NARROWER = {
@@ -156,8 +178,12 @@ def test_from_a_level_on_two_officers_are_needed():
     for level in ("gokuhi", "kimitsu", "cosmic"):
         case = replace(CASE, label=Label(scheme="jpn", level=level))
         for outcome in (Outcome.PERMIT, Outcome.REFER):
-            found = handle(mine, made_up(case, outcome), case, library=LIBRARY)
-            assert found.kind is HandlingKind.TWO_OFFICERS
+            decision = replace(made_up(case, outcome), holds_until=LATER)
+            assert handle(mine, decision, case, library=LIBRARY) == Handling(
+                kind=HandlingKind.TWO_OFFICERS,
+                why="at this level two officers are needed",
+                holds_until=LATER,
+            )
     nameless = replace(mine, two_persons_from="cosmic")
     assert handled(mine=nameless).kind is HandlingKind.TWO_OFFICERS
 
@@ -170,11 +196,14 @@ def test_a_holder_without_a_scheme_has_no_levels_to_delegate():
 
 
 def test_the_handling_holds_until_a_delegation_begins_or_ends():
-    """DEC-34."""
-    end = Instant.from_utc(2018, 7, 1)
-    assert handled(mine=with_one(valid_until=end)).holds_until == end
+    """DEC-34: or until the decision does; not until what is over."""
+    assert handled(mine=with_one(valid_until=LATER)).holds_until == LATER
     start = Instant.from_utc(2018, 6, 20)
     assert handled(mine=with_one(valid_from=start)).holds_until == start
+    decision = replace(made_up(CASE), holds_until=LATER)
+    for changes in ({"valid_from": AT}, {"valid_until": AT}, {"valid_until": LATER.add(hours=1)}):
+        found = handle(with_one(**changes), decision, CASE, library=LIBRARY)
+        assert found.holds_until == LATER
 
 
 GOOD = """
@@ -200,37 +229,174 @@ def test_a_file_of_delegations_is_read():
     assert found.delegations[0].valid_until == Instant.from_utc(2018, 12, 31, 15)
 
 
+HINT = "the keys of a delegation stand in docs/guides/delegate-a-release.md"
+
+
+def known(words):
+    return "known: " + ", ".join(sorted(words)[:12])
+
+
+LEVELS = known(level.id for level in LIBRARY.schemes["jpn"].levels)
+PARTIES = known(LIBRARY.parties)
+OTHERS = known(set(LIBRARY.parties) - {"JPN"})
+EMPTY = "is empty, so that it covers nothing"
+# What is wrong: the text, and every problem as (line, key, reason, hint); a hint of another room
+# is left out.
 BAD = {
-    "no TOML": ("format =", "not TOML"),
-    "another format": ('format = "x"', "not a file of delegations"),
-    "too large": ("#" * 2_000_001, "file too large"),
-    "an unknown key": (GOOD + "colour = 1", "unknown key `colour`"),
-    "a missing key": (GOOD.replace('by = "the bureau"', ""), "missing key `by`"),
-    "an unknown holder": (GOOD.replace('"JPN"', '"JAP"'), "unknown party `JAP`"),
-    "an unknown level": (GOOD.replace('"hi"', '"low"'), "unknown level `low`"),
-    "an unknown level for two": (GOOD.replace('"gokuhi"', '"x"'), "unknown level `x`"),
-    "an unknown recipient": (GOOD.replace('["KOR"]', '["KOE"]'), "unknown party `KOE`"),
-    "itself": (GOOD.replace('["KOR"]', '["JPN"]'), "unknown party `JPN`"),
-    "an unknown instrument": (GOOD.replace("gsomia-2016", "x"), "unknown instrument `jpn-kor-x`"),
-    "an unknown topic": (GOOD.replace("dprk.missile", "moon"), "unknown topic `moon`"),
-    "an unknown purpose": (GOOD + 'purposes = ["fun"]', "unknown purpose `fun`"),
-    "nothing covered": (GOOD.replace('["dprk.missile"]', "[]"), "covers nothing"),
-    "an id used twice": (GOOD + GOOD[GOOD.index("[[") :], "used twice"),
+    "no TOML": ("format =", [(1, "", "not TOML", None)]),
+    "another format": (
+        'format = "x"',
+        [
+            (
+                1,
+                "format",
+                "not a file of delegations",
+                'begin the file with format = "relto.delegations/1"',
+            )
+        ],
+    ),
+    "too large": (
+        "#" * (LAW_FILE_BYTES_MAX + 1),
+        [
+            (
+                0,
+                "",
+                f"file too large: {LAW_FILE_BYTES_MAX + 1} bytes, limit {LAW_FILE_BYTES_MAX}",
+                "keep the delegations of one holder in one short file",
+            )
+        ],
+    ),
+    "an unknown key": (
+        GOOD + "colour = 1",
+        [(14, "delegations[1].colour", "unknown key `colour`", HINT)],
+    ),
+    "a missing key": (
+        GOOD.replace('by = "the bureau"', ""),
+        [(5, "delegations[1]", "missing key `by`", HINT)],
+    ),
+    "an unknown holder": (
+        GOOD.replace('"JPN"', '"JAP"').replace('"hi"', '"low"'),
+        [(3, "holder", "unknown party `JAP`", PARTIES)],
+    ),
+    "an unknown level": (
+        GOOD.replace('"hi"', '"low"'),
+        [(10, "delegations[1].up_to", "unknown level `low`", LEVELS)],
+    ),
+    "an unknown level for two": (
+        GOOD.replace('"gokuhi"', '"x"'),
+        [(4, "two_persons_from", "unknown level `x`", LEVELS)],
+    ),
+    "an unknown recipient": (
+        GOOD.replace('["KOR"]', '["KOR", "KOE"]'),
+        [(7, "delegations[1].recipients[2]", "unknown party `KOE`", OTHERS)],
+    ),
+    "itself": (
+        GOOD.replace('["KOR"]', '["JPN"]'),
+        [(7, "delegations[1].recipients[1]", "unknown party `JPN`", OTHERS)],
+    ),
+    "an unknown instrument": (
+        GOOD.replace("gsomia-2016", "x"),
+        [
+            (
+                8,
+                "delegations[1].instruments[1]",
+                "unknown instrument `jpn-kor-x`",
+                known(LIBRARY.instruments),
+            )
+        ],
+    ),
+    "an unknown topic": (
+        GOOD.replace("dprk.missile", "moon"),
+        [(9, "delegations[1].topics[1]", "unknown topic `moon`", known(LIBRARY.topics.topics))],
+    ),
+    "an unknown purpose": (
+        GOOD + 'purposes = ["fun"]',
+        [
+            (
+                14,
+                "delegations[1].purposes[1]",
+                "unknown purpose `fun`",
+                known(LIBRARY.purposes.purposes),
+            )
+        ],
+    ),
+    "nothing covered": (
+        GOOD.replace('["dprk.missile"]', "[]").replace('["KOR"]', "[]"),
+        [(7, "delegations[1].recipients", EMPTY, HINT), (9, "delegations[1].topics", EMPTY, HINT)],
+    ),
+    "an id used twice": (
+        GOOD + GOOD[GOOD.index("[[") :],
+        [(15, "delegations[2].id", "`launches` is used twice", "give each its own id")],
+    ),
     "a day for an instant": (
         GOOD.replace("2018-01-01T00:00:00+09:00", "2018-01-01"),
-        "expected a date and hour",
+        [(12, "delegations[1].valid_from", "expected a date and hour", None)],
     ),
-    "ends before it begins": (
-        GOOD.replace("2019-01-01", "2017-01-01"),
-        "ends before it begins",
-    ),
+    **{
+        name: (
+            GOOD.replace("2019-01-01", day),
+            [
+                (
+                    13,
+                    "delegations[1].valid_until",
+                    "ends before it begins",
+                    "`valid_until` is the first instant at which it no longer runs",
+                )
+            ],
+        )
+        for name, day in (("ends before it begins", "2017-01-01"), ("never runs", "2018-01-01"))
+    },
 }
 
 
-@pytest.mark.parametrize(("text", "message"), BAD.values(), ids=BAD)
-def test_a_wrong_file_of_delegations_is_refused_as_a_whole(text, message):
-    """DEC-37."""
+@pytest.mark.parametrize(("text", "problems"), BAD.values(), ids=BAD)
+def test_a_wrong_file_of_delegations_is_refused_as_a_whole(text, problems):
+    """DEC-37: with every problem, in the order of lines."""
     with pytest.raises(DelegationFileError) as refused:
         load_delegations(text.encode(), library=LIBRARY, file="x.toml", locate=locate)
-    assert any(message in one.reason for one in refused.value.problems)
-    assert all(one.hint for one in refused.value.problems)
+    found = refused.value.problems
+    assert [(one.file, one.line, one.key) for one in found] == [
+        ("x.toml", line, key) for line, key, _, _ in problems
+    ]
+    for one, (_, _, reason, hint) in zip(found, problems, strict=True):
+        assert one.reason == reason or (hint is None and one.reason.startswith(reason))
+        assert one.hint == hint or (hint is None and one.hint)
+
+
+def test_problems_come_in_the_order_of_lines_keys_and_reasons():
+    """DEC-37: also where nobody finds the lines."""
+    text = GOOD.replace('"hi"', '"low"').replace('["KOR"]', '["KOE"]').replace('"gokuhi"', '"x"')
+    with pytest.raises(DelegationFileError) as refused:
+        load_delegations(text.encode(), library=LIBRARY, file="x.toml")
+    assert [(one.line, one.key) for one in refused.value.problems] == [
+        (0, "delegations[1].recipients[1]"),
+        (0, "delegations[1].up_to"),
+        (0, "two_persons_from"),
+    ]
+
+
+def test_the_largest_file_is_still_read():
+    """DEC-37."""
+    text = GOOD + "#" * (LAW_FILE_BYTES_MAX - len(GOOD))
+    found = load_delegations(text.encode(), library=LIBRARY, file="x.toml")
+    assert found.delegations[0].id == "launches"
+
+
+def test_a_holder_without_a_scheme_can_name_no_level():
+    """DEC-36, DEC-37."""
+    bare = PartyRecord(
+        code="XXX",
+        names={},
+        zone="UTC",
+        scheme=None,
+        ground=Ground(article="x", evidence=Evidence.TEXT, source="by hand"),
+    )
+    nameless = replace(LIBRARY, parties={**LIBRARY.parties, "XXX": bare})
+    unknown = replace(LIBRARY, schemes={})
+    for holder, library in (("XXX", nameless), ("JPN", unknown)):
+        text = GOOD.replace('"JPN"', f'"{holder}"')
+        with pytest.raises(DelegationFileError) as refused:
+            load_delegations(text.encode(), library=library, file="x.toml")
+        keys = [one.key for one in refused.value.problems]
+        assert keys == ["delegations[1].up_to", "two_persons_from"]
+        assert {one.hint for one in refused.value.problems} == {"known: "}

@@ -9,7 +9,8 @@ from relto.decide.obligations import obligations_of
 from relto.decide.question import Question, QuestionError, UnknownWordError, case_of
 from relto.decide.view import leg_of
 from relto.law import PartyRecord
-from relto.model import Form, ObligationKind
+from relto.limits import LIST_ITEMS_MAX
+from relto.model import Assurance, Case, Consent, Form, Label, ObligationKind
 from tests.unit.decide.world import CIRCLE, LEG_ONE, PACT, THROUGH, ground, law_of
 
 LIBRARY = packaged_library()
@@ -24,41 +25,78 @@ ASKED = Question(
 
 def test_a_question_becomes_a_case():
     """DEC-38: the originator's scheme, sorted topics, the highest clearance if none is said."""
-    case = case_of(ASKED, LIBRARY)
-    assert (case.originator, case.label.scheme, case.form) == ("JPN", "jpn", Form.DOCUMENT)
-    assert case.topics == ("dprk", "dprk.missile.launch")
-    assert case.assurance.cleared_to == "i-kup"
-    assert case.onward is case.marked is case.provenance is case.purpose is None
+    assert case_of(ASKED, LIBRARY) == Case(
+        holder="JPN",
+        recipient="KOR",
+        originator="JPN",
+        label=Label(scheme="jpn", level="hi"),
+        topics=("dprk", "dprk.missile.launch"),
+        form=Form.DOCUMENT,
+        requested=True,
+        assurance=Assurance(
+            cleared_to="i-kup",
+            needs_access=True,
+            will_protect=True,
+            by="as stated in the question",
+        ),
+    )
 
 
 def test_every_word_finds_its_place():
     """DEC-38."""
-    full = replace(
-        ASKED,
+    full = Question(
         holder="USA",
+        recipient="KOR",
+        topics=("dprk",),
+        level="hi",
         originator="JPN",
+        form="oral",
         purpose="defence.warning",
+        is_requested=True,
         cleared_to="ii-kup",
-        consents=("KOR",),
-        releasable_to=("KOR", "USA", "KOR"),
+        consents=("KOR", "USA"),
+        releasable_to=("USA", "KOR", "USA"),
         provenance="tisa-2014",
         received_for="defence",
         marked="secret",
         onward="KOR",
     )
     case = case_of(full, LIBRARY)
-    assert case.label.releasable_to == ("KOR", "USA")
-    assert (case.marked.scheme, case.marked.level) == ("usa", "secret")
-    assert (case.onward, case.provenance, case.received_for) == ("KOR", "tisa-2014", "defence")
-    (consent,) = case.consents
-    assert (consent.originator, consent.recipient, consent.purposes) == (
-        "JPN",
-        "KOR",
-        ("defence.warning",),
+    consents = tuple(
+        Consent(
+            originator="JPN",
+            recipient=one,
+            topics=("dprk",),
+            purposes=("defence.warning",),
+            given_at=Instant.MIN,
+        )
+        for one in ("KOR", "USA")
     )
-    assert consent.given_at == Instant.MIN
-    caveats = replace(ASKED, originator="USA", holder="USA", level="secret", categories=("orcon",))
-    assert case_of(caveats, LIBRARY).label.categories == ("orcon",)
+    assert case == Case(
+        holder="USA",
+        recipient="KOR",
+        onward="KOR",
+        originator="JPN",
+        label=Label(scheme="jpn", level="hi", releasable_to=("KOR", "USA")),
+        marked=Label(scheme="usa", level="secret"),
+        topics=("dprk",),
+        form=Form.ORAL,
+        provenance="tisa-2014",
+        purpose="defence.warning",
+        received_for="defence",
+        requested=True,
+        assurance=Assurance(
+            cleared_to="ii-kup",
+            needs_access=True,
+            will_protect=True,
+            by="as stated in the question",
+        ),
+        consents=consents,
+    )
+    foreign = replace(ASKED, scheme="usa", level="secret", categories=("orcon", "noforn", "orcon"))
+    label = case_of(foreign, LIBRARY).label
+    assert (label.scheme, label.level) == ("usa", "secret")
+    assert label.categories == ("noforn", "orcon")
 
 
 RECEIVED = replace(
@@ -110,15 +148,86 @@ def test_a_consent_without_a_purpose_is_for_the_one_received_for():
     assert case.consents[0].purposes == ()
 
 
-def test_an_unknown_word_is_refused_with_the_nearest_known():
+UNKNOWN = {
+    "topics": (("dprk.misile",), "topic", "dprk.misile"),
+    "holder": ("JAP", "party", "JAP"),
+    "recipient": ("KOE", "party", "KOE"),
+    "originator": ("UAS", "party", "UAS"),
+    "onward": ("UAS", "party", "UAS"),
+    "consents": (("UAS",), "party", "UAS"),
+    "releasable_to": (("UAS",), "party", "UAS"),
+    "scheme": ("jap", "scheme", "jap"),
+    "level": ("secret", "level of scheme `jpn`", "secret"),
+    "marked": ("top", "level of scheme `jpn`", "top"),
+    "cleared_to": ("top", "level of scheme `kor`", "top"),
+    "categories": (("noforn",), "category of scheme `jpn`", "noforn"),
+    "form": ("digital", "form", "digital"),
+    "purpose": ("leisure", "purpose", "leisure"),
+    "received_for": ("leisure", "purpose", "leisure"),
+    "provenance": ("tisa", "instrument", "tisa"),
+}
+
+
+@pytest.mark.parametrize("field", UNKNOWN)
+def test_a_word_that_nobody_knows_is_refused_by_its_kind(field):
     """DEC-38."""
+    value, what, text = UNKNOWN[field]
     with pytest.raises(UnknownWordError) as refused:
-        case_of(replace(ASKED, topics=("dprk.misile",)), LIBRARY)
-    assert refused.value.hint.startswith("did you mean `dprk.missile`")
-    assert (refused.value.what, refused.value.text) == ("topic", "dprk.misile")
-    with pytest.raises(UnknownWordError) as refused:
-        case_of(replace(ASKED, topics=("zzzzzz",)), LIBRARY)
-    assert refused.value.hint.startswith("known: ")
+        case_of(replace(ASKED, **{field: value}), LIBRARY)
+    assert refused.value.message == f"unknown {what}: `{text}`"
+    assert (refused.value.what, refused.value.text) == (what, text)
+
+
+def test_a_refused_word_comes_with_the_nearest_known():
+    """DEC-38: in whatever case it was written; each word once."""
+    words = ("gokuhi", "hi", "Hidden", "KIMITSU")
+    for text, hint in (
+        ("gokuhu", "did you mean `gokuhi`?"),
+        ("GOKUHI", "did you mean `gokuhi`?"),
+        ("kimitsu", "did you mean `KIMITSU`?"),
+        ("hidde", "did you mean `Hidden`?"),
+        ("zzz", "known: Hidden, KIMITSU, gokuhi, hi"),
+    ):
+        assert UnknownWordError("level", text, words).hint == hint, text
+    two = UnknownWordError("level", "lowe", ("low", "lower"))
+    assert two.hint == "did you mean `lower` or `low`?"
+    assert UnknownWordError("level", "x", words).known == ("Hidden", "KIMITSU", "gokuhi", "hi")
+    assert UnknownWordError("level", "x", ()).hint == "there is no level here at all"
+    many = UnknownWordError("level", "zz", (f"l{number:02}" for number in range(14)))
+    assert many.hint == "known: " + ", ".join(f"l{number:02}" for number in range(12))
+
+
+SHAPES = {
+    "no topic": ({"topics": ()}, "no topic is named", "say what it is about: --topic dprk.missile"),
+    "itself": ({"recipient": "JPN"}, "`JPN` cannot release to itself", "name two parties"),
+    **{
+        f"too many {field}": (
+            {field: (word,) * (LIST_ITEMS_MAX + 1)},
+            f"too many words in one list: {LIST_ITEMS_MAX + 1}, limit {LIST_ITEMS_MAX}",
+            "name the subtree instead of every topic in it",
+        )
+        for field, word in (
+            ("topics", "dprk"),
+            ("consents", "KOR"),
+            ("categories", "orcon"),
+            ("releasable_to", "KOR"),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize(("changes", "message", "hint"), SHAPES.values(), ids=SHAPES)
+def test_a_question_that_cannot_be_asked_says_what_to_do(changes, message, hint):
+    """DEC-38."""
+    with pytest.raises(QuestionError) as refused:
+        case_of(replace(ASKED, **changes), LIBRARY)
+    assert (refused.value.message, refused.value.hint) == (message, hint)
+
+
+def test_a_list_may_be_as_long_as_its_limit():
+    """DEC-38."""
+    full = replace(ASKED, topics=("dprk",) * LIST_ITEMS_MAX)
+    assert case_of(full, LIBRARY).topics == ("dprk",)
 
 
 def test_a_party_without_a_scheme_needs_one_named():
@@ -127,7 +236,8 @@ def test_a_party_without_a_scheme_needs_one_named():
     library = replace(LIBRARY, parties={**LIBRARY.parties, "XXX": bare})
     with pytest.raises(QuestionError) as refused:
         case_of(replace(ASKED, holder="XXX"), library)
-    assert "has no scheme" in refused.value.message
+    assert refused.value.message == "`XXX` has no scheme in the library"
+    assert refused.value.hint == "name one: --scheme"
     assert case_of(replace(ASKED, recipient="XXX"), library).assurance is None
 
 
@@ -138,11 +248,18 @@ def test_a_release_brings_the_instruments_duties_and_the_lenders():
     owed = obligations_of(
         leg, leg.tables[0], markings=("low",), originator="AAA", purpose="defence"
     )
-    kinds = [one.kind for one in owed]
-    assert kinds == sorted(kinds, key=list(ObligationKind).index)
-    assert kinds.count(ObligationKind.REGISTER) == 2
-    assert owed[0].text == "mark it with AAA and your own level low"
-    assert owed[-1].text == "use it only for defence"
+    assert [(one.kind, one.weight, one.text, one.ground) for one in owed] == [
+        ("mark", "required", "mark it with AAA and your own level low", ground("4(2)")),
+        ("register", "required", "list", ground("6(f)")),
+        ("register", "required", "list", ground("6(f)")),
+        (
+            "no-onward-release",
+            "required",
+            "no release to a third party without AAA's written consent",
+            ground("approval"),
+        ),
+        ("purpose-only", "required", "use it only for defence", ground("6(c)")),
+    ]
     said = replace(THROUGH.duties[0], kind=ObligationKind.NO_ONWARD_RELEASE)
     own = law_of(replace(PACT, duties=(said,)))
     leg = leg_of(own, "pact", holder="AAA", recipient="BBB")

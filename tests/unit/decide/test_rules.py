@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from relto.decide import Planner, decide
 from relto.law import Equivalence, EquivalenceRow, State
-from relto.model import RULE_ORDER, Evidence, Form, Outcome
+from relto.model import RULE_ORDER, Evidence, Form, Ground, Outcome
 from tests.unit.decide.rule_rows import FIRST_LEG, RULES, label
 from tests.unit.decide.world import (
     AFTER,
@@ -39,9 +39,9 @@ def found(law, case, rule, *, instrument, at=BEFORE):
 def test_a_rule_says_what_it_should(row):
     instrument, case, rule, verdict, fact, remedy = row
     one = found(law_of(*ALL), case, rule, instrument=instrument.id)
-    assert one.verdict == verdict
-    assert fact in one.fact
-    assert one.remedy == remedy
+    assert (one.rule, one.verdict) == (rule, verdict)
+    assert (one.fact, one.remedy) == (fact, remedy)
+    assert one.ground.source in {"by hand", "the label", "made up"}
 
 
 def test_a_pact_ends_at_the_instant_it_ends_and_not_before():
@@ -51,8 +51,16 @@ def test_a_pact_ends_at_the_instant_it_ends_and_not_before():
     first = found(law, CASE, "in-force", instrument="pact", at=LAPSE)
     assert (last.verdict, last.ground.article) == ("pass", "21(1)")
     assert (first.verdict, first.ground.article) == ("fail", "21(3)")
-    assert first.remedy == "with the pact in force"
-    assert first.ground.evidence == "secondary"
+    assert (last.fact, last.remedy) == ("notice given: an act", "")
+    assert (first.fact, first.remedy) == ("ended: an act", "with the pact in force")
+    assert first.ground == Ground(article="21(3)", evidence=Evidence.SECONDARY, source="by hand")
+
+
+def test_a_cause_that_names_the_state_is_not_introduced_by_it():
+    """DEC-5."""
+    life = (replace(span(State.NOTICE_GIVEN), cause="notice given by BBB"),)
+    one = found(law_of(PACT, lives=[("pact", life)]), CASE, "in-force", instrument="pact")
+    assert one.fact == "notice given by BBB"
 
 
 @pytest.mark.parametrize(
@@ -111,9 +119,10 @@ def test_a_leg_is_gone_with_the_instrument_that_protects_it():
     assert found(law, FIRST_LEG, "reliance", instrument="through").verdict == "pass"
     after = found(law, FIRST_LEG, "reliance", instrument="through", at=LAPSE)
     assert after.verdict == "fail"
+    assert after.fact == "protected by leg-one, ended: an act"
     assert after.remedy == "with leg-one in force"
     lost = found(law_of(THROUGH), FIRST_LEG, "reliance", instrument="through")
-    assert (lost.verdict, "unknown" in lost.fact) == ("fail", True)
+    assert (lost.verdict, lost.fact) == ("fail", "protected by leg-one, unknown")
 
 
 def test_a_cap_outside_the_table_fails():
