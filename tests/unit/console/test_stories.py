@@ -28,6 +28,7 @@ SENTENCES = {
     "key-change": "",
     "aborted": "lapsed-in-transfer",
     "held": "registered as launch-1",
+    "passed-over": "",
     "peer-added": "",
     "law-adopted": "",
     "delegations-adopted": "",

@@ -6,13 +6,14 @@ from msgspec.structs import replace
 from relto.decide import Planner, decide
 from relto.law import Equivalence, EquivalenceRow, State
 from relto.model import RULE_ORDER, Evidence, Form, Ground, Outcome
-from tests.unit.decide.rule_rows import FIRST_LEG, RULES, label
+from tests.unit.decide.rule_rows import RULES
 from tests.unit.decide.world import (
     AFTER,
     ALL,
     BEFORE,
     CASE,
     CONSENT,
+    FIRST_LEG,
     LAPSE,
     LAPSING,
     LEG_ONE,
@@ -21,6 +22,7 @@ from tests.unit.decide.world import (
     SECOND_LEG,
     THROUGH,
     ground,
+    label,
     law_of,
     span,
     table,

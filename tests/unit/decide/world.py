@@ -184,3 +184,11 @@ SECOND_LEG = replace(
 CONSENT = Consent(
     originator="AAA", recipient="BBB", topics=("dprk",), given_at=BEFORE, ends_at=AFTER
 )
+
+
+def label(level, scheme="aaa", **more):
+    return Label(scheme=scheme, level=level, **more)
+
+
+FIRST_LEG = replace(CASE, recipient="CCC", onward="BBB", assurance=None)
+CIRCLED = replace(SECOND_LEG, originator="DDD", label=label("low", "ddd"), provenance="circle")

@@ -422,8 +422,8 @@ def test_an_originator_is_not_troubled_about_what_the_law_closes_anyway() -> Non
     three.settle()
     files = amended(
         "instruments/kor-usa-1987.toml",
-        b"[topics]\nis_open = true\n",
-        b'[topics]\nis_open = true\nexcluded = ["dprk"]\n',
+        b'excluded = ["finance"]',
+        b'excluded = ["dprk", "finance"]',
     )
     three["KOR"].adopt_law(files, digest=digest_of(files), by=ADMIN)
     three.ask("c-2", by="USA", holder="KOR")
