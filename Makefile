@@ -134,6 +134,7 @@ bench-decide: setup-bench
 
 bench-bulk: setup-bench
 	PYTHONPATH=src $(PY) -m bench.bulk $(ARGS)
+	PYTHONPATH=src $(PY) -m bench.traffic
 
 bench-exchange: setup-bench
 	PYTHONPATH=src $(PY) -m bench.exchange $(ARGS)

@@ -144,5 +144,12 @@ BULK_INSTRUMENTS_MAX: Final = 1_024
 # With consents the tables are by topics and origin together: 2 MB for each word.
 BULK_JOINT_CODES_MAX: Final = 262_144
 
+# Different values of one fault in one column of a table that are kept to be shown; every row at
+# fault is listed with its number all the same.
+BULK_FLAW_VALUES_MAX: Final = 1_000
+
+# Open requests and standing feeds in a table of traffic: each is looked at and shown by itself.
+TRAFFIC_OPEN_MAX: Final = 65_536
+
 # Different facts of one kind in a table of holdings: each is read once, in microseconds.
 BULK_CODES_MAX: Final = 1_048_576

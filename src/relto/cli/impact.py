@@ -172,15 +172,16 @@ class _Tables:
                 "tables need Polars, which is not installed", hint="pip install 'relto[bulk]'"
             ) from error
         whole = workshop.law(SideSpec())
-        self.traffic: Traffic | None = (
-            None if traffic is None else read_traffic(traffic, whole, is_strict=is_strict)
-        )
+        self.traffic: Traffic | None = None
+        if traffic is not None:
+            with _bar(f"reading {traffic.name}", unit="lines") as tick:
+                self.traffic = read_traffic(traffic, whole, is_strict=is_strict, progress=tick)
         if holdings is None:
             self.holdings: Holdings = Encoder(whole).finish()
         else:
             with _bar(f"reading {holdings.name}", unit="rows") as tick:
                 self.holdings = read_holdings(holdings, whole, is_strict=is_strict, progress=tick)
-        self.measured = Measurements(self.lines)
+        self.measured = Measurements() if self.traffic is None else self.traffic.measured
 
     @property
     def lines(self) -> Sequence[Exchange]:
@@ -194,14 +195,9 @@ class _Tables:
 
     def write_faults(self, path: Path) -> None:
         """Write every row at fault of both tables."""
-        import csv
+        from relto.adapters.tables import write_faults
 
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(("table", "row", "column", "fault", "value"))
-            for name, faults in self.faults():
-                for one in faults:
-                    writer.writerow((name, one.row, one.flaw.column, one.flaw.kind, one.flaw.value))
+        write_faults(path, self.faults())
 
     def faults(self) -> list[tuple[str, Faults]]:
         """Both lists of faults, named."""
@@ -290,6 +286,7 @@ def _run(plan: _Plan, tables: _Tables, conditions: Conditions, engine: Engine) -
             plan.after,
             holdings=tables.holdings,
             traffic=tables.lines,
+            measured=tables.measured,
             conditions=conditions,
             engine=engine,
             others=plan.others,

@@ -24,6 +24,7 @@ from relto.units import TopicId
 
 _ROWS_LISTED = 5
 _FLOWS_DRAWN = 120
+_FAULTS_DRAWN = 20
 _STYLES = {WayKind.DIRECT: "green", WayKind.VIA: "yellow", WayKind.NONE: "bold red"}
 _EFFECTS = {"breaks": "bold red", "slower": "yellow", "opens": "green", "faster": "green"}
 
@@ -71,11 +72,9 @@ def fault_counts(name: str, faults: Faults) -> list[FaultCount]:
             kind=flaw.kind,
             value=flaw.value,
             rows=count,
-            first=tuple(
-                faults.rows[faults.flaws == faults.kinds.index(flaw)][:_ROWS_LISTED].tolist()
-            ),
+            first=first,
         )
-        for flaw, count in faults.counts()
+        for flaw, count, first in faults.counts(first=_ROWS_LISTED)
     ]
 
 
@@ -419,13 +418,16 @@ def _notes(console: Console, view: ImpactView) -> None:
     notes.append(
         "approvals are those that the law asks for; a holder's own delegations may ask for more"
     )
-    for one in view.faults:
+    for one in view.faults[:_FAULTS_DRAWN]:
         first: Sequence[str] = [str(row) for row in one.first]
         more = ", …" if one.rows > len(first) else ""
         value = f" `{one.value}`" if one.value else ""
         notes.append(
             f"{one.table}: {one.rows} rows at fault, `{one.column}` {one.kind}{value}: "
-            f"row {', '.join(first)}{more}; denied, in no figure"
+            f"row {', '.join(first)}{more}; denied whatever is asked, in no figure"
         )
+    if len(view.faults) > _FAULTS_DRAWN:
+        more_kinds = len(view.faults) - _FAULTS_DRAWN
+        notes.append(f"{more_kinds} more kinds of fault; `--faults FILE` lists every row")
     for note in notes:
         console.print(Text(safe(f"note: {note}")))

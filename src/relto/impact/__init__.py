@@ -48,7 +48,7 @@ from relto.impact.holdings import (
 from relto.impact.point import Finder, ReadAs, Side
 from relto.impact.reading import FactReader, StrictError, TableError, split_words
 from relto.impact.tabulate import compile_tables
-from relto.impact.traffic import Delay, Exchange, Measurements, TrafficKind
+from relto.impact.traffic import Delay, Exchange, Measured, Measurements, TrafficKind
 from relto.impact.way import Barrier, Way, WayKind
 from relto.impact.ways import Conditions, find_ways, way_of
 from relto.impact.words import (
@@ -92,6 +92,7 @@ __all__ = [
     "InstrumentChange",
     "ItemFacts",
     "LabelFacts",
+    "Measured",
     "Measurements",
     "OriginFacts",
     "Other",

@@ -46,6 +46,8 @@ from relto.law import STATES_IN_FORCE, Terms
 from relto.model import Evidence, Ground
 from relto.units import InstrumentId, LevelId, PartyCode, SchemeId
 
+NOTHING_MEASURED: Final = Measurements()
+
 _NO_PROGRESS: Final[Progress] = lambda _: None  # noqa: E731 - a name for doing nothing
 
 WaysByPair = Mapping[Pair, PairWays]
@@ -79,6 +81,7 @@ def compare(
     *,
     holdings: Holdings,
     traffic: Sequence[Exchange] = (),
+    measured: Measurements = NOTHING_MEASURED,
     conditions: Conditions,
     engine: Engine,
     others: Sequence[Other] = (),
@@ -96,6 +99,7 @@ def compare(
         after: The other.
         holdings: What everybody holds, as far as known.
         traffic: Past releases, open requests, standing feeds.
+        measured: Delays of past releases.
         conditions: What is taken for granted of every request.
         engine: Decides the direct releases.
         others: Acts whose effect is wanted as well.
@@ -118,7 +122,6 @@ def compare(
         engine=engine,
         progress=progress,
     )
-    measured = Measurements(traffic)
     flows = _flows(cells, sides, reached, conditions, measured)
     directions = _directions(cells, sides, reached)
     effects = request_effects(

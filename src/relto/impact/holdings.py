@@ -86,11 +86,20 @@ class Faults(Struct, frozen=True, kw_only=True, eq=False):
         """How many rows have at least one flaw."""
         return len(np.unique(self.rows))
 
-    def counts(self) -> tuple[tuple[Flaw, int], ...]:
-        """How often each flaw was found, the most frequent first."""
-        found = np.bincount(self.flaws, minlength=len(self.kinds)).tolist()
-        pairs = zip(self.kinds, found, strict=True)
-        return tuple(sorted(pairs, key=lambda pair: (-pair[1], pair[0].column, pair[0].value)))
+    def counts(self, *, first: int) -> tuple[tuple[Flaw, int, tuple[int, ...]], ...]:
+        """How often each flaw was found, and in which rows first; the most frequent before others.
+
+        Args:
+            first: How many rows to name for each.
+        """
+        order = np.argsort(self.flaws, kind="stable")
+        rows, found = self.rows[order], np.bincount(self.flaws, minlength=len(self.kinds))
+        starts = np.cumsum(found) - found
+        counted = (
+            (flaw, count, tuple(rows[start : start + min(first, count)].tolist()))
+            for flaw, count, start in zip(self.kinds, found.tolist(), starts.tolist(), strict=True)
+        )
+        return tuple(sorted(counted, key=lambda one: (-one[1], one[0].column, one[0].value)))
 
 
 NO_FAULTS: Final = Faults(

@@ -4,15 +4,19 @@ A delay is only ever measured: from the instant of asking to that of receiving, 
 Where nobody wrote them down there is none, and no other figure takes its place.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 from whenever import Instant
 
 from relto.impact.way import Way, WayKind
 from relto.model import Form
 from relto.units import InstrumentId, LevelId, PartyCode, PurposeId, SchemeId, TopicId
+
+Hop = tuple[PartyCode, PartyCode, InstrumentId]
 
 
 class TrafficKind(StrEnum):
@@ -24,7 +28,7 @@ class TrafficKind(StrEnum):
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
-    """One line of traffic.
+    """One line of traffic; for past releases the first of several that tell the same.
 
     Args:
         row: Its number in the table, from 1.
@@ -42,7 +46,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
         asked: When it was asked for; `None` when not recorded.
         received: When it arrived; `None` when not recorded.
         on: The day or the year, as recorded, where no hour is known.
-        count: How many releases the line stands for.
+        count: How many releases the line, and those that tell the same, stand for.
         exercise: Names of the columns whose values are made up for an exercise.
     """
 
@@ -70,11 +74,9 @@ class Exchange(Struct, frozen=True, kw_only=True):
         return (self.source, *self.via, self.target)
 
     @property
-    def delay_ms(self) -> int | None:
-        """From asking to receiving; `None` when one of them was not written down."""
-        if self.asked is None or self.received is None:
-            return None
-        return _ms(self.received) - _ms(self.asked)
+    def is_timed_in_exercise(self) -> bool:
+        """Its instants are made up."""
+        return bool({"all", "asked", "received"} & set(self.exercise))
 
 
 class Delay(Struct, frozen=True, kw_only=True):
@@ -91,28 +93,51 @@ class Delay(Struct, frozen=True, kw_only=True):
     is_exercise: bool
 
 
+class Measured(Struct, frozen=True, kw_only=True, eq=False):
+    """The delays of some past releases over the same parties.
+
+    Args:
+        parties: The whole way they took.
+        instrument: Under which; `None` when not recorded.
+        is_exercise: The instants are made up for an exercise.
+        delays_ms: From asking to receiving; in any order.
+    """
+
+    parties: tuple[PartyCode, ...]
+    instrument: InstrumentId | None
+    is_exercise: bool
+    delays_ms: npt.NDArray[np.int64]
+
+
 class Measurements:
     """Delays by way, in earnest and in exercises apart.
 
     Args:
-        traffic: Any lines; only releases with both instants count.
+        found: What was measured; only that counts, and nothing takes its place.
 
     Source: docs/spec/impact.md IMP-40.
     """
 
-    def __init__(self, traffic: Iterable[Exchange]) -> None:
-        """Sort the delays by the parties of the way."""
-        self._found: dict[tuple[tuple[PartyCode, ...], bool], list[int]] = {}
-        self._hops: dict[tuple[PartyCode, PartyCode, InstrumentId], list[int]] = {}
-        for one in traffic:
-            delay = one.delay_ms
-            if one.kind is not TrafficKind.RELEASE or delay is None or delay < 0:
+    def __init__(self, found: Iterable[Measured] = ()) -> None:
+        """Put delays of one way together, and keep their middle."""
+        ways: dict[tuple[tuple[PartyCode, ...], bool], list[npt.NDArray[np.int64]]] = {}
+        hops: dict[Hop, list[npt.NDArray[np.int64]]] = {}
+        for one in found:
+            if not len(one.delays_ms):
                 continue
-            is_exercise = bool({"all", "asked", "received"} & set(one.exercise))
-            self._found.setdefault((one.parties, is_exercise), []).append(delay)
-            if not one.via and one.instrument is not None and not is_exercise:
-                key = (one.source, one.target, one.instrument)
-                self._hops.setdefault(key, []).append(delay)
+            ways.setdefault((one.parties, one.is_exercise), []).append(one.delays_ms)
+            if len(one.parties) == 2 and one.instrument is not None and not one.is_exercise:
+                hop = (one.parties[0], one.parties[1], one.instrument)
+                hops.setdefault(hop, []).append(one.delays_ms)
+        self._ways = {
+            (parties, is_exercise): Delay(
+                median_ms=_median(parts),
+                count=sum(map(len, parts)),
+                is_exercise=is_exercise,
+            )
+            for (parties, is_exercise), parts in ways.items()
+        }
+        self._hops = {hop: _median(parts) for hop, parts in hops.items()}
 
     def of(self, way: Way) -> Delay | None:
         """Return what was measured on a way; in earnest if at all, else in an exercise.
@@ -132,23 +157,17 @@ class Measurements:
 
         Source: docs/spec/impact.md IMP-40.
         """
-        for is_exercise in (False, True):
-            found = self._found.get((parties, is_exercise))
-            if found:
-                return Delay(median_ms=_median(found), count=len(found), is_exercise=is_exercise)
-        return None
+        return self._ways.get((parties, False)) or self._ways.get((parties, True))
 
-    def hops(self) -> dict[tuple[PartyCode, PartyCode, InstrumentId], int]:
+    def hops(self) -> Mapping[Hop, int]:
         """Return the medians of direct releases by instrument, as the room of routes takes them.
 
         Source: docs/spec/impact.md IMP-40.
         """
-        return {key: _median(found) for key, found in self._hops.items()}
+        return self._hops
 
 
-def _ms(instant: Instant) -> int:
-    return int(instant.timestamp(unit="millisecond"))
-
-
-def _median(values: Sequence[int]) -> int:
-    return sorted(values)[(len(values) - 1) // 2]
+def _median(parts: Sequence[npt.NDArray[np.int64]]) -> int:
+    values = np.concatenate(parts)
+    middle = (len(values) - 1) // 2
+    return int(np.partition(values, middle)[middle])

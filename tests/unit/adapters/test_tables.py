@@ -170,9 +170,10 @@ def test_a_column_of_another_type_puts_every_row_at_fault(law: Law) -> None:
 def test_flaws_are_counted_the_most_frequent_first(law: Law) -> None:
     """IMP-22."""
     holdings = encoded(law, frame_of({"topics": "moon"}, {"level": "x"}, {"topics": "moon"}))
-    assert [(flaw.value, count) for flaw, count in holdings.faults.counts()] == [
-        ("moon", 2),
-        ("x", 1),
+    counts = holdings.faults.counts(first=1)
+    assert [(flaw.value, count, rows) for flaw, count, rows in counts] == [
+        ("moon", 2, (1,)),
+        ("x", 1, (2,)),
     ]
 
 

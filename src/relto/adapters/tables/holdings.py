@@ -12,23 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from relto.adapters.tables.faults import FaultList, check_strictly
 from relto.adapters.tables.files import batches
+from relto.adapters.tables.words import check_columns, encode, text_of
 from relto.decide.view import LawView
-from relto.impact.holdings import NO_FAULTS, Codes, Faults, Flaw, Holdings
-from relto.impact.reading import (
-    BESIDE,
-    LISTED,
-    NOBODY,
-    OPTIONAL,
-    REQUIRED,
-    SEPARATOR,
-    Column,
-    FactReader,
-    Raw,
-    StrictError,
-    TableError,
-    split_words,
-)
+from relto.impact.holdings import Codes, Holdings
+from relto.impact.reading import BESIDE, LISTED, OPTIONAL, REQUIRED, FactReader, split_words
 
 
 class PolarsIds:
@@ -76,8 +65,7 @@ class Encoder:
         self._exercise: set[str] = set()
         self._rows = 0
         self._ids: list[pl.Series] = []
-        self._flaws: dict[Flaw, int] = {}
-        self._found: list[tuple[pl.Series, pl.Series]] = []
+        self._faults = FaultList()
 
     def add(self, batch: pl.DataFrame) -> None:
         """Take a batch of rows.
@@ -91,14 +79,15 @@ class Encoder:
 
         Source: docs/spec/impact.md IMP-20, IMP-21.
         """
-        frame = _plain(batch, self._note_type)
+        frame = _plain(batch, self._faults, start=self._rows)
         if "exercise" in batch.columns:
             for text in batch["exercise"].cast(pl.String).unique().to_list():
                 self._exercise.update(split_words(text))
         for parts, column in zip(self._parts, self._reader.columns(), strict=True):
-            parts.append(self._encode(frame, column))
+            parts.append(encode(frame, column, self._faults, start=self._rows))
         ids = frame["id"]
-        self._note_rows((ids == "").fill_null(value=True), ids, "missing", start=self._rows)
+        missing = (ids == "").fill_null(value=True)
+        self._faults.note_rows(missing, ids, "missing", start=self._rows)
         if self._keep_ids:
             self._ids.append(ids.fill_null(""))
         self._rows += frame.height
@@ -110,8 +99,9 @@ class Encoder:
         """
         ids = pl.concat(self._ids) if self._ids else pl.Series(dtype=pl.String)
         if self._keep_ids and len(ids):
-            self._note_rows(ids.is_duplicated() & (ids != ""), ids, "duplicate", start=0)
-        faults = self._faults()
+            twice = ids.is_duplicated() & (ids != "")
+            self._faults.note_rows(twice, ids, "duplicate", start=0)
+        faults = self._faults.finish()
         labels, topics, caveats, origins = (
             _joined(parts, len(column.codes))
             for parts, column in zip(self._parts, self._reader.columns(), strict=True)
@@ -128,68 +118,6 @@ class Encoder:
             exercise=tuple(sorted(self._exercise)),
         )
 
-    def _encode(self, frame: pl.DataFrame, column: Column) -> Codes:
-        """Read what is new in this batch, then join the codes to the rows."""
-        keys = list(column.keys)
-        distinct = frame.select(keys).unique(maintain_order=True)
-        raws = [column.place(key) for key in distinct.rows()]
-        numbers = pl.Series("code", [one.code for one in raws], dtype=pl.UInt32)
-        joined = frame.select(keys).join(
-            distinct.with_columns(numbers).with_row_index("raw"),
-            on=keys,
-            how="left",
-            nulls_equal=True,
-            maintain_order="left",
-        )
-        codes: Codes = joined["code"].to_numpy()
-        if any(one.flaws for one in raws):
-            self._note_raws(joined["raw"], raws)
-        return codes
-
-    def _note_raws(self, places: pl.Series, raws: Sequence[Raw]) -> None:
-        """Every flaw of every row whose combination has one."""
-        known = pl.DataFrame(
-            [
-                (index, self._flaw_number(flaw))
-                for index, one in enumerate(raws)
-                for flaw in one.flaws
-            ],
-            schema={"raw": pl.UInt32, "flaw": pl.Int64},
-            orient="row",
-        )
-        rows = places.alias("raw").to_frame().with_row_index("row")
-        found = rows.join(known, on="raw", how="inner")
-        self._found.append((found["row"].cast(pl.Int64) + self._rows, found["flaw"]))
-
-    def _note_rows(self, mask: pl.Series, values: pl.Series, kind: str, *, start: int) -> None:
-        """The same flaw in every row of a mask; the value stands with it."""
-        rows = mask.arg_true()
-        texts = values.gather(rows).cast(pl.String).fill_null("")
-        numbers = {
-            text: self._flaw_number(Flaw(column=values.name, kind=kind, value=text))
-            for text in texts.unique(maintain_order=True).to_list()
-        }
-        if numbers:
-            flaws = texts.replace_strict(numbers, return_dtype=pl.Int64)
-            self._found.append((rows.cast(pl.Int64) + start, flaws))
-
-    def _note_type(self, values: pl.Series) -> None:
-        """A column whose type no rule reads: each of its rows is at fault."""
-        mask = pl.Series([True]).new_from_index(0, len(values))
-        shown = pl.Series(values.name, [str(values.dtype)]).new_from_index(0, len(values))
-        self._note_rows(mask, shown, "type", start=self._rows)
-
-    def _flaw_number(self, flaw: Flaw) -> int:
-        return self._flaws.setdefault(flaw, len(self._flaws))
-
-    def _faults(self) -> Faults:
-        if not self._found:
-            return NO_FAULTS
-        rows = pl.concat([rows for rows, _ in self._found]).to_numpy()
-        flaws = pl.concat([flaws for _, flaws in self._found]).to_numpy()
-        order = np.lexsort((flaws, rows))
-        return Faults(rows=rows[order] + 1, flaws=flaws[order], kinds=tuple(self._flaws))
-
 
 def _joined(parts: Sequence[Codes], count: int) -> Codes:
     """One column from all batches, as narrow as its codes allow."""
@@ -200,49 +128,16 @@ def _joined(parts: Sequence[Codes], count: int) -> Codes:
     return np.concatenate([part.astype(np.uint32) for part in parts])
 
 
-def _plain(batch: pl.DataFrame, note_type: Callable[[pl.Series], None]) -> pl.DataFrame:
+def _plain(batch: pl.DataFrame, faults: FaultList, *, start: int) -> pl.DataFrame:
     """The known columns as text; a list becomes text with separators."""
-    missing = [name for name in REQUIRED if name not in batch.columns]
-    if missing:
-        raise TableError(
-            f"column missing: {', '.join(f'`{name}`' for name in missing)}",
-            hint=f"required: {', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}",
-        )
-    strange = [name for name in batch.columns if name not in {*REQUIRED, *OPTIONAL, *BESIDE}]
-    if strange:
-        raise TableError(
-            f"unknown column: {', '.join(f'`{name}`' for name in strange)}",
-            hint=f"known besides the required ones: {', '.join((*OPTIONAL, *BESIDE))}",
-        )
+    check_columns(batch, REQUIRED, (*OPTIONAL, *BESIDE))
     columns = []
     for name in (*REQUIRED, *OPTIONAL):
         if name not in batch.columns:
             columns.append(pl.lit(None, dtype=pl.String).alias(name))
             continue
-        columns.append(_text(batch[name], note_type))
+        columns.append(text_of(batch[name], faults, listed=LISTED, start=start))
     return batch.select(columns)
-
-
-def _text(values: pl.Series, note_type: Callable[[pl.Series], None]) -> pl.Expr:
-    column = pl.col(values.name)
-    match values.dtype:
-        case pl.String | pl.Null:
-            return column.cast(pl.String)
-        case pl.Categorical | pl.Enum:
-            return column.cast(pl.String)
-        case pl.List(inner=pl.String) if values.name in LISTED:
-            text = column.list.join(SEPARATOR)
-            if values.name == "releasable_to":
-                return (
-                    pl.when(column.list.len() == 0)
-                    .then(pl.lit(NOBODY))
-                    .otherwise(text)
-                    .alias(values.name)
-                )
-            return text
-        case _:
-            note_type(values)
-            return pl.lit(None, dtype=pl.String).alias(values.name)
 
 
 def read_holdings(
@@ -272,10 +167,6 @@ def read_holdings(
         if progress is not None:
             progress(batch.height)
     holdings = encoder.finish()
-    if is_strict and len(holdings.faults):
-        first = next(iter(holdings.faults))
-        raise StrictError(
-            f"{holdings.faults.rows_at_fault()} of {holdings.rows} rows are at fault, the first is "
-            f"row {first.row}: `{first.flaw.column}` {first.flaw.kind} `{first.flaw.value}`"
-        )
+    if is_strict:
+        check_strictly(holdings.faults, holdings.rows, "rows")
     return holdings

@@ -1,4 +1,10 @@
-"""Tables of traffic from files: every line is read or listed; no time without its offset."""
+"""Tables of traffic from files: batch by batch, what tells the same read once; none is passed over.
+
+What a release tells (from whom to whom, on what, which way) is read once for each distinct
+combination of words and counted; instants become numbers, a column at a time. Past releases that
+tell the same are one line with a count. Requests and feeds are kept one by one, since each is
+answered by itself; so there is a limit to them.
+"""
 
 from collections.abc import Callable, Container, Mapping
 from pathlib import Path
@@ -6,22 +12,26 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from msgspec import Struct
-from whenever import Instant, OffsetDateTime, ZonedDateTime
+from msgspec import Struct, structs
+from whenever import Instant
 
+from relto.adapters.tables.faults import FaultList, check_strictly
 from relto.adapters.tables.files import batches
+from relto.adapters.tables.times import instants
+from relto.adapters.tables.words import check_columns, encode, text_of
 from relto.decide.view import LawView, is_known
 from relto.impact import (
-    NO_FAULTS,
     Exchange,
-    Fault,
     Faults,
     Flaw,
-    StrictError,
+    Measured,
+    Measurements,
     TableError,
     TrafficKind,
     split_words,
 )
+from relto.impact.reading import SEPARATOR, Column
+from relto.limits import TRAFFIC_OPEN_MAX
 from relto.model import Form
 from relto.units import InstrumentId, LevelId, PartyCode, PurposeId, SchemeId, TopicId
 
@@ -43,86 +53,233 @@ OPTIONAL: Final = (
 )
 BESIDE: Final = ("source", "remark", "title")
 
+# What a line tells; the rest is who, when and how often.
+_TOLD: Final = (
+    *REQUIRED,
+    "scheme",
+    "level",
+    "form",
+    "purpose",
+    "via",
+    "instrument",
+    "exercise",
+)
+_LISTED: Final = ("topics", "via", "exercise")
+_TIMES: Final = ("asked", "released", "received")
+_COUNT_DIGITS_MAX: Final = 12
+
 
 class Traffic(Struct, frozen=True, kw_only=True, eq=False):
     """A table of traffic.
 
     Args:
-        lines: Every line that could be used.
+        lines: Every line that could be used, past releases that tell the same put together.
+        measured: The delays of past releases.
         rows: How many lines there were, those at fault included.
         faults: Everything found wrong; a line at fault is in no figure.
     """
 
     lines: tuple[Exchange, ...]
+    measured: Measurements
     rows: int
     faults: Faults
 
 
-def read_traffic(path: Path, law: LawView, *, is_strict: bool = False) -> Traffic:
-    """Read past releases, open requests and standing feeds from a file.
+class TrafficReader:
+    """Turns batches of lines into `Traffic`.
+
+    Args:
+        law: Whose words count as known.
+
+    Source: docs/spec/impact.md IMP-29.
+    """
+
+    def __init__(self, law: LawView) -> None:
+        """Begin with no line."""
+        self._law = law
+        self._told = Column(_TOLD, self._read)
+        self._parts: list[pl.DataFrame] = []
+        self._faults = FaultList()
+        self._rows = 0
+
+    def add(self, batch: pl.DataFrame) -> None:
+        """Take a batch of lines.
+
+        Args:
+            batch: The required columns and any of the optional ones.
+
+        Raises:
+            TableError: A column is missing, or one is there that nobody knows.
+
+        Source: docs/spec/impact.md IMP-29.
+        """
+        check_columns(batch, REQUIRED, (*OPTIONAL, *BESIDE))
+        start = self._rows
+        texts = self._texts(batch, (*_TOLD, "id", "on"))
+        codes = encode(texts.select(_TOLD), self._told, self._faults, start=start)
+        times = {name: self._times(batch, name) for name in _TIMES}
+        received = times["received"].zip_with(times["received"].is_not_null(), times["released"])
+        is_early = (received < times["asked"]).fill_null(value=False)
+        shown = texts.select(pl.lit("before `asked`").alias("received"))["received"]
+        self._faults.note_rows(
+            is_early, shown.new_from_index(0, batch.height), "order", start=start
+        )
+        self._parts.append(
+            pl.DataFrame(
+                {
+                    "told": codes,
+                    "count": self._counts(batch),
+                    "asked": times["asked"],
+                    "received": received,
+                    "id": texts["id"],
+                    "on": texts["on"],
+                }
+            )
+        )
+        self._rows += batch.height
+
+    def finish(self) -> Traffic:
+        """Return the table of all batches.
+
+        Raises:
+            TableError: More open requests and feeds than are looked at one by one.
+
+        Source: docs/spec/impact.md IMP-29, IMP-40.
+        """
+        lines = pl.concat(self._parts).with_row_index("row")
+        ids = lines["id"]
+        again = ~ids.is_first_distinct() & (ids != "")
+        self._faults.note_rows(again, ids, "duplicate", start=0)
+        faults = self._faults.finish()
+        is_usable = np.ones(self._rows, dtype=bool)
+        is_usable[faults.rows - 1] = False
+        lines = lines.filter(pl.Series(is_usable))
+        told = [one for one in self._told.codes if isinstance(one, Exchange)]
+        past = [code for code, one in enumerate(told) if one.kind is TrafficKind.RELEASE]
+        is_past = lines["told"].is_in(pl.Series(past, dtype=pl.UInt32).implode())
+        releases, still_open = lines.filter(is_past), lines.filter(~is_past)
+        if still_open.height > TRAFFIC_OPEN_MAX:
+            raise TableError(
+                f"too many open requests and feeds: {still_open.height}, limit {TRAFFIC_OPEN_MAX}",
+                hint="leave out those that are answered, or split the table",
+            )
+        first = releases.group_by("told", maintain_order=True).agg(
+            pl.col("count").sum(), pl.exclude("count").first()
+        )
+        chosen = pl.concat([first.select(still_open.columns), still_open]).sort("row")
+        return Traffic(
+            lines=tuple(_line(told, one) for one in chosen.iter_rows(named=True)),
+            measured=_measured(told, releases),
+            rows=self._rows,
+            faults=faults,
+        )
+
+    def _texts(self, batch: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
+        """Columns of words, without the blanks around them; empty where nothing stands."""
+        columns = [
+            text_of(batch[name], self._faults, listed=_LISTED, start=self._rows)
+            if name in batch.columns
+            else pl.lit(None, dtype=pl.String).alias(name)
+            for name in names
+        ]
+        return batch.select(columns).with_columns(pl.all().str.strip_chars().fill_null(""))
+
+    def _times(self, batch: pl.DataFrame, name: str) -> pl.Series:
+        if name not in batch.columns:
+            return pl.Series(name, [None], dtype=pl.Int64).new_from_index(0, batch.height)
+        found, wrong = instants(batch[name])
+        self._faults.note_rows(wrong, batch[name], "zone", start=self._rows)
+        return found.alias(name)
+
+    def _counts(self, batch: pl.DataFrame) -> pl.Series:
+        """How many releases each line stands for: 1 where nothing stands."""
+        if "count" not in batch.columns:
+            return pl.Series("count", [1], dtype=pl.Int64).new_from_index(0, batch.height)
+        values = batch["count"]
+        if values.dtype.is_integer():
+            found, wrong = values.cast(pl.Int64, strict=False), values.is_not_null()
+        else:
+            text = values.cast(pl.String).str.strip_chars()
+            wrong = (text != "").fill_null(value=False)
+            digits = text.str.contains(rf"^[0-9]{{1,{_COUNT_DIGITS_MAX}}}$")
+            found = text.set(~digits.fill_null(value=False), None).cast(pl.Int64)
+        wrong = wrong & ~(found >= 1).fill_null(value=False)
+        self._faults.note_rows(wrong, values, "type", start=self._rows)
+        return found.fill_null(1).alias("count")
+
+    def _read(self, raw: Mapping[str, str | None]) -> tuple[object, list[Flaw]]:
+        line = _Line(self._law, raw)
+        return line.read(), line.flaws
+
+
+def _line(told: list[Exchange], row: Mapping[str, object]) -> Exchange:
+    """What a line tells, with when and how often."""
+    asked, received = (
+        None
+        if row[name] is None
+        else Instant.from_timestamp(int(str(row[name])), unit="millisecond")
+        for name in ("asked", "received")
+    )
+    return structs.replace(
+        told[int(str(row["told"]))],
+        row=int(str(row["row"])) + 1,
+        id=str(row["id"]),
+        asked=asked,
+        received=received,
+        on=str(row["on"]),
+        count=int(str(row["count"])),
+    )
+
+
+def _measured(told: list[Exchange], releases: pl.DataFrame) -> Measurements:
+    """The delays of each kind of release that has both instants."""
+    delays = releases.select("told", delay=pl.col("received") - pl.col("asked")).drop_nulls()
+    parts = delays.partition_by("told", as_dict=True, maintain_order=False)
+    return Measurements(
+        Measured(
+            parties=told[code].parties,
+            instrument=told[code].instrument,
+            is_exercise=told[code].is_timed_in_exercise,
+            delays_ms=part["delay"].to_numpy(),
+        )
+        for (code,), part in sorted(parts.items())
+    )
+
+
+def read_traffic(
+    path: Path,
+    law: LawView,
+    *,
+    is_strict: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Traffic:
+    """Read past releases, open requests and standing feeds from a file, batch by batch.
 
     Args:
         path: CSV, JSON lines or Parquet.
         law: Whose words count as known.
         is_strict: Stop when any line is at fault.
+        progress: Told after each batch how many lines it had.
 
     Raises:
-        TableError: The file cannot be read, or a column is missing or unknown.
+        TableError: The file cannot be read, a column is missing or unknown, or too much is open.
         StrictError: A line is at fault and `is_strict`.
 
     Source: docs/spec/impact.md IMP-29.
     """
-    lines: list[Exchange] = []
-    faults: list[Fault] = []
-    seen: dict[str, int] = {}
-    row = 0
+    reader = TrafficReader(law)
     for batch in batches(path):
-        names = _columns(batch)
-        for values in batch.select(pl.col(names).cast(pl.String)).rows():
-            row += 1
-            reader = _Line(law, dict(zip(names, values, strict=True)))
-            line = reader.read(row)
-            if line.id and line.id in seen:
-                reader.flaw("id", "duplicate", line.id)
-            seen.setdefault(line.id, row)
-            faults += [Fault(row=row, flaw=one) for one in reader.flaws]
-            if not reader.flaws:
-                lines.append(line)
-    found = Traffic(lines=tuple(lines), rows=row, faults=_faults(faults))
-    if is_strict and faults:
-        first = faults[0]
-        raise StrictError(
-            f"{found.faults.rows_at_fault()} of {row} lines of traffic are at fault, the first is "
-            f"row {first.row}: `{first.flaw.column}` {first.flaw.kind} `{first.flaw.value}`"
-        )
+        reader.add(batch)
+        if progress is not None:
+            progress(batch.height)
+    found = reader.finish()
+    if is_strict:
+        check_strictly(found.faults, found.rows, "lines of traffic")
     return found
 
 
-def _columns(batch: pl.DataFrame) -> list[str]:
-    missing = [name for name in REQUIRED if name not in batch.columns]
-    strange = sorted({*batch.columns} - {*REQUIRED, *OPTIONAL, *BESIDE})
-    if missing or strange:
-        what, names = ("column missing", missing) if missing else ("unknown column", strange)
-        raise TableError(
-            f"{what}: {', '.join(f'`{name}`' for name in names)}",
-            hint=f"required: {', '.join(REQUIRED)}; optional: {', '.join((*OPTIONAL, *BESIDE))}",
-        )
-    return [name for name in (*REQUIRED, *OPTIONAL) if name in batch.columns]
-
-
-def _faults(found: list[Fault]) -> Faults:
-    if not found:
-        return NO_FAULTS
-    kinds = {flaw: place for place, flaw in enumerate(dict.fromkeys(one.flaw for one in found))}
-    return Faults(
-        rows=np.array([one.row for one in found], dtype=np.int64),
-        flaws=np.array([kinds[one.flaw] for one in found], dtype=np.int64),
-        kinds=tuple(kinds),
-    )
-
-
 class _Line:
-    """One line, and what is wrong with it."""
+    """What a line tells, and what is wrong with it."""
 
     def __init__(self, law: LawView, raw: Mapping[str, str | None]) -> None:
         self._law = law
@@ -133,8 +290,8 @@ class _Line:
         """Note that something is wrong."""
         self.flaws.append(Flaw(column=column, kind=kind, value=value))
 
-    def read(self, row: int) -> Exchange:
-        """Read the line; what is wrong stands in `flaws`."""
+    def read(self) -> Exchange:
+        """Read the words; what is wrong stands in `flaws`."""
         library = self._law.library
         scheme = self._optional("scheme", library.schemes)
         known = library.schemes.get(SchemeId(scheme)) if scheme else None
@@ -152,8 +309,7 @@ class _Line:
         purpose = self._optional("purpose", library.purposes)
         form = self._optional("form", tuple(Form))
         return Exchange(
-            row=row,
-            id=self._text("id"),
+            row=0,
             kind=self._kind(),
             source=PartyCode(self._needed("from", library.parties)),
             target=PartyCode(self._needed("to", library.parties)),
@@ -164,15 +320,11 @@ class _Line:
             purpose=PurposeId(purpose) if purpose else None,
             via=self._via(),
             instrument=InstrumentId(instrument) if instrument else None,
-            asked=self._instant("asked"),
-            received=self._instant("received") or self._instant("released"),
-            on=self._text("on"),
-            count=self._count(),
             exercise=split_words(self._text("exercise")),
         )
 
     def _text(self, column: str) -> str:
-        return (self._raw.get(column) or "").strip()
+        return self._raw[column] or ""
 
     def _needed(self, column: str, known: Container[object]) -> str:
         text = self._text(column)
@@ -203,34 +355,8 @@ class _Line:
 
     def _via(self) -> tuple[PartyCode, ...]:
         """Parties between, in the order travelled; so they are not sorted."""
-        words = [one.strip() for one in self._text("via").split(";") if one.strip()]
+        words = [one.strip() for one in self._text("via").split(SEPARATOR) if one.strip()]
         for one in words:
             if one not in self._law.library.parties:
                 self.flaw("via", "unknown", one)
         return tuple(PartyCode(one) for one in words)
-
-    def _instant(self, column: str) -> Instant | None:
-        text = self._text(column)
-        if not text:
-            return None
-        parsers: tuple[Callable[[str], Instant], ...] = (
-            Instant.parse_iso,
-            lambda one: OffsetDateTime.parse_iso(one).to_instant(),
-            lambda one: ZonedDateTime.parse_iso(one).to_instant(),
-        )
-        for parse in parsers:
-            try:
-                return parse(text.replace(" ", "T", 1))
-            except ValueError:
-                continue
-        self.flaw(column, "zone", text)
-        return None
-
-    def _count(self) -> int:
-        text = self._text("count")
-        if not text:
-            return 1
-        if not text.isdigit() or int(text) < 1:
-            self.flaw("count", "type", text)
-            return 1
-        return int(text)
