@@ -139,9 +139,10 @@ class Three:
         known: Instant | None = None,
         parties: tuple[str, ...] = ("JPN", "KOR", "USA"),
         delegated: bool = True,
+        make: "Callable[[str, Hand], Site] | None" = None,
     ) -> None:
         self.clock = Hand(at)
-        self.sites = {party: Site(party, self.clock) for party in parties}
+        self.sites = {party: (make or Site)(party, self.clock) for party in parties}
         for site in self.sites.values():
             self.adopt(site.party, known=known)
             for other in self.sites.values():

@@ -129,6 +129,10 @@ INLINE_BYTES_MAX: Final = 1_048_576
 # An answer has this long to be acknowledged before its entries are sent once more.
 RESEND_SECONDS: Final = 5
 
+# Workers of one node on several machines: whose clock is behind by no more than this follows the
+# others' entries. Machines that keep the time are milliseconds apart.
+WORKER_SKEW_SECONDS_MAX: Final = 2
+
 # A restart folds at most about so many entries again; a snapshot costs less than a second.
 SNAPSHOT_ENTRIES: Final = 20_000
 

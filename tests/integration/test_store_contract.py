@@ -25,13 +25,18 @@ from tests.support_journal import AT, JPN_JPN, JPN_KOR, KOR_JPN, Log, SeededEntr
 Open = Callable[[], Store]
 
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+ALONE = ["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+SHARED = ["memory-shared", pytest.param("postgres-shared", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=[*ALONE, *SHARED])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Open the same store again and again."""
     opened: list[Store] = []
     disk = Disk()
-    if request.param == "postgres":
+    if request.param.startswith("postgres"):
         from relto.adapters.store.postgres import PostgresStore
+        from relto.adapters.store.shared import SharedPostgresStore
 
         url = request.getfixturevalue("database")
 
@@ -41,8 +46,12 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
                 store: Store = MemoryStore(disk)
             case "sqlite":
                 store = SqliteStore(tmp_path / "journal.sqlite")
+            case "memory-shared":
+                store = MemoryStore(disk, is_shared=True)
             case "postgres":
                 store = PostgresStore(url)
+            case "postgres-shared":
+                store = SharedPostgresStore(url)
         opened.append(store)
         return store
 
@@ -232,6 +241,7 @@ def test_blobs_are_found_by_digest_and_by_state(store):
         assert tx.blob(digest(b"3")) is None
 
 
+@pytest.mark.parametrize("reopen", ALONE, indirect=True)
 def test_fl_18_a_second_instance_on_one_store_is_refused(store, reopen):
     with pytest.raises(StoreLockedError):
         reopen()
@@ -239,11 +249,29 @@ def test_fl_18_a_second_instance_on_one_store_is_refused(store, reopen):
     reopen()
 
 
+@pytest.mark.parametrize("reopen", ALONE, indirect=True)
 def test_each_writer_has_a_greater_fence(store, reopen):
     first = store.fence
     store.close()
     store.close()
     assert reopen().fence > first
+
+
+@pytest.mark.parametrize("reopen", SHARED, indirect=True)
+def test_workers_take_turns_and_see_by_the_fence_that_another_has_written(store, reopen):
+    """EX-50."""
+    other = reopen()
+    begin = store.newest()
+    assert other.newest() == begin
+    with store.transaction() as tx:
+        say(tx)
+        tx.tell("KOR 1 1")
+    assert store.newest() == other.newest() == tx.fence == begin + 1
+    with other.transaction() as tx:
+        assert tx.fence == begin + 1
+        assert tx.log(JPN_KOR).size == 1
+    with other.reading() as tx:
+        assert tx.fence == begin + 1
 
 
 def test_fl_18_a_writer_that_was_overtaken_is_fenced(tmp_path):

@@ -1,6 +1,7 @@
 """What only a store in a database can suffer, and what only it can do: several workers at once."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -14,11 +15,20 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from relto.adapters.store import SqliteStore, StoreCopyError, copy_store, open_store, upgrade
+from relto.adapters.store import (
+    SqliteStore,
+    StoreCopyError,
+    copy_store,
+    open_shared,
+    open_store,
+    upgrade,
+)
+from relto.adapters.store.places import StorePlaceError
 from relto.adapters.store.postgres import PostgresStore, _translate
 from relto.adapters.store.schema import create_schema
+from relto.adapters.store.shared import SharedPostgresStore
 from relto.adapters.store.tables import METADATA
-from relto.journal import AuditError, Draft, append, empty_log
+from relto.journal import AuditError, Draft, append, audit_log, empty_log
 from relto.model import LogId
 from relto.ports.store import (
     Blob,
@@ -36,6 +46,7 @@ from relto.ports.store import (
     StoreVersionError,
 )
 from relto.seal import digest
+from tests.support_crew import Crew
 from tests.support_journal import AT, JPN_JPN, JPN_KOR, Log, SeededEntropy
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -64,9 +75,10 @@ def say(tx, log=JPN_KOR, *, count=1):
 def open_(database):
     opened = []
 
-    def opener(**how):
-        opened.append(PostgresStore(database, **how))
-        return opened[-1]
+    def opener(*, is_shared=False, **how):
+        made = SharedPostgresStore(database) if is_shared else PostgresStore(database, **how)
+        opened.append(made)
+        return made
 
     yield opener
     for store in opened:
@@ -130,47 +142,114 @@ def test_a_server_that_does_not_flush_is_refused(open_, monkeypatch):
         store._check_safety()
 
 
-def test_a_worker_that_claimed_a_log_has_it_until_it_ends(open_):
+def test_a_worker_that_claimed_a_link_has_it_until_it_gives_it_back_or_ends(open_):
     one, two = open_(is_shared=True), open_(is_shared=True)
-    assert one.claim(JPN_KOR)
-    assert not two.claim(JPN_KOR)
-    assert two.claim(JPN_USA)
+    assert one.claim("link/KOR")
+    assert one.claim("link/KOR")
+    assert not two.claim("link/KOR")
+    assert two.claim("link/USA")
+    one.release("link/KOR")
+    one.release("link/KOR")
+    assert two.claim("link/KOR")
+    two.close()
+    assert one.claim("link/KOR")
     with one.transaction() as tx:
         say(tx)
-    one.close()
-    assert two.claim(JPN_KOR)
-    with two.transaction() as tx:
-        assert say(tx).size == 2
 
 
-def test_fl_18_a_worker_whose_claim_was_taken_over_is_fenced(open_, database):
+def test_fl_18_a_worker_whose_claim_was_taken_over_is_fenced(open_):
     one, two = open_(is_shared=True), open_(is_shared=True)
-    assert one.claim(JPN_KOR)
+    assert one.claim("link/KOR")
     with one.transaction() as tx:
         say(tx)
     # The server forgets the lock, as it does when it believes that the worker is gone.
     one._cursor.execute("SELECT pg_advisory_unlock_all()")
-    assert two.claim(JPN_KOR)
+    assert two.claim("link/KOR")
     with pytest.raises(StoreFencedError), one.transaction() as tx:
         say(tx)
     with two.transaction() as tx:
         assert say(tx).size == 2
 
 
-def test_a_log_that_nobody_read_or_claimed_cannot_be_written(open_):
-    store = open_(is_shared=True)
-    with pytest.raises(AssertionError), store.transaction() as tx:
-        tx.put_log(empty_log(JPN_KOR, is_exercise=False))
+def test_each_transaction_that_writes_takes_the_next_fence_and_tells_the_others(open_):
+    one, two = open_(is_shared=True), open_(is_shared=True)
+    before = two.newest()
+    with one.transaction() as tx:
+        assert tx.fence == before
+        tx.tell("KOR 1 1")
+        tx.tell("USA 2 2")
+    assert two.newest() == before == tx.fence
+    assert select.select([two.fileno()], [], [], 5)[0]
+    assert two.heard() == ("KOR 1 1", "USA 2 2")
+    assert select.select([one.fileno()], [], [], 5)[0]
+    assert one.heard() == two.heard() == ()
+    with one.transaction() as tx:
+        tx.tell("x" * 8_000)
+        say(tx)
+    assert two.newest() == before + 1 == tx.fence
+    assert select.select([two.fileno()], [], [], 5)[0]
+    assert two.heard() == ()
+    with pytest.raises(ReadOnlyError), one.reading() as tx:
+        say(tx)
+
+
+def test_what_was_undone_is_told_to_nobody(open_):
+    one, two = open_(is_shared=True), open_(is_shared=True)
+    before = two.newest()
+
+    def fail():
+        with one.transaction() as tx:
+            say(tx)
+            tx.tell("KOR 1 1")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert two.newest() == before
+    assert two.heard() == ()
+
+
+def test_a_turn_that_never_ends_costs_the_others_a_wait_and_nothing_else(open_):
+    one, two = open_(is_shared=True), open_(is_shared=True)
+    two._cursor.execute("SET lock_timeout = 10")
+    with one.transaction() as tx:
+        say(tx)
+        with pytest.raises(StoreConflictError), two.transaction():
+            pass
+        # Whoever only reads waits for nobody.
+        with two.reading() as other:
+            assert other.log(JPN_KOR) is None
+    with two.transaction() as tx:
+        assert say(tx).size == 2
+
+
+def test_fl_18_a_worker_that_the_server_gave_up_fails_at_its_next_write(open_):
+    """It sat on its turn for too long, as a process that is stopped does."""
+    one, two = open_(is_shared=True), open_(is_shared=True)
+    one._cursor.execute("SET idle_in_transaction_session_timeout = 20")
+
+    def dawdle():
+        with one.transaction() as tx:
+            tx.put_value("card", b"x")
+            with two.transaction() as other:
+                say(other)
+
+    with pytest.raises(StoreFailedError):
+        dawdle()
+    with pytest.raises(StoreFailedError):
+        one.newest()
+    with two.transaction() as tx:
+        assert tx.position() == 1
 
 
 WORKER = """
 import sys
-from relto.adapters.store.postgres import PostgresStore
+from relto.adapters.store.shared import SharedPostgresStore
 from relto.model import LogId
 from tests.integration.test_store_postgres import JPN_JPN, say
-store = PostgresStore(sys.argv[1], is_shared=True)
+store = SharedPostgresStore(sys.argv[1])
 log = LogId(source="JPN", target=sys.argv[2])
-assert store.claim(log)
+assert store.claim("link/" + sys.argv[2])
 for _ in range(30):
     with store.transaction() as tx:
         say(tx, log)
@@ -192,8 +271,6 @@ def test_workers_write_at_once_and_nothing_is_lost_or_out_of_place(open_, databa
         }
         placed = tx.since(0, limit=1_000)
         assert [it.position for it in placed] == list(range(1, 121))
-        from relto.journal import audit_log
-
         for state in tx.logs():
             entries = tx.entries(state.log, first=1, end=state.size + 1)
             assert audit_log(state, entries, author=None, partner=None) == state.size
@@ -212,13 +289,45 @@ def test_a_worker_that_is_killed_leaves_whole_transactions_and_no_locks(open_, d
     worker.wait(timeout=60)
     store = open_(is_shared=True)
     deadline = time.monotonic() + 10
-    while not store.claim(JPN_KOR):
+    while not store.claim("link/KOR"):
         assert time.monotonic() < deadline, "the server kept a dead worker's claim"
         time.sleep(0.02)
     with store.transaction() as tx:
         sizes = {state.log: state.size for state in tx.logs()}
         assert sizes[JPN_KOR] == sizes[JPN_JPN] == tx.position() // 2
         say(tx)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_drivers_take_turns_on_one_database_and_write_one_history(seed, open_):
+    """EX-50: three workers, each with a connection of its own; any of them takes any call."""
+    crew = Crew(seed, count=3, open_=lambda: open_(is_shared=True))
+    for number in range(3):
+        crew.hold("JPN", f"jpn.item-{number}")
+        crew.hold("KOR", f"kor.item-{number}")
+    for number in range(9):
+        crew.ask(f"k-{number}", holding=f"jpn.item-{number % 3}")
+        crew.ask(f"j-{number}", by="JPN", holder="KOR", holding=f"kor.item-{number % 3}")
+        if number % 3 == 0:
+            crew.settle()
+        if number == 5:
+            crew.jpn.stores.pop(0).close()
+            del crew.jpn.workers[0]
+            crew.jpn.join()
+    crew.settle()
+    for number in range(9):
+        crew.approve("KOR", f"j-{number}")
+    crew.settle()
+    crew.check()
+    for number in range(9):
+        for case in (f"k-{number}", f"j-{number}"):
+            kinds = [fact.kind for fact in crew["JPN"].story(case).facts]
+            assert kinds.count("release") == kinds.count("receipt") == 1
+
+
+def test_a_journal_in_a_file_has_one_writer(tmp_path):
+    with pytest.raises(StorePlaceError):
+        open_shared(f"sqlite:///{tmp_path / 'a.sqlite'}")
 
 
 def test_fl_15_a_server_that_goes_away_stops_the_store(open_, database):

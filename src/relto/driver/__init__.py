@@ -35,6 +35,7 @@ from relto.driver.faults import FAULT_POINTS, Hook, no_fault
 from relto.driver.laws import LawBook
 from relto.driver.loop import (
     Identity,
+    KeysChangedError,
     Moved,
     Notice,
     NotInitialisedError,
@@ -51,6 +52,7 @@ __all__ = [
     "Driver",
     "Hook",
     "Identity",
+    "KeysChangedError",
     "LawBook",
     "LinkCounts",
     "Moved",

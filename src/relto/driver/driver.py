@@ -294,7 +294,7 @@ class Driver(Parcels):
     def story(self, case: CaseId) -> Story | None:
         """Read a case with all its texts from the journal; `None` when there is none."""
         self._refresh()
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             facts = tuple(fact_of(placed.entry) for placed in tx.case(case))
         file = fold_case(facts, me=self.party)
         return None if file is None else Story(file=file, facts=facts)
@@ -305,18 +305,18 @@ class Driver(Parcels):
         Raises:
             BlobMissingError: It is not here.
         """
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             return b"".join(self._cabinet.pieces(tx, digest))
 
     def is_here(self, digest: Digest) -> bool:
         """Tell whether the content of a holding is here, whole."""
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             return self._cabinet.is_here(tx, digest)
 
     def law_files(self) -> dict[str, bytes]:
         """Give the files of the law adopted, name to bytes; empty before the first adoption."""
         self._refresh()
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             return self._law_files(tx)
 
     # ------------------------------------------------------------ time

@@ -11,13 +11,13 @@ from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
-from whenever import Instant
 
 from relto.codec import FORK, FRAME
 from relto.driver.facts import fact_of
 from relto.driver.faults import Hook, no_fault
+from relto.driver.hints import Hints
 from relto.driver.laws import LawBook
-from relto.driver.loop import KEYS_VALUE, Engine, OtherKeysError, Turn, keys_value
+from relto.driver.loop import KEYS_VALUE, OtherKeysError, Turn, keys_value
 from relto.driver.passed import PassedOver
 from relto.driver.recovery import (
     CAUGHT_UP,
@@ -48,7 +48,6 @@ from relto.limits import (
     INLINE_BYTES_MAX,
     LIST_ITEMS_MAX,
     PACKAGE_INLINE_BYTES_MAX,
-    RESEND_SECONDS,
 )
 from relto.model import PROTOCOL_MAJOR, Batch, Entry, Frame, InlinePackage, Rejection
 from relto.model.message import KeyChanged
@@ -99,7 +98,7 @@ class LinkCounts(Struct, frozen=True, kw_only=True):
     stopped: str = ""
 
 
-class Exchanges(Engine):
+class Exchanges(Hints):
     """The part of the driver that talks to partners."""
 
     def __init__(
@@ -110,12 +109,10 @@ class Exchanges(Engine):
         super().__init__(world, laws=laws, fault=fault)
         # What partners have been told or sent in this process; losing it costs a repetition and
         # nothing else.
-        self._told: dict[PartyCode, int] = {}
         self._telling: dict[PartyCode, int] = {}
         self._inlined: dict[PartyCode, frozenset[Digest]] = {}
         self._held: dict[PartyCode, int] = {}
         self._give_back: dict[PartyCode, int] = {}
-        self._answered: dict[PartyCode, tuple[int, Instant]] = {}
         self._reach: dict[PartyCode, int] = {}
 
     # ------------------------------------------------------------ looking
@@ -123,7 +120,7 @@ class Exchanges(Engine):
     def link(self, partner: PartyCode) -> LinkCounts:
         """Tell what each side holds of the other's log, and whether the link is stopped."""
         counts = self.counts(partner)
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             stopped = tx.value(_STOPPED + partner)
         return replace(counts, stopped=(stopped or b"").decode())
 
@@ -196,15 +193,6 @@ class Exchanges(Engine):
             or partner in self._held
             or partner in self._give_back
         )
-
-    def _on_its_way(self, partner: PartyCode) -> int:
-        """How far an answer has carried our log.
-
-        The partner has a while to acknowledge before it is sent again.
-        """
-        size, at = self._answered.get(partner, (0, self.now()))
-        is_fresh = self.now() < at.add(seconds=RESEND_SECONDS)
-        return size if is_fresh else 0
 
     def next_batch(self, partner: PartyCode, *, is_poll: bool = False) -> bytes | None:
         """Make the next frame for a partner.
@@ -304,6 +292,9 @@ class Exchanges(Engine):
                 self._answer(turn, partner, failures.get(place))
                 for place, (partner, _) in enumerate(frames)
             )
+            for place, (partner, _) in enumerate(frames):
+                if place not in failures:
+                    self._tell_answered(turn, partner, reach=self._reach[partner])
         for place, (partner, _) in enumerate(frames):
             self._told[partner] = self._logs.mirror(partner).acknowledged
             if place not in failures:
@@ -579,7 +570,7 @@ class Exchanges(Engine):
 
     def stopped(self, partner: PartyCode) -> str:
         """Give the code of the error that stopped a link; empty while it runs."""
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             return (tx.value(_STOPPED + partner) or b"").decode()
 
     def resume(self, partner: PartyCode) -> None:

@@ -77,6 +77,45 @@ class Logs:
         self._has_mirrored = False
         self._tails, self._signed = {}, {}
 
+    def take_over(self, tx: Transaction) -> None:
+        """Read what other workers have written; between transactions nothing else waits here.
+
+        What partners have acknowledged and nobody has written yet is kept. Where a log has grown,
+        neither the entries nor the signature that this process remembers are its end any more.
+        """
+        assert not self._pending
+        before, unsaved = self._states, self._unsaved
+        self._states = {state.log: state for state in tx.logs()}
+        self._unsaved = set()
+        for log, state in before.items():
+            after = self._state(log)
+            if state == after:
+                continue
+            if state.size != after.size:
+                self._tails.pop(log, None)
+                self._signed.pop(log, None)
+            elif state.note != after.note:
+                self._signed.pop(log, None)
+            if log in unsaved and state.acknowledged > after.acknowledged:
+                self._unsaved.add(log)
+                self._states[log] = replace(
+                    after,
+                    acknowledged=state.acknowledged,
+                    acknowledged_frontier=state.acknowledged_frontier,
+                    acknowledgement=state.acknowledgement,
+                )
+
+    def newest(self) -> Instant | None:
+        """Give the time of the newest entry that this party wrote; `None` before the first."""
+        return max(
+            (
+                state.at
+                for log, state in self._states.items()
+                if log.source == self._party and state.at is not None
+            ),
+            default=None,
+        )
+
     def out(self, partner: PartyCode) -> LogState:
         """The log that this party writes to a partner."""
         return self._state(LogId(source=self._party, target=partner))

@@ -4,16 +4,18 @@ Knows no socket.
 
 The transaction's `now` is read once, inside it, and is the instant of law for everything it
 appends. Nothing is returned before the commit. After any failure the memory may be ahead of the
-disk, so it is thrown away and folded again from the store before the next call.
+disk, so it is thrown away and folded again from the store before the next call. Where several
+workers share the store, memory may also be behind it: each transaction begins with what the others
+have stored (EX-50).
 
-Source: docs/spec/exchange.md EX-34 to EX-40; ADR-0021.
+Source: docs/spec/exchange.md EX-34 to EX-40, EX-50; ADR-0021, ADR-0034.
 """
 
 import gc
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, assert_never
+from typing import ClassVar, Final, assert_never
 
 from msgspec import Struct
 from whenever import Instant
@@ -26,10 +28,10 @@ from relto.driver.faults import Hook, no_fault
 from relto.driver.laws import LawBook
 from relto.driver.logs import Logs
 from relto.driver.packer import Packer
-from relto.errors import LocalError, PeerError
+from relto.errors import LocalError, PeerError, WorldError
 from relto.exchange import Fact
 from relto.journal import Draft, KeyRing, KeySpan
-from relto.limits import SNAPSHOT_ENTRIES
+from relto.limits import SNAPSHOT_ENTRIES, WORKER_SKEW_SECONDS_MAX
 from relto.model import Entry, LogId
 from relto.model.message import LawRef, Message, kind_of
 from relto.node import (
@@ -82,6 +84,14 @@ class OtherKeysError(LocalError):
 
     code = "local.other_keys"
     hint_default = "keep the former keys until every partner has acknowledged the change"
+
+
+class KeysChangedError(WorldError):
+    """Another worker has announced keys that this one has not read."""
+
+    code = "world.keys_changed"
+    hint_default = "open the node anew, with the new keys in its `keys` directory"
+    retryable: ClassVar[bool] = True
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -160,7 +170,10 @@ class Engine:
         self._notices: deque[Notice] = deque(maxlen=_NOTICES_MAX)
         self._tx: Transaction | None = None
         self._folded = 0
-        with world.store.transaction() as tx:
+        # Whose writing is in memory: the fence of the newest transaction that was folded.
+        self._fence = 0
+        self._has_others = False
+        with world.store.reading() as tx:
             stored = tx.value(_IDENTITY)
         if stored is None:
             raise NotInitialisedError("the store holds no node")
@@ -218,13 +231,15 @@ class Engine:
     @contextmanager
     def _turn(self) -> Iterator[Turn]:
         """Run one transaction; what it promises is kept only when the block has ended."""
-        self._refresh()
+        if self._is_stale:
+            self._refresh()
         self._is_stale = True
         try:
             with self._world.store.transaction() as tx:
                 self._tx = tx
                 self._fault("begin")
-                turn = Turn(tx, self.now())
+                self._catch_up(tx)
+                turn = Turn(tx, self._instant())
                 try:
                     yield turn
                 except (LocalError, PeerError):
@@ -236,6 +251,7 @@ class Engine:
                 self._fault("before-commit")
         finally:
             self._tx = None
+        self._fence = tx.fence
         self._is_stale = False
         self._notices.extend(turn.notices)
         for digest in turn.drops:
@@ -243,10 +259,17 @@ class Engine:
         self._fault("after-commit")
 
     def _refresh(self) -> None:
-        """Fold the store again after a failure, or at the start."""
+        """Fold the store again after a failure, or at the start; else what others have stored."""
+        store = self._world.store
         if not self._is_stale:
+            if store.newest() != self._fence:
+                self._is_stale = True
+                with store.reading() as tx:
+                    self._catch_up(tx)
+                self._is_stale = False
             return
-        with self._world.store.transaction() as tx, _collector_resting():
+        with store.reading() as tx, _collector_resting():
+            self._fence = tx.fence
             self._active = self._announced(tx)
             self._logs.load(tx)
             snapshot = tx.snapshot(_SNAPSHOT)
@@ -260,8 +283,38 @@ class Engine:
             self._refreshed(tx)
         self._is_stale = False
 
+    def _catch_up(self, tx: Transaction) -> None:
+        """Take over what other workers have stored since this one looked; usually nothing (EX-50).
+
+        Raises:
+            KeysChangedError: One of them has announced keys that are not here.
+        """
+        if tx.fence == self._fence:
+            return
+        self._has_others = True
+        self._active = self._announced(tx)
+        self._logs.take_over(tx)
+        # Positions have no gaps, so what is folded says how far.
+        folded = sum(head.number for head in self._node.state.heads.values())
+        for fact in self._facts(tx, after=folded):
+            self._node.apply(fact)
+        self._refreshed(tx)
+        self._fence = tx.fence
+
+    def _instant(self) -> Instant:
+        """Give the turn's instant: of workers on several machines, the clock that is ahead counts.
+
+        Within a bound: a clock that is wrong must not pass for a colleague's.
+        """
+        now = self.now()
+        if self._has_others:
+            newest = self._logs.newest()
+            if newest is not None and now < newest <= now.add(seconds=WORKER_SKEW_SECONDS_MAX):
+                return newest
+        return now
+
     def _refreshed(self, tx: Transaction) -> None:
-        """For what a further part of the driver reads from the store after a start or a failure."""
+        """For what a further part of the driver reads when the store is ahead of its memory."""
 
     def _before_saying(self, turn: Turn, partner: PartyCode) -> None:
         """For what a further part of the driver forbids, or says first, before a new entry."""
@@ -296,7 +349,7 @@ class Engine:
             # Shells look at the node between transactions, too.
             if self._tx is not None:
                 return self._law_files(self._tx)
-            with self._world.store.transaction() as tx:
+            with self._world.store.reading() as tx:
                 return self._law_files(tx)
 
         return self._laws.counsel(ref, files)
@@ -317,6 +370,8 @@ class Engine:
         for index, signer in enumerate(self._signers):
             if keys_value(signer) == stored:
                 return index
+        if self._has_others:
+            raise KeysChangedError("another worker has announced new keys")
         raise OtherKeysError("these are not the keys that the partners know")
 
     def _signer_for(self, log: LogId) -> Signer:

@@ -1,4 +1,4 @@
-"""What a store must offer: one transaction at a time, durable when it ends, and never two writers.
+"""What a store must offer: one transaction at a time, durable when it ends, and never two at once.
 
 The store keeps what the core gives it and gives it back, or raises. It decides nothing. Within
 `with store.transaction() as tx:` everything is written or nothing is; when the block has ended
@@ -157,6 +157,10 @@ class Kept(Struct, frozen=True, kw_only=True):
 class Transaction(Protocol):
     """Reads and writes that happen together or not at all."""
 
+    @property
+    def fence(self) -> int:
+        """The store's token as this transaction sees it; see `Store.newest`."""
+
     def log(self, log: LogId) -> LogState | None:
         """Give a log's state; `None` when the log has never been written."""
 
@@ -234,9 +238,20 @@ class Transaction(Protocol):
     def attempt(self) -> AbstractContextManager[None]:
         """Open a part that can fail alone: an error undoes it and goes on outward."""
 
+    def tell(self, words: str) -> None:
+        """Tell the other workers of a shared store something when this is durable.
+
+        Only a hint: it may get lost, and nobody hears it where there are no other workers.
+        """
+
 
 class Store(Protocol):
-    """A node's memory. One writer; readers may look on where the implementation says so."""
+    """A node's memory, written by one process, or by several workers in turns where it is shared.
+
+    In a shared store each transaction waits for the one before it to end, whichever worker's it
+    is, and each that writes takes the next fence. A worker that finds another fence than the one
+    it left has to read what others have stored before it does anything.
+    """
 
     @property
     def fence(self) -> int:
@@ -251,8 +266,45 @@ class Store(Protocol):
             StoreFailedError: The disk has failed, now or before.
         """
 
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """Open a transaction that only reads: one picture, for which no other worker waits.
+
+        Raises:
+            StoreError: As for `transaction`.
+        """
+
+    def newest(self) -> int:
+        """Give the fence of the newest writer, quickly; the store's own where it is not shared."""
+
+    def heard(self) -> tuple[str, ...]:
+        """Take what other workers have told since the last call, oldest first; usually nothing."""
+
     def close(self) -> None:
         """Give up the lock. Closing twice is fine."""
+
+
+class SharedStore(Store, Protocol):
+    """A store that several workers of one node write in turns.
+
+    A claim belongs to one worker until that worker gives it back or ends in any way. It keeps two
+    workers from doing the same work; what keeps them from writing two histories are the turns.
+    """
+
+    def claim(self, name: str) -> bool:
+        """Take a piece of work for this worker.
+
+        Args:
+            name: What: `link/KOR`. Who had it before and still believes so is fenced from here on.
+
+        Returns:
+            Whether it is this worker's now; false while another one has it.
+        """
+
+    def release(self, name: str) -> None:
+        """Give a claim back; one that is not held is passed over."""
+
+    def fileno(self) -> int:
+        """Give the file that becomes readable when `heard` has something, or the store is lost."""
 
 
 class BlobStore(Protocol):

@@ -6,7 +6,7 @@ Rows can be damaged while nobody looks; reading one then raises, as a checksum d
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final, TypeVar
 
 from relto.journal import LogState, peak_of
@@ -48,6 +48,8 @@ class Disk:
         """Begin empty."""
         self.fence = 0
         self.owner: MemoryStore | None = None
+        # The workers that share it, and what each has been told and not heard yet.
+        self.workers: dict[MemoryStore, list[str]] = {}
         self.states: dict[LogId, LogState] = {}
         self.logs: dict[LogId, list[Entry]] = {}
         self.peaks: dict[LogId, list[tuple[bytes, bytes]]] = {}
@@ -85,6 +87,8 @@ class MemoryTransaction:
 
     def __init__(self, disk: Disk, hook: Hook) -> None:
         """Begin on a disk."""
+        self.fence = disk.fence
+        self.words: list[str] = []
         self._disk = disk
         self._hook = hook
         self._undo: list[Callable[[], object]] = []
@@ -218,6 +222,15 @@ class MemoryTransaction:
         finally:
             self._undo = outer + self._undo
 
+    @property
+    def has_written(self) -> bool:
+        """Whether there is anything to take back."""
+        return bool(self._undo)
+
+    def tell(self, words: str) -> None:
+        """See `Transaction.tell`."""
+        self.words.append(words)
+
     def undo(self) -> None:
         """Take everything back, newest first."""
         while self._undo:
@@ -244,20 +257,27 @@ class MemoryTransaction:
 class MemoryStore:
     """A store over a `Disk`; see `relto.ports.store.Store`."""
 
-    def __init__(self, disk: Disk | None = None, *, hook: Hook = _nothing) -> None:
+    def __init__(
+        self, disk: Disk | None = None, *, hook: Hook = _nothing, is_shared: bool = False
+    ) -> None:
         """Open a disk; a new one when none is given.
 
         Args:
             disk: What survived.
             hook: Called at each of `FAULT_POINTS`; raises to fail there.
+            is_shared: Other workers have it open as well, and all write in turns.
 
         Raises:
             StoreLockedError: Another store has it open and was not closed or crashed.
         """
         self.disk = Disk() if disk is None else disk
-        if self.disk.owner is not None:
+        self._is_shared = is_shared
+        if self.disk.owner is not None or (self.disk.workers and not is_shared):
             raise StoreLockedError("the disk is in use by another process")
-        self.disk.owner = self
+        if is_shared:
+            self.disk.workers[self] = []
+        else:
+            self.disk.owner = self
         self.disk.fence += 1
         self._fence = self.disk.fence
         self._hook = hook
@@ -273,7 +293,7 @@ class MemoryStore:
         """See `Store.transaction`."""
         if self._failure is not None:
             raise StoreFailedError(f"the store has failed before: {self._failure}")
-        if self.disk.fence != self._fence:
+        if self.disk.fence != self._fence and not self._is_shared:
             raise StoreFencedError(f"fence {self._fence} is behind {self.disk.fence}")
         transaction = MemoryTransaction(self.disk, self._hook)
         try:
@@ -285,12 +305,38 @@ class MemoryStore:
             if isinstance(error, StoreFailedError):
                 self._failure = error.message
             raise
+        if self._is_shared:
+            self._pass_on(transaction)
         try:
             self._hook("store.committed")
         except StoreFailedError as error:
             # The rows were written and the disk failed: nobody can tell, so nothing is believed.
             self._failure = error.message
             raise
+
+    def _pass_on(self, transaction: MemoryTransaction) -> None:
+        """Take the next fence if anything was written, and tell the other workers."""
+        if transaction.has_written:
+            self.disk.fence += 1
+            transaction.fence = self.disk.fence
+        for other, told in self.disk.workers.items():
+            if other is not self:
+                told.extend(transaction.words)
+
+    def reading(self) -> AbstractContextManager[MemoryTransaction]:
+        """See `Store.reading`."""
+        return self.transaction()
+
+    def newest(self) -> int:
+        """See `Store.newest`."""
+        return self.disk.fence if self._is_shared else self._fence
+
+    def heard(self) -> tuple[str, ...]:
+        """See `Store.heard`."""
+        told = self.disk.workers.get(self, [])
+        found = tuple(told)
+        told.clear()
+        return found
 
     def steal(self) -> Disk:
         """Let another process take the disk while this one still runs, as a broken lock would."""
@@ -301,6 +347,7 @@ class MemoryStore:
         """See `Store.close`."""
         if self.disk.owner is self:
             self.disk.owner = None
+        self.disk.workers.pop(self, None)
 
     def crash(self) -> Disk:
         """End without warning and give back what survives; a transaction under way is undone."""

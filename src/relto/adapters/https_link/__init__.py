@@ -15,7 +15,7 @@ from relto.adapters.https_link.errors import (
     PortError,
     RefusedError,
 )
-from relto.adapters.https_link.listener import free_port
+from relto.adapters.https_link.listener import bind, free_port
 from relto.adapters.https_link.server import LinkPort, Progress, Refusal
 from relto.adapters.https_link.tls import Identity, PinnedContext, Pins, server_name
 
@@ -36,6 +36,7 @@ __all__ = [
     "Progress",
     "Refusal",
     "RefusedError",
+    "bind",
     "endpoint_of",
     "free_port",
     "server_name",

@@ -7,6 +7,7 @@ echoed (LK-12).
 
 import asyncio
 import re
+import socket
 from collections import Counter
 from typing import Final
 
@@ -233,9 +234,13 @@ class LinkPort:
         Raises:
             PortError: The address is taken or not ours.
         """
+        return await self.open_on(bind(host, port))
+
+    async def open_on(self, taken: socket.socket) -> tuple[str, int]:
+        """Listen on a socket from `bind`; several processes may listen on one."""
         self._server = server = _Server(self)
         self._listener = Listener(
-            bind(host, port),
+            taken,
             context=self._context,
             protocol=server,
             count_open=lambda: len(self._connections),

@@ -37,6 +37,7 @@ class LinkState(StrEnum):
     DOWN = "down"
     REFUSED = "refused"
     WAITING = "waiting"  # only the partner calls
+    ELSEWHERE = "elsewhere"  # another worker of this node calls
 
 
 class Direction(StrEnum):

@@ -13,11 +13,11 @@ from whenever import Instant
 
 from relto.adapters.service.pump import Caller, Direction, Health, LinkState, Move, Pump
 from relto.adapters.service.writer import Writer
-from relto.driver import Driver, Moved, Result
-from relto.errors import PeerError, ReltoError
+from relto.driver import Driver, KeysChangedError, Moved, Result
+from relto.errors import PeerError, ReltoError, WorldError
 from relto.limits import LINK_PIECE_BYTES_MAX, RESEND_SECONDS
 from relto.node import Command
-from relto.ports import StoreError
+from relto.ports import SharedStore, StoreError
 from relto.seal import digest
 from relto.units import Digest, PartyCode
 
@@ -25,6 +25,8 @@ from relto.units import Digest, PartyCode
 _LOOK_AGAIN_SECONDS: Final = RESEND_SECONDS + 0.1
 _TICK_SECONDS_MAX: Final = 30.0
 _POISON_MAX: Final = 1_024
+# So long after a worker has ended, others take over its links.
+_CLAIM_SECONDS: Final = 1.0
 
 T = TypeVar("T")
 
@@ -59,8 +61,9 @@ class NodeService:
         reach: Says how to call a partner; asked when a partner is new or keys have changed.
         jitter: Gives a number in [0, 1).
         report: Told an event's name, whom it is about, and words.
+        crew: The store, where several workers share it; `None` where this process is alone.
 
-    Source: docs/spec/link.md LK-15 to LK-18.
+    Source: docs/spec/link.md LK-15 to LK-18, LK-22.
     """
 
     def __init__(
@@ -71,9 +74,13 @@ class NodeService:
         reach: Callable[[PartyCode], Calling],
         jitter: Callable[[], float],
         report: Report,
+        crew: SharedStore | None = None,
     ) -> None:
         """Keep the parts; `run` begins."""
         self.driver = driver
+        # Another worker has announced keys that this one has not read: open the node anew.
+        self.is_outdated = False
+        self._crew = crew
         self.heard_at: dict[PartyCode, Instant] = {}
         self._card = card
         self._reach = reach
@@ -100,6 +107,8 @@ class NodeService:
             StoreError: The store has failed, or belongs to another writer now; a restart checks it.
         """
         loop = asyncio.get_running_loop()
+        if self._crew is not None:
+            loop.add_reader(self._crew.fileno(), self._after)
         await self._writer.call(self.driver.tick)
         try:
             while not self._stopped.is_set():
@@ -109,12 +118,14 @@ class NodeService:
                 except TimeoutError:
                     await self._tick()
         finally:
+            if self._crew is not None:
+                loop.remove_reader(self._crew.fileno())
             self._writer.stop()
             tasks = [task for _, task in self._pumps.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            if self._broken is None:
+            if self._broken is None and not self.is_outdated:
                 loop.call_soon(self.driver.close)
                 await asyncio.sleep(0)
         if self._broken is not None:
@@ -126,6 +137,10 @@ class NodeService:
 
     def _on_failure(self, error: Exception) -> None:
         """A store that has failed is not tried again in this process (FL-15, FL-18)."""
+        if isinstance(error, KeysChangedError) and not self.is_outdated:
+            self.is_outdated = True
+            self._report("keys_changed_elsewhere", None, error.message)
+            self.stop()
         if isinstance(error, StoreError) and not error.retryable and self._broken is None:
             self._broken = error
             self._report("store_failed", None, f"{error.code}: {error.message}")
@@ -138,14 +153,26 @@ class NodeService:
             self._report("tick_failed", None, f"{error.code}: {error.message}")
 
     def _until_deadline(self) -> float:
-        deadline = self.driver.next_deadline()
+        try:
+            deadline = self.driver.next_deadline()
+        except WorldError as error:
+            self._on_failure(error)
+            deadline = None
         if deadline is None:
             return _TICK_SECONDS_MAX
         left = deadline.difference(self.driver.now()).total("seconds")
         return min(max(left, 0.0) + 0.001, _TICK_SECONDS_MAX)
 
     def _after(self) -> None:
-        """After each group: follow the list of partners, report, wake whom it concerns."""
+        """After each group, and when other workers tell: see what is new and wake whom it concerns."""
+        try:
+            self._follow()
+        except WorldError as error:
+            self._on_failure(error)
+
+    def _follow(self) -> None:
+        for partner in self.driver.heed():
+            self._wake(partner, is_heard=True)
         for notice in self.driver.notices():
             if isinstance(notice, Moved):
                 self._report(notice.kind, notice.source, f"{notice.target} {notice.number}")
@@ -183,7 +210,25 @@ class NodeService:
                 jitter=self._jitter,
                 report=self._report_link,
             )
-            self._pumps[party] = (pump, asyncio.get_running_loop().create_task(pump.run()))
+            running = pump.run() if calling.caller is None else self._run(pump)
+            self._pumps[party] = (pump, asyncio.get_running_loop().create_task(running))
+
+    async def _run(self, pump: Pump) -> None:
+        """Run a pump once its link is this worker's; another takes it when this one ends (LK-22).
+
+        What partners give a restored node back is in memory alone, so then each worker calls.
+        """
+        if self._crew is not None:
+            name, found = f"link/{pump.partner}", pump.health
+            try:
+                while not (self._crew.claim(name) or self.driver.reconciling()):
+                    pump.health = Health(state=LinkState.ELSEWHERE)
+                    await asyncio.sleep(_CLAIM_SECONDS)
+            except WorldError as error:
+                self._on_failure(error)
+                return
+            pump.health = found
+        await pump.run()
 
     def _report_link(self, event: str, partner: PartyCode, words: str) -> None:
         self._report(event, partner, words)
@@ -204,8 +249,10 @@ class NodeService:
         return Health(state=LinkState.NEW) if kept is None else kept[0].health
 
     def reconcile(self, partner: PartyCode) -> None:
-        """Call a partner now, whatever it was waiting for."""
+        """Call a partner now, whatever it was waiting for, and whichever worker does."""
         self._wake(partner, is_heard=True)
+        if self._crew is not None:
+            self.driver.nudge(partner)
 
     # ---------------------------------------------------------------- the desk behind the link port
 

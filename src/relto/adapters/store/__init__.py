@@ -1,11 +1,11 @@
-"""Stores on disk: SQLite by default, PostgreSQL when a node outgrows one process.
+"""Stores on disk: SQLite by default, PostgreSQL when a node outgrows one process; alone or shared.
 
 Spec: `relto.ports.store`. Both keep the same tables and the same promises; the contract tests run
 over both. PostgreSQL's driver is imported only when a store needs it.
 """
 
 from relto.adapters.store.copy import StoreCopyError, copy_store
-from relto.adapters.store.places import open_store, place_of, set_place
+from relto.adapters.store.places import open_shared, open_store, place_of, set_place
 from relto.adapters.store.schema import upgrade
 from relto.adapters.store.sqlite import SqliteStore
 
@@ -13,6 +13,7 @@ __all__ = [
     "SqliteStore",
     "StoreCopyError",
     "copy_store",
+    "open_shared",
     "open_store",
     "place_of",
     "set_place",

@@ -6,7 +6,7 @@ from typing import Final
 
 from relto.adapters.store.sqlite import SqliteStore
 from relto.errors import LocalError
-from relto.ports.store import Store
+from relto.ports.store import SharedStore, Store
 
 FILE_NAME: Final = "journal.sqlite"
 URL_NAME: Final = "store.url"
@@ -75,6 +75,27 @@ def open_store(url: str, *, is_readonly: bool = False) -> Store:
     from relto.adapters.store.postgres import PostgresStore
 
     return PostgresStore(url, is_readonly=is_readonly)
+
+
+def open_shared(url: str) -> SharedStore:
+    """Open the store that a URL names, together with other workers of its node.
+
+    Args:
+        url: As `place_of` gives it; a database.
+
+    Raises:
+        StorePlaceError: It is not a place that several workers can share.
+        StoreError: It cannot be opened.
+    """
+    _check(url)
+    if url.startswith(_SQLITE):
+        raise StorePlaceError(
+            "a journal in a file has one writer",
+            hint="`relto store migrate` moves it to PostgreSQL; or let one process serve the node",
+        )
+    from relto.adapters.store.shared import SharedPostgresStore
+
+    return SharedPostgresStore(url)
 
 
 def _check(url: str) -> None:

@@ -1,9 +1,6 @@
-"""A store in a PostgreSQL database, for a node that outgrows one process.
+"""A store in a PostgreSQL database, held by one process through a session lock.
 
-Alone (the default), one process holds the database through a session lock, like the lock beside a
-SQLite file. Shared, several workers write at once: each claims the logs of its links, a log nobody
-claimed is locked by whoever reads it in a transaction, and positions are given out under one short
-lock, so that their order is the order of the commits.
+That lock is like the one beside a SQLite file. `shared` lets several workers write in turns.
 """
 
 from collections.abc import Iterator
@@ -20,8 +17,6 @@ from sqlalchemy.pool import NullPool
 from relto.adapters.store.schema import SCHEMA_VERSION, create_schema
 from relto.adapters.store.tables import Statements
 from relto.adapters.store.transaction import SqlTransaction
-from relto.journal import LogState
-from relto.model import LogId
 from relto.ports.store import (
     StoreConflictError,
     StoreCorruptError,
@@ -37,75 +32,19 @@ from relto.ports.store import (
 _DIALECT: Final = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]  # theirs
 _WHOLE: Final = "relto/store"
 _WAIT_MS: Final = 1_000
-
-
-class PostgresTransaction(SqlTransaction):
-    """A transaction in a database that other workers may write at the same time."""
-
-    def __init__(
-        self,
-        cursor: "psycopg.Cursor[tuple[object, ...]]",
-        statements: Statements,
-        *,
-        is_readonly: bool,
-        claims: dict[LogId, int] | None,
-    ) -> None:
-        """Take over a cursor; `claims` is `None` when this process is alone."""
-        super().__init__(cursor, statements, is_readonly=is_readonly)
-        self._claims = claims
-        self._locked: set[LogId] = set()
-
-    def log(self, log: LogId) -> LogState | None:
-        """See `Transaction.log`; a log that nobody claimed is ours until the transaction ends."""
-        self._lock(log)
-        return super().log(log)
-
-    def put_log(self, state: LogState) -> None:
-        """See `Transaction.put_log`.
-
-        Raises:
-            StoreFencedError: The log was claimed by another worker.
-        """
-        # INVARIANT: what is written over was read under the same lock, or under a claim that still
-        # holds.
-        assert self._claims is None or state.log in self._locked or state.log in self._claims
-        self._lock(state.log)
-        super().put_log(state)
-
-    def _lock(self, log: LogId) -> None:
-        """Hold a log against other workers: by the claim, or for this transaction."""
-        if self._claims is None or log in self._locked or self._is_readonly:
-            return
-        fence = self._claims.get(log)
-        if fence is None:
-            self._cursor.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", (log.origin,)
-            )
-            self._cursor.fetchone()
-        self._cursor.execute("SELECT fence FROM claim WHERE origin = %s FOR SHARE", (log.origin,))
-        row = self._cursor.fetchone()
-        if fence is not None and (row is None or row[0] != fence):
-            raise StoreFencedError(f"`{log.origin}` was claimed by another worker")
-        self._locked.add(log)
-
-    def _reserve(self) -> int:
-        """Give the final position; nobody else gets the next one before this transaction ends."""
-        if self._claims is not None:
-            self._cursor.execute("SELECT fence FROM store FOR UPDATE")
-            self._cursor.fetchone()
-        return self.position()
+_WRITE: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+_READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class PostgresStore:
     """A store in PostgreSQL; see `relto.ports.store.Store`."""
 
-    def __init__(self, url: str, *, is_readonly: bool = False, is_shared: bool = False) -> None:
+    def __init__(self, url: str, *, is_readonly: bool = False) -> None:
         """Open the store, or begin one in an empty database.
 
         Args:
             url: `postgresql+psycopg://…`; one database for each node.
             is_readonly: Look on; no lock, no writing.
-            is_shared: Other workers of the same node write as well.
 
         Raises:
             StoreLockedError: Another process holds it, alone or shared.
@@ -114,17 +53,16 @@ class PostgresStore:
             StoreError: It cannot be reached.
         """
         self._is_readonly = is_readonly
-        self._claims: dict[LogId, int] | None = {} if is_shared else None
         self._failure: str | None = None
         self._statements = Statements(_DIALECT)
         with _translated():
-            self._connection = psycopg.connect(_conninfo(url), autocommit=True)
+            self._connection = psycopg.connect(conninfo(url), autocommit=True)
         try:
             with _translated():
                 self._cursor = self._connection.cursor(binary=True)
                 self._check_safety()
                 if not is_readonly:
-                    self._lock_whole(is_shared=is_shared)
+                    self._lock_whole()
                     if not self._has_tables():
                         _create(url)
                 self._check_version()
@@ -144,59 +82,44 @@ class PostgresStore:
         return self._fence
 
     @contextmanager
-    def transaction(self) -> Iterator[PostgresTransaction]:
-        """See `Store.transaction`.
+    def transaction(self) -> Iterator[SqlTransaction]:
+        """See `Store.transaction`."""
+        # One snapshot for a reader, who wants a whole picture; the newest row for a writer.
+        begin = _READ if self._is_readonly else _WRITE
+        with self._spanned(begin, is_readonly=self._is_readonly) as transaction:
+            yield transaction
 
-        Raises:
-            StoreConflictError: Another worker was faster; try again.
-        """
+    @contextmanager
+    def reading(self) -> Iterator[SqlTransaction]:
+        """See `Store.reading`."""
+        with self._spanned(_READ, is_readonly=True) as transaction:
+            yield transaction
+
+    @contextmanager
+    def _spanned(self, begin: str, *, is_readonly: bool) -> Iterator[SqlTransaction]:
         if self._failure is not None:
             raise StoreFailedError(f"the store has failed before: {self._failure}")
-        transaction = PostgresTransaction(
-            self._cursor, self._statements, is_readonly=self._is_readonly, claims=self._claims
-        )
         try:
             with self._watched():
-                # One snapshot for a reader, who wants a whole picture; the newest row for a writer.
-                level = "REPEATABLE READ READ ONLY" if self._is_readonly else "READ COMMITTED"
-                self._cursor.execute(f"BEGIN ISOLATION LEVEL {level}")
-                self._check_fence()
+                transaction = self._transaction(
+                    self._cursor,
+                    self._statements,
+                    is_readonly=is_readonly,
+                    fence=self._begin(begin, is_readonly=is_readonly),
+                )
                 yield transaction
-                self._cursor.execute("COMMIT")
+                self._commit(transaction)
         except BaseException:
             self._roll_back()
             raise
 
-    def claim(self, log: LogId) -> bool:
-        """Take a log for this worker, until it closes or ends in any way.
+    def newest(self) -> int:
+        """See `Store.newest`."""
+        return self._fence
 
-        Args:
-            log: The log of a link; the node's own log is never claimed, all workers write it.
-
-        Returns:
-            Whether it is ours now; false while another worker has it.
-        """
-        assert self._claims is not None
-        assert not log.is_local
-        with self._watched():
-            self._cursor.execute(
-                "SELECT pg_try_advisory_lock(hashtextextended(%s, 2))", (log.origin,)
-            )
-            row = self._cursor.fetchone()
-            if row is None or not row[0]:
-                return False
-            # Whoever had it before and still believes so is fenced from here on.
-            self._cursor.execute(
-                "INSERT INTO claim (origin, fence) VALUES (%s, 1)"
-                " ON CONFLICT (origin) DO UPDATE SET fence = claim.fence + 1 RETURNING fence",
-                (log.origin,),
-            )
-            row = self._cursor.fetchone()
-        assert row is not None
-        fence = row[0]
-        assert isinstance(fence, int)
-        self._claims[log] = fence
-        return True
+    def heard(self) -> tuple[str, ...]:
+        """See `Store.heard`; nobody else is there."""
+        return ()
 
     def close(self) -> None:
         """See `Store.close`."""
@@ -206,12 +129,42 @@ class PostgresStore:
                 self._connection.execute("SELECT pg_advisory_unlock_all()")
         self._connection.close()
 
-    def _lock_whole(self, *, is_shared: bool) -> None:
-        mode = "pg_advisory_lock_shared" if is_shared else "pg_advisory_lock"
+    # ------------------------------------------------------------ what a shared one does otherwise
+
+    _lock_mode = "pg_advisory_lock"
+    _transaction = SqlTransaction
+
+    def _begin(self, begin: str, *, is_readonly: bool) -> int:
+        """Begin a transaction; gives the fence that it sees."""
+        self._cursor.execute(begin)
+        fence = self._read_fence()
+        if fence != self._fence and not is_readonly:
+            raise StoreFencedError(f"fence {self._fence} is not the one in the store")
+        return fence
+
+    def _commit(self, _transaction: SqlTransaction) -> None:
+        self._cursor.execute("COMMIT")
+
+    def _take_fence(self) -> int:
+        if self._is_readonly:
+            return self._read_fence()
+        self._cursor.execute("UPDATE store SET fence = fence + 1")
+        return self._read_fence()
+
+    # ------------------------------------------------------------ helpers
+
+    def _read_fence(self) -> int:
+        self._cursor.execute("SELECT fence FROM store")
+        row = self._cursor.fetchone()
+        assert row is not None
+        assert isinstance(row[0], int)
+        return row[0]
+
+    def _lock_whole(self) -> None:
         # The server takes a moment to notice that the process before us has ended.
         self._cursor.execute(f"SET lock_timeout = '{_WAIT_MS}ms'")
         try:
-            self._cursor.execute(f"SELECT {mode}(hashtextextended(%s, 0))", (_WHOLE,))
+            self._cursor.execute(f"SELECT {self._lock_mode}(hashtextextended(%s, 0))", (_WHOLE,))
         except errors.LockNotAvailable as error:
             raise StoreLockedError(
                 "the database is in use by another process of this node"
@@ -238,22 +191,6 @@ class PostgresStore:
         if row != (SCHEMA_VERSION,):
             got = "none" if row is None else str(row[0])
             raise StoreVersionError(f"store of version `{got}`, expected `{SCHEMA_VERSION}`")
-
-    def _take_fence(self) -> int:
-        if self._is_readonly or self._claims is not None:
-            self._cursor.execute("SELECT fence FROM store")
-        else:
-            self._cursor.execute("UPDATE store SET fence = fence + 1 RETURNING fence")
-        row = self._cursor.fetchone()
-        assert row is not None
-        assert isinstance(row[0], int)
-        return row[0]
-
-    def _check_fence(self) -> None:
-        self._cursor.execute("SELECT fence FROM store")
-        row = self._cursor.fetchone()
-        if row != (self._fence,) and not self._is_readonly:
-            raise StoreFencedError(f"fence {self._fence} is not the one in the store")
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -286,6 +223,8 @@ def _translate(error: psycopg.Error) -> StoreError:
             return StoreFullError("no room in the database for the journal")
         case errors.SerializationFailure() | errors.DeadlockDetected() | errors.UniqueViolation():
             return StoreConflictError("another worker was faster")
+        case errors.LockNotAvailable():
+            return StoreConflictError("another worker takes too long over its turn")
         case errors.DataCorrupted() | errors.IndexCorrupted() | errors.UndefinedTable():
             return StoreCorruptError("not a sound store")
         case _:
@@ -296,7 +235,7 @@ def _first_line(error: psycopg.Error) -> str:
     return (str(error).splitlines() or ["no reason given"])[0]
 
 
-def _conninfo(url: str) -> str:
+def conninfo(url: str) -> str:
     """Give the driver's form of an SQLAlchemy URL."""
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 

@@ -9,7 +9,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -79,7 +79,9 @@ class SqliteStore:
             raise StoreLockedError("the store was opened by another process than this one")
         if self._failure is not None:
             raise StoreFailedError(f"the store has failed before: {self._failure}")
-        transaction = SqlTransaction(self._cursor, self._statements, is_readonly=self._is_readonly)
+        transaction = SqlTransaction(
+            self._cursor, self._statements, is_readonly=self._is_readonly, fence=self._fence
+        )
         try:
             with self._watched():
                 self._cursor.execute("BEGIN" if self._is_readonly else "BEGIN IMMEDIATE")
@@ -93,6 +95,18 @@ class SqliteStore:
             # What was destroyed must not live on in the write-ahead log.
             with self._watched():
                 self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def reading(self) -> AbstractContextManager[SqlTransaction]:
+        """See `Store.reading`; nobody else writes."""
+        return self.transaction()
+
+    def newest(self) -> int:
+        """See `Store.newest`."""
+        return self._fence
+
+    def heard(self) -> tuple[str, ...]:
+        """See `Store.heard`; nobody else is there."""
+        return ()
 
     def close(self) -> None:
         """See `Store.close`."""

@@ -54,14 +54,18 @@ class Cursor(Protocol):
 class SqlTransaction:
     """A transaction that has begun; the store that opened it ends it."""
 
-    def __init__(self, cursor: Cursor, statements: Statements, *, is_readonly: bool) -> None:
+    def __init__(
+        self, cursor: Cursor, statements: Statements, *, is_readonly: bool, fence: int
+    ) -> None:
         """Take over a cursor inside a transaction."""
+        self.fence = fence
         self._cursor = cursor
         self._statements = statements
         self._is_readonly = is_readonly
         self._log_ids: dict[str, int] = {}
         self._attempts = 0
         self.has_destroyed = False
+        self.has_written = False
 
     # ------------------------------------------------------------ logs and entries
 
@@ -78,7 +82,7 @@ class SqlTransaction:
     def append(self, entries: Sequence[Entry], state: LogState) -> int:
         """See `Transaction.append`."""
         self.put_log(state)
-        position = self._reserve() if entries else self.position()
+        position = self.position()
         log_id = self._log_ids[state.log.origin]
         rows: list[tuple[object, ...]] = []
         fresh: dict[int, tuple[bytes, bytes]] = {}
@@ -260,15 +264,15 @@ class SqlTransaction:
             raise
         self._cursor.execute(f"RELEASE SAVEPOINT {name}")
 
-    # ------------------------------------------------------------ helpers
+    def tell(self, words: str) -> None:
+        """See `Transaction.tell`; nobody else is there."""
 
-    def _reserve(self) -> int:
-        """Give the final position, with the right to write the ones after it."""
-        return self.position()
+    # ------------------------------------------------------------ helpers
 
     def _run(self, statement: Statement, **values: object) -> None:
         if self._is_readonly:
             raise ReadOnlyError("the store is open for reading only")
+        self.has_written = True
         self._cursor.execute(statement.text, statement.values(values))
 
     def _one(self, statement: Statement, **values: object) -> tuple[object, ...] | None:
