@@ -22,6 +22,8 @@ unexport PYTHONOPTIMIZE
 
 # ---------------------------------------------------------------- setting up
 # One stamp for each lock: its name carries the digest of what was installed.
+# The lock is also handed over as constraints (-c): where a package asks for another with an extra, older
+# pips take the newest of that other one, and refuse it because it is not the one in the lock.
 
 digest = $(shell cat requirements/$(1).txt pyproject.toml 2>/dev/null | sha256sum | cut -c1-16)
 stamp = $(VENV)/.stamp-$(1)-$(call digest,$(1))
@@ -31,7 +33,7 @@ define install
 	  $(BOOTSTRAP) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relto needs Python 3.11 or newer")'; \
 	  [ -x $(PY) ] || $(BOOTSTRAP) -m venv $(VENV); \
 	  echo "installing requirements/$(1).txt into $(VENV)" >&2; \
-	  $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$(1).txt; \
+	  $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$(1).txt -c requirements/$(1).txt; \
 	  $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 	  rm -f $(VENV)/.stamp-$(1)-*; touch $@; fi
 endef

@@ -84,6 +84,13 @@ def test_two_locks_never_disagree(lock: Path) -> None:
     assert {name: pin for name, pin in other.items() if base.get(name, pin) != pin} == {}
 
 
+def test_what_is_installed_is_held_to_its_lock_also_where_an_extra_is_asked_for() -> None:
+    """Without `-c`, a new release of such a package makes every fresh installation fail."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (line,) = (one for one in makefile.splitlines() if "--require-hashes" in one)
+    assert "-r requirements/$(1).txt -c requirements/$(1).txt" in line
+
+
 def test_no_file_says_where_packages_come_from() -> None:
     kinds = {".py", ".toml", ".txt", ".in", ".md", ".cfg", ".ini", ".sh", ".yml", ".yaml"}
     folders = (
