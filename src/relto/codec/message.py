@@ -22,17 +22,24 @@ from relto.limits import (
     RELEASE_ITEMS_MAX,
     TEXT_CHARS_MAX,
 )
-from relto.model.case import Request
+from relto.model.case import Holding, Request
+from relto.model.finding import Considered
 from relto.model.label import Label
 from relto.model.message import (
     KINDS,
+    Aborted,
+    Approval,
     ConsentAsked,
     ConsentGiven,
+    ConsentRefused,
+    Destroyed,
     Item,
     LossReported,
     Message,
     Recalled,
+    Receipted,
     Reclassified,
+    Referred,
     Refused,
     Released,
     Requested,
@@ -85,12 +92,21 @@ def decode_message(data: bytes, *, kind: str) -> Message:
     if codec is None:
         raise MessageError("no such kind of entry")
     message = codec.decode(data)
-    _check(message)
+    check_message(message)
     return message
 
 
-def _check(message: Message) -> None:
-    """Hold identifiers, texts and lists to their bounds; kinds that no partner sends need none."""
+def check_message(message: Message) -> None:
+    """Hold identifiers, texts and lists to their bounds; kinds that no partner sends need none.
+
+    Args:
+        message: A partner's, or what an officer's command would send to one.
+
+    Raises:
+        MessageError: Something is out of bounds; a reader would set the message aside.
+
+    Source: docs/spec/exchange.md EX-3.
+    """
     match message:
         case Requested():
             _check_request(message.request)
@@ -98,42 +114,101 @@ def _check(message: Message) -> None:
             for hop in message.hops:
                 _check_parties((hop.source, hop.target))
                 _check_ids((hop.instrument,))
+        case Referred():
+            _check_parties((message.holder,))
+            _check_ids((message.instrument,) if message.instrument else ())
+            _check_texts((message.waits_for,))
         case Released():
-            _check_ids((message.instrument,))
-            _check_parties((message.onward,) if message.onward else ())
-            _check_count(message.consents)
-            _check_texts((message.delegation, *message.assumed))
-            if not 1 <= len(message.items) <= RELEASE_ITEMS_MAX:
-                raise MessageError(f"a release has 1 to {RELEASE_ITEMS_MAX} items")
-            for item in message.items:
-                _check_item(item)
+            _check_release(message)
+        case Receipted():
+            _check_count(message.packages)
+            _check_count(message.marked)
+            for label in message.marked:
+                check_label(label)
         case Refused():
-            _check_count(message.considered)
+            _check_considered(message.considered)
             _check_texts((message.reason,))
+            _check_approvals(message.approvals)
+        case Aborted():
+            _check_considered(message.considered)
         case ConsentAsked():
             _check_parties((message.recipient,))
+            _check_count(message.topics)
             _check_ids((message.holding, *message.topics))
             _check_texts((message.about,))
         case ConsentGiven():
-            _check_parties((message.consent.originator, message.consent.recipient))
-            _check_ids((*message.consent.topics, *message.consent.purposes))
-            if message.consent.holding is not None:
-                _check_ids((message.consent.holding,))
-            if message.item is not None:
-                _check_label(message.item.label)
-                _check_ids(message.item.topics)
+            _check_consent(message)
+        case ConsentRefused():
+            _check_parties((message.recipient,))
+            _check_ids((message.holding,))
+            _check_texts((message.reason,))
+            _check_approvals(message.approvals)
         case Recalled():
             _check_ids((message.holding,))
             _check_texts((message.reason,))
         case Reclassified():
             _check_ids((message.holding,))
-            _check_label(message.label)
+            check_label(message.label)
             _check_texts((message.reason,))
+        case Destroyed():
+            _check_ids((message.holding,))
+            _check_texts((message.method, message.by))
         case LossReported():
             _check_ids((message.holding,))
             _check_texts((message.text,))
         case _:
             pass
+
+
+def check_own(holding: Holding) -> None:
+    """Hold an item that a party registers to what its partners will accept of it.
+
+    Args:
+        holding: The party's own, not a received one: those have longer ids.
+
+    Raises:
+        MessageError: Something is out of bounds; no partner would take a release of it.
+
+    Source: docs/spec/exchange.md EX-3, EX-29.
+    """
+    _check_ids((holding.id, *holding.topics))
+    _check_count(holding.topics)
+    _check_parties((holding.originator,))
+    check_label(holding.label)
+    _check_texts((holding.title,))
+
+
+def _check_release(message: Released) -> None:
+    """Hold a release, with all that stands behind it, to its bounds."""
+    _check_ids((message.instrument,))
+    _check_parties((message.onward,) if message.onward else ())
+    _check_count(message.consents)
+    _check_count(message.obligations)
+    _check_count(message.assumed)
+    _check_texts((message.delegation, *message.assumed))
+    _check_texts(one.text for one in message.obligations)
+    _check_approvals(message.approvals)
+    if not 1 <= len(message.items) <= RELEASE_ITEMS_MAX:
+        raise MessageError(f"a release has 1 to {RELEASE_ITEMS_MAX} items")
+    if len({item.holding for item in message.items}) < len(message.items):
+        raise MessageError("a release names each item once")
+    for item in message.items:
+        _check_item(item)
+
+
+def _check_consent(message: ConsentGiven) -> None:
+    """Hold a consent, and what it was given for, to its bounds."""
+    consent, item = message.consent, message.item
+    _check_parties((consent.originator, consent.recipient))
+    _check_count(consent.topics)
+    _check_count(consent.purposes)
+    _check_ids((*consent.topics, *consent.purposes))
+    _check_ids((consent.holding,) if consent.holding is not None else ())
+    _check_approvals(message.approvals)
+    if item is not None:
+        check_label(item.label)
+        _check_count(item.topics)
+        _check_ids(item.topics)
 
 
 def _check_request(request: Request) -> None:
@@ -152,9 +227,12 @@ def _check_request(request: Request) -> None:
 
 def _check_item(item: Item) -> None:
     """Hold one released item to its bounds."""
+    _check_count(item.topics)
+    _check_count(item.findings)
+    _check_count(item.markings)
     _check_ids((item.holding, item.package.instrument, *item.topics))
     for label in (item.label,) if item.marked is None else (item.label, item.marked):
-        _check_label(label)
+        check_label(label)
     _check_parties((item.originator, item.package.source, item.package.recipient))
     _check_texts(item.markings)
     if not item.topics:
@@ -163,10 +241,34 @@ def _check_item(item: Item) -> None:
         raise MessageError("a package has no negative size")
 
 
-def _check_label(label: Label) -> None:
-    """Hold a label's words to their bounds; whether a scheme has them is the law's to say."""
+def check_label(label: Label) -> None:
+    """Hold a label's words to their bounds; whether a scheme has them is the law's to say.
+
+    Raises:
+        MessageError: A word is none, or there are too many.
+
+    Source: docs/spec/exchange.md EX-3.
+    """
+    _check_count(label.categories)
+    _check_count(label.releasable_to or ())
     _check_ids((label.scheme, label.level, *label.categories))
     _check_parties(label.releasable_to or ())
+
+
+def _check_considered(considered: tuple[Considered, ...]) -> None:
+    _check_count(considered)
+    for one in considered:
+        _check_ids((one.instrument,))
+        _check_count(one.findings)
+
+
+def _check_approvals(approvals: tuple[Approval, ...]) -> None:
+    """Hold what officers of others said yes to to its bounds: it is handed on, hop by hop."""
+    _check_count(approvals)
+    for one in approvals:
+        _check_parties((one.party,))
+        if len(one.role) > IDENTIFIER_CHARS_MAX:
+            raise MessageError(f"a role has at most {IDENTIFIER_CHARS_MAX} characters")
 
 
 def _check_parties(codes: Iterable[str]) -> None:

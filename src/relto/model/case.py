@@ -65,12 +65,15 @@ class ConsentedItem(Struct, frozen=True, kw_only=True):
         form: The same.
         content: SHA-256 of what the package holds; `None` from an originator that is asked about
             an item which somebody else seals.
+        inside: SHA-256 of the item itself, as the originator registered it; `None` where nobody
+            knows.
     """
 
     label: Label
     topics: tuple[TopicId, ...]
     form: Form
     content: Digest | None = None
+    inside: Digest | None = None
 
 
 class Holding(Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from relto.model.label import Label
 from relto.model.message import LawRef, RefusalCode
 from relto.node.counsel import Counsel, fails, is_open, named, reasons, steps
 from relto.node.state import State, Stock
-from relto.units import InstrumentId, PartyCode, covers
+from relto.units import HoldingId, InstrumentId, PartyCode, covers
 
 # What an officer's yes can answer. The others need the receiver's or the originator's word.
 _OFFICER_ANSWERS: Final = frozenset({Rule.INITIATIVE})
@@ -301,8 +301,12 @@ def _stock(
     else:
         meant = _newest_about(state, request)
     today = (as_it_stands(state, counsel, one, now=now) for one in meant if one is not None)
-    found = (one for one in today if one is not None)
-    return tuple(islice(found, RELEASE_ITEMS_MAX))
+    # A release names each item once: of two with one id, made by two parties, the newer one goes.
+    found: dict[HoldingId, Stock] = {}
+    for one in today:
+        if one is not None:
+            found.setdefault(one.reference, one)
+    return tuple(islice(found.values(), RELEASE_ITEMS_MAX))
 
 
 def _newest_about(state: State, request: Request) -> list[Stock]:

@@ -9,8 +9,9 @@ Spec: docs/spec/exchange.md EX-28 to EX-32.
 from msgspec.structs import replace
 from whenever import Instant
 
+from relto.codec.message import check_message, check_own
 from relto.custody import CustodyState, RegisterLine, Side, line_key
-from relto.errors import LocalError
+from relto.errors import LocalError, PeerError
 from relto.exchange import CaseFile, CaseState, Role, has_approved
 from relto.limits import TEXT_CHARS_MAX
 from relto.model.case import Case, Request
@@ -154,6 +155,13 @@ class NoReasonError(LocalError):
     hint_default = "say why with `--reason`; it is kept in the journal"
 
 
+class OutOfBoundsError(LocalError):
+    """An id, a list or a text that partners would set aside, so that nothing came of it."""
+
+    code = "local.out_of_bounds"
+    hint_default = "ids are lower-case letters, digits, dots and hyphens; lists have 64 members"
+
+
 class TextTooLongError(LocalError):
     """A reason or text is longer than a partner accepts."""
 
@@ -249,6 +257,10 @@ def hold(state: State, counsel: Counsel | None, cmd: Hold) -> tuple[Effect, ...]
                 raise UnknownWordError(f"unknown topic `{topic}`")
     if not holding.topics:
         raise UnknownWordError("an item names at least one topic")
+    try:
+        check_own(holding)
+    except PeerError as error:
+        raise OutOfBoundsError(f"holding `{holding.id}`: {error.message}") from error
     known = state.stock.get(holding.id)
     if known is not None:
         if replace(known.holding, held_at=holding.held_at) == holding:
@@ -487,6 +499,25 @@ def _line(state: State, side: Side, case: CaseId, holding: HoldingId) -> Registe
 
 
 # ---------------------------------------------------------------- checks
+
+
+def acceptable(effects: tuple[Effect, ...], *, me: PartyCode) -> tuple[Effect, ...]:
+    """Give a command's effects, if partners will take what it says to them (EX-28).
+
+    Args:
+        effects: What follows from the command by itself.
+        me: The node's party.
+
+    Raises:
+        OutOfBoundsError: A partner would set it aside, and the case would wait for ever.
+    """
+    for effect in effects:
+        if isinstance(effect, Append) and effect.target != me:
+            try:
+                check_message(effect.message)
+            except PeerError as error:
+                raise OutOfBoundsError(error.message) from error
+    return effects
 
 
 def _step(state: State, step: Step, case: CaseId, by: By) -> Append:

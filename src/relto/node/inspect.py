@@ -22,6 +22,7 @@ from relto.model.label import Label
 from relto.model.message import ConsentGiven, Item, Proof, RefusalCode
 from relto.node.assess import as_heard
 from relto.node.counsel import Counsel, asks, is_open, named, reasons
+from relto.node.inputs import Opened
 from relto.node.state import State
 from relto.seal import commitment, leaf_hash
 from relto.units import PartyCode, covers
@@ -87,6 +88,41 @@ def inspect(state: State, counsel: Counsel, file: CaseFile) -> Objection | Accep
             return label
         marked.append(label)
     return Accepted(marked=tuple(marked))
+
+
+def inspect_opened(
+    state: State, counsel: Counsel, file: CaseFile, opened: Opened
+) -> Objection | None:
+    """Check, once an item is open, that it is the very thing that its originator consented to.
+
+    Whoever sealed it for somebody else could have put another thing under the consent; what a
+    package sealed past this node holds is for the final recipient to see.
+
+    Args:
+        state: What the node knows.
+        counsel: The receiver's own law.
+        file: The case, with a release that `inspect` accepts.
+        opened: What was inside, in the release's order.
+
+    Source: docs/spec/exchange.md EX-46.
+    """
+    arrived = file.arrived
+    assert arrived is not None
+    release = arrived.message
+    if file.role is Role.INTERMEDIARY and counsel.sees_labels_only(release.instrument):
+        return None
+    given = _given(state, file, arrived)
+    for item, found in zip(release.items, opened.items, strict=True):
+        if item.originator == arrived.entry.source:
+            continue
+        for one in given:
+            consent, meant = one.consent, one.item
+            is_about = (consent.originator, consent.holding) == (item.originator, item.holding)
+            if is_about and meant is not None and meant.inside not in {None, found.content}:
+                return Objection(
+                    code=RefusalCode.BAD_EVIDENCE, detail="the consent was given for other content"
+                )
+    return None
 
 
 def verify_proof(state: State, proof: Proof) -> tuple[ConsentGiven, PartyCode]:
@@ -244,7 +280,8 @@ def _law(
         form=item.form,
         provenance=release.instrument if is_passed_on else None,
         purpose=release.purpose,
-        received_for=release.purpose if is_passed_on else None,
+        # What the sender received it for is its own to know; here it goes on for the same.
+        received_for=release.purpose if item.originator != sender else None,
         requested=True,
         assurance=None if file.request is None else file.request.assurance,
         consents=consents,

@@ -188,7 +188,7 @@ class Node:
             case Tick():
                 return self._tick(now=now)
             case _:
-                return self._command(given, now=now)
+                return commands.acceptable(self._command(given, now=now), me=self.party)
 
     # ------------------------------------------------------------ what shells ask
 

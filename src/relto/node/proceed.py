@@ -17,7 +17,6 @@ from relto.model.case import Case, Consent, ConsentedItem, Holding, Request
 from relto.model.finding import Considered
 from relto.model.label import Label
 from relto.model.message import (
-    Approval,
     ConsentGiven,
     Held,
     Item,
@@ -44,8 +43,9 @@ from relto.node.assess import (
 )
 from relto.node.counsel import Counsel, is_open, named, reasons
 from relto.node.effects import Alarm, Append, Drop, Effect, Open, OpenOrder, Seal, SealOrder, Then
-from relto.node.inputs import Opened, Sealed, SealedItem, Unopenable
-from relto.node.inspect import Objection, inspect
+from relto.node.handed_on import approvals_behind, fits_an_entry, proofs_for, sealed_past
+from relto.node.inputs import Opened, Sealed, Unopenable
+from relto.node.inspect import Objection, inspect, inspect_opened
 from relto.node.marking import render
 from relto.node.state import State, Stock
 from relto.units import HoldingId, OfficerRole, PartyCode
@@ -167,7 +167,7 @@ def _seal(counsel: Counsel, file: CaseFile, go: Go) -> Seal:
             )
             for one in go.items
         ),
-        prove=tuple(given.entry for given in file.consents),
+        prove=proofs_for(file, tuple(one.stock for one in go.items)),
     )
 
 
@@ -194,7 +194,7 @@ def on_sealed(
     outcome = assess(state, counsel, file, now=now)
     if not isinstance(outcome, Go):
         return (*drops, Then(case=file.case))
-    made = {one.holding: one for one in (*_sealed_past(counsel, file), *sealed.items)}
+    made = {one.holding: one for one in (*sealed_past(counsel, file), *sealed.items)}
     request = file.request
     assert request is not None
     items: list[Item] = []
@@ -237,35 +237,15 @@ def on_sealed(
         obligations=counsel.obligations(case, outcome.instrument, at=now),
         holds_until=first.decision.holds_until,
         assumed=first.decision.assumed,
-        approvals=_approvals(file),
+        approvals=approvals_behind(file),
         delegation=outcome.delegation,
         consents=sealed.proofs,
         items=tuple(items),
     )
+    if sealed.proofs and not fits_an_entry(release):
+        return (*drops, refuse(file, No(code=RefusalCode.BAD_EVIDENCE), counsel))
     consents = _own_consents(state, file, items, now=now)
     return (*consents, _to_asker(file, release))
-
-
-def _sealed_past(counsel: Counsel, file: CaseFile) -> tuple[SealedItem, ...]:
-    """The packages that an intermediary hands on as they came, since it must not see inside."""
-    arrived = file.arrived
-    if arrived is None or not counsel.sees_labels_only(arrived.message.instrument):
-        return ()
-    return tuple(
-        SealedItem(
-            holding=item.holding,
-            content=item.content,
-            content_bytes=item.content_bytes,
-            package=item.package,
-        )
-        for item in arrived.message.items
-    )
-
-
-def _approvals(file: CaseFile) -> tuple[Approval, ...]:
-    """Everybody who said yes on the way, the first hop's officers first."""
-    before = () if file.arrived is None else file.arrived.message.approvals
-    return (*before, *file.approvals)
 
 
 def _own_consents(
@@ -288,13 +268,17 @@ def _own_consents(
                     given_at=now,
                 ),
                 item=ConsentedItem(
-                    label=item.label, topics=item.topics, form=item.form, content=item.content
+                    label=item.label,
+                    topics=item.topics,
+                    form=item.form,
+                    content=item.content,
+                    inside=own.holding.digest,
                 ),
                 approvals=file.approvals,
             ),
         )
         for item in items
-        if item.originator == state.party
+        if (own := own_item(state, item.holding)) is not None
     )
 
 
@@ -492,6 +476,8 @@ def on_opened(
     if file.state is not CaseState.ARRIVED or arrived is None:
         return ()
     found = inspect(state, counsel, file)
+    if not isinstance(found, Objection):
+        found = inspect_opened(state, counsel, file, opened) or found
     if isinstance(found, Objection):
         return quarantine(state, file, found)
     release = arrived.message
@@ -581,7 +567,10 @@ def _consent(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) ->
             given_at=now,
         ),
         item=ConsentedItem(
-            label=stock.holding.label, topics=stock.holding.topics, form=stock.holding.form
+            label=stock.holding.label,
+            topics=stock.holding.topics,
+            form=stock.holding.form,
+            inside=stock.holding.digest,
         ),
         approvals=file.approvals,
     )

@@ -10,11 +10,12 @@ from relto.codec.pack import PackedError, pack, unpack
 from relto.codec.payload import payload_head, split_payload
 from relto.limits import BODY_BYTES_MAX, LIST_ITEMS_MAX, RELEASE_ITEMS_MAX, TEXT_CHARS_MAX
 from relto.model import Label
-from relto.model.message import kind_of
+from relto.model.message import Approval, kind_of
 from tests.support_messages import CONSIDERED, EXAMPLES, HOP, ITEM, PROOF, REQUEST
 
 RELEASE, ASKED = EXAMPLES["release"], EXAMPLES["request"]
 LONG = "x" * (TEXT_CHARS_MAX + 1)
+SAID = Approval(party="JPN", role="minister", at=Instant.from_utc(2019, 10, 2))
 
 
 def request_with(**changes: object) -> object:
@@ -69,6 +70,25 @@ OUT_OF_BOUNDS = {
         consent=replace(EXAMPLES["consent-given"].consent, holding=""),
     ),
     "a loss with too many words": replace(EXAMPLES["loss-reported"], text=LONG),
+    "a receipt with a marking that drives a terminal": replace(
+        EXAMPLES["receipt"], marked=(Label(scheme="jpn", level="\x1b[2J"),)
+    ),
+    "a receipt for too much": replace(
+        EXAMPLES["receipt"], marked=EXAMPLES["receipt"].marked * (LIST_ITEMS_MAX + 1)
+    ),
+    "a referral that talks too much": replace(EXAMPLES["referral"], waits_for=LONG),
+    "a referral to nobody": replace(EXAMPLES["referral"], holder=""),
+    "a destruction with too many words": replace(EXAMPLES["destroyed"], method=LONG),
+    "a no to a consent with too many words": replace(EXAMPLES["consent-refused"], reason=LONG),
+    "an abort with too many reasons": replace(EXAMPLES["aborted"], considered=(CONSIDERED,) * 65),
+    "too many who said yes": replace(RELEASE, approvals=(SAID,) * (LIST_ITEMS_MAX + 1)),
+    "somebody without a party who said yes": replace(RELEASE, approvals=(replace(SAID, party=""),)),
+    "a role that is too long": replace(RELEASE, approvals=(replace(SAID, role="r" * 97),)),
+    "one item twice": replace(RELEASE, items=(ITEM, ITEM)),
+    "a label with too many caveats": item_with(
+        label=Label(scheme="jpn", level="hi", categories=("one",) * (LIST_ITEMS_MAX + 1))
+    ),
+    "an item about too much": item_with(topics=("dprk",) * (LIST_ITEMS_MAX + 1)),
     "a consent with an odd party": replace(
         EXAMPLES["consent-given"],
         consent=replace(EXAMPLES["consent-given"].consent, recipient="K R"),

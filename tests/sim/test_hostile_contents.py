@@ -1,0 +1,209 @@
+"""What partners put into messages: the same thing twice, more than fits, another thing inside."""
+
+import pytest
+from msgspec.structs import replace
+from whenever import Instant
+
+from relto.limits import IDENTIFIER_CHARS_MAX, LIST_ITEMS_MAX, RELEASE_ITEMS_MAX, TEXT_CHARS_MAX
+from relto.model import Form, Holding, Label
+from relto.model.case import Consent, ConsentedItem
+from relto.model.message import Approval, ConsentGiven, RefusalCode
+from relto.node import Hold, OutOfBoundsError
+from tests.sim.test_exchange_consent import waiting_for_consent
+from tests.sim.test_hand_delivery import lapsed
+from tests.sim.test_hostile_partners import codes, tell
+from tests.support_node import ADMIN, Three, lie
+
+IN_2024 = Instant.parse_iso("2024-02-01T00:00:00Z")
+WARNING = ("dprk.missile.warning",)
+
+
+# ---------------------------------------------------------------- the same thing twice
+
+
+def test_a_release_that_names_one_item_twice_is_set_aside() -> None:
+    """EX-3: of two things under one name, the register would keep one."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    lie(three, "JPN", lambda release: replace(release, items=release.items * 2))
+    three.ask("c-1")
+    three.settle()
+    assert codes(three, "KOR") == [RefusalCode.MALFORMED]
+    assert three["KOR"].node.state.stock == {}
+
+
+def test_two_items_of_one_id_by_two_parties_do_not_go_out_as_one() -> None:
+    """EX-14: Seoul holds its own `w-1` and Tokyo's; each goes under its own name."""
+    three = Three(at=IN_2024)
+    for party, content in (("JPN", b"seen by Tokyo"), ("KOR", b"seen by Seoul")):
+        three.hold(party, "w-1", topics=WARNING, form=Form.ELECTRONIC, content=content)
+    three.ask("c-1", topics=WARNING)
+    three.settle()
+    for case, holding in (("c-2", None), ("c-3", "w-1"), ("c-4", "jpn.w-1")):
+        three.ask(case, by="USA", holder="KOR", topics=WARNING, holding=holding)
+        three.settle()
+        three.approve("KOR", case)
+        three.settle()
+        assert three.state("USA", case) == "receipted"
+    got = {(line.case, line.originator) for line in three["USA"].node.state.register.values()}
+    assert got == {("c-2", "JPN"), ("c-3", "KOR"), ("c-4", "JPN")}
+
+
+def test_an_item_of_a_member_of_a_circle_is_accepted_from_another_member() -> None:
+    """EX-22: it goes on for the purpose of the release; what it was received for, Seoul knows."""
+    three = Three(at=IN_2024)
+    three.hold("JPN", "w-1", topics=WARNING, form=Form.ELECTRONIC)
+    three.ask("c-1", topics=WARNING)
+    three.settle()
+    three.ask("c-2", by="USA", holder="KOR", topics=WARNING)
+    three.settle()
+    three.approve("KOR", "c-2")
+    three.settle()
+    assert codes(three, "USA") == []
+    assert three.state("USA", "c-2") == "receipted"
+
+
+# ---------------------------------------------------------------- more than fits
+
+
+@pytest.mark.parametrize("times", [1, LIST_ITEMS_MAX + 6])
+def test_a_consent_given_again_and_again_is_proved_once(times: int) -> None:
+    """EX-21: a giver cannot make an item go on with more proofs than its recipient takes."""
+    three = lapsed()
+    three.ask("c-1")
+    three.settle()
+    consent = Consent(
+        originator="JPN",
+        recipient="KOR",
+        holding="other-1",
+        purposes=("defence.warning",),
+        given_at=three["JPN"].now(),
+    )
+    for _ in range(times):
+        tell(three, "JPN", "USA", ConsentGiven(consent=consent, approvals=()))
+    three.approve("JPN", "c-1")
+    three.settle()
+    three.approve("USA", "c-1")
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+    (proof,) = three["KOR"].story("c-1").file.arrived.message.consents
+    assert b"launch-1" in proof.body
+
+
+def fat_consents(three: Three) -> None:
+    """As many consents for one item, each as large, as a partner may send."""
+    filler = "x" * (IDENTIFIER_CHARS_MAX - 2)
+    many = tuple(f"{filler}{place}" for place in range(60))
+    item = ConsentedItem(
+        label=Label(scheme="jpn", level="hi", categories=many), topics=many, form=Form.DOCUMENT
+    )
+    for number in range(RELEASE_ITEMS_MAX + 1):
+        consent = Consent(
+            originator="JPN",
+            recipient="KOR",
+            holding="launch-1",
+            topics=("dprk", *many),
+            purposes=("defence.warning", *many[number:]),
+            given_at=three["JPN"].now(),
+        )
+        said = Approval(party="JPN", role="r" * IDENTIFIER_CHARS_MAX, at=three["JPN"].now())
+        given = ConsentGiven(consent=consent, item=item, approvals=(said,) * LIST_ITEMS_MAX)
+        tell(three, "JPN", "USA", given)
+
+
+def test_a_release_that_would_not_fit_is_refused_and_stops_nothing_else() -> None:
+    """EX-3, FL-42: what a giver wrote around its consent is not the intermediary's failure."""
+    three = lapsed()
+    three.ask("c-1")
+    three.settle()
+    fat_consents(three)
+    three.approve("JPN", "c-1")
+    three.settle()
+    three.approve("USA", "c-1")
+    three.settle()
+    assert three.state("USA", "c-1") == three.state("KOR", "c-1") == "refused"
+    assert three["USA"].node.state.outgoing == {}
+
+
+def test_those_who_said_yes_before_leave_room_for_those_who_say_it_now() -> None:
+    """EX-3: the list that goes on is no longer than its recipient takes."""
+    three = lapsed()
+    said = Approval(party="JPN", role="minister", at=three["JPN"].now())
+    lie(three, "JPN", lambda release: replace(release, approvals=(said,) * LIST_ITEMS_MAX))
+    three.ask("c-1")
+    three.settle()
+    three.approve("JPN", "c-1")
+    three.settle()
+    three.approve("USA", "c-1")
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+    approvals = three["KOR"].story("c-1").file.arrived.message.approvals
+    assert len(approvals) == LIST_ITEMS_MAX
+    assert approvals[-1].party == "USA"
+
+
+# ---------------------------------------------------------------- another thing inside
+
+
+def test_a_holder_cannot_put_other_content_under_the_originators_consent() -> None:
+    """EX-46: the originator names what it registered, and the recipient sees it on opening."""
+    three = waiting_for_consent()
+    three.approve("JPN", "c-2")
+    three.settle()
+    three.hold("KOR", "forged-1", content=b"nothing was seen")
+    stock = three["KOR"].node.state.stock
+    forged, held = stock["forged-1"].holding, stock["jpn.launch-1"]
+    lied = replace(held.holding, digest=forged.digest, size_bytes=forged.size_bytes)
+    stock["jpn.launch-1"] = replace(held, holding=lied)
+    three.approve("KOR", "c-2")
+    three.settle()
+    assert codes(three, "USA") == [RefusalCode.BAD_EVIDENCE]
+    assert three["USA"].node.state.stock == {}
+
+
+# ---------------------------------------------------------------- one's own slips
+
+
+OWN = Holding(
+    id="launch-1",
+    title="a launch",
+    originator="JPN",
+    label=Label(scheme="jpn", level="hi"),
+    topics=("dprk.missile.launch",),
+    form=Form.DOCUMENT,
+    digest="0" * 64,
+    size_bytes=0,
+    held_at=IN_2024,
+)
+SLIPS = {
+    "an id with spaces": {"id": "Launch 1"},
+    "an id that is too long": {"id": "l" * (IDENTIFIER_CHARS_MAX + 1)},
+    "a title that is too long": {"title": "t" * (TEXT_CHARS_MAX + 1)},
+    "too many topics": {"topics": OWN.topics * (LIST_ITEMS_MAX + 1)},
+    "readers who are no parties": {
+        "label": Label(scheme="jpn", level="hi", releasable_to=("everybody",))
+    },
+}
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_an_item_that_no_partner_would_take_is_not_registered(name: str) -> None:
+    """EX-29: its release would be set aside, and the one who asked would wait for ever."""
+    three = Three(parties=("JPN", "KOR"))
+    with pytest.raises(OutOfBoundsError):
+        three["JPN"].hold(Hold(holding=replace(OWN, **SLIPS[name]), by=ADMIN), b"content")
+    assert three["JPN"].node.state.stock == {}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"holding": "Launch 1"}, {"topics": OWN.topics * (LIST_ITEMS_MAX + 1)}],
+    ids=["an id with spaces", "too many topics"],
+)
+def test_a_request_that_no_partner_would_take_is_not_made(changes: dict[str, object]) -> None:
+    """EX-28: nothing has happened; not even a case has begun."""
+    three = Three(parties=("JPN", "KOR"))
+    with pytest.raises(OutOfBoundsError):
+        three.ask("c-1", **changes)
+    assert three.state("KOR", "c-1") == "none"
+    assert three["KOR"].pending() == ()
