@@ -164,7 +164,7 @@ class NodeService:
         return min(max(left, 0.0) + 0.001, _TICK_SECONDS_MAX)
 
     def _after(self) -> None:
-        """After each group, and when other workers tell: see what is new and wake those concerned."""
+        """After each group, and when other workers tell: see what is new, and wake for it."""
         try:
             self._follow()
         except WorldError as error:
