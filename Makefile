@@ -58,7 +58,7 @@ $(call stamp,lock):
 
 
 .PHONY: help setup setup-base setup-bench setup-spark setup-deep fmt lint types imports test check cover \
-        sim integration fuzz reach docs bench bench-bulk bench-decide bench-exchange bench-journal bench-law lock changelog all demo clean
+        sim integration fuzz mutate reach docs bench bench-bulk bench-decide bench-exchange bench-journal bench-law lock changelog all demo clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/\1\t/' | expand -t 18
@@ -111,6 +111,9 @@ integration: setup ## real disks, sockets on loopback, processes; the slow ones 
 
 fuzz: setup-deep ## the tests that need the fuzzing engine
 	$(PYTEST) -m "fuzz" $(ARGS)
+
+mutate: setup-deep ## faults on purpose in decide/: which does no test notice? [MODULES="rules view"]
+	WORKERS=$(WORKERS) $(PY) tools/mutate.py $(MODULES)
 
 reach: setup-spark ## the engines that need a Java runtime: Spark in local mode
 	$(PYTEST) -m "spark" $(ARGS)
