@@ -37,7 +37,8 @@ def test_a_survivor_that_is_not_listed_is_found_and_so_is_one_that_was_noticed()
     ],
 )
 def test_a_fault_is_named_by_what_it_changes(name: str, function: str) -> None:
-    diff = "--- a\n+++ b\n@@ -1,3 +1,3 @@\n def f():\n-    return (\n-        1)\n+    return (\n+        2)"
+    head = "--- a\n+++ b\n@@ -1,3 +1,3 @@\n def f():\n"
+    diff = head + "-    return (\n-        1)\n+    return (\n+        2)"
     assert fault_of(name, diff) == Fault("rules", function, "return ( 1)", "return ( 2)")
 
 
