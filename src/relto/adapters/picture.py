@@ -1,15 +1,16 @@
 """The picture of a comparison: who passes what to whom, before and after, for people in a hurry.
 
-Above, the parties and the ways between them; below, each topic of each direction as two bars.
-Colour never speaks
-alone: a way through others is dashed and hatched, what stops is dotted and crossed, and every
-    number is written.
+Above, the parties and the ways between them; below, each topic and level of each direction as two
+bars, with what the other way costs; at the foot, who loses more, what breaks, and what each act
+would restore. Colour never speaks alone: a way through others is dashed and hatched, what stops is
+dotted and crossed, and every number is written.
 """
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import cos, pi, sin
 from pathlib import Path
+from textwrap import wrap
 from typing import Final
 
 import matplotlib as mpl
@@ -18,9 +19,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, Patch
 from matplotlib.ticker import MaxNLocator
+from msgspec import Struct, structs
 
 from relto.errors import WorldError
-from relto.impact import Impact, WayKind
+from relto.impact import Delay, Flow, Impact, WayKind
 from relto.units import PartyCode, TopicId
 
 # Three colours that differ in lightness too, so that they survive a grey printer and most eyes.
@@ -50,6 +52,9 @@ _HEAD: Final = 1.35
 _MAP: Final = 3.4
 _GAP: Final = 1.0  # below each row of bars: its scale and the next title
 _LABELS: Final = 2.45
+_LINE: Final = 0.2
+_FOOT_LINES_MAX: Final = 10
+_FOOT_WIDTH: Final = 66  # characters
 
 Direction = tuple[PartyCode, PartyCode]
 
@@ -105,8 +110,10 @@ def _figure(
     pairs = [directions[place : place + 2] for place in range(0, len(directions), 2)]
     heights = [0.5 * max(len(rows[one]) for one in pair) + 0.1 for pair in pairs]
     notes = _notes(impact, left_out)
+    columns = _foot(impact, titles, names)
     foot = 0.3 + 0.22 * len(notes)
-    height = _HEAD + _MAP + sum(heights) + _GAP * len(pairs) + foot
+    panel = 0.5 + _LINE * max(len(lines) for _, lines in columns)
+    height = _HEAD + _MAP + sum(heights) + _GAP * len(pairs) + panel + foot
     figure = Figure(figsize=(_WIDTH, height), facecolor="white")
     FigureCanvasAgg(figure)
     _title(figure, impact, height)
@@ -127,6 +134,13 @@ def _figure(
             drawn = axes(place * half + _LABELS, top + 0.35, half - _LABELS - 0.35, own)
             _bars(drawn, one, rows[one], names)
         top += tall + _GAP
+    for place, (title, lines) in enumerate(columns):
+        left = (0.3 + place * (_WIDTH - 0.6) / len(columns)) / _WIDTH
+        at = 1 - top / height
+        figure.text(left, at, title, fontsize=11.5, color=_INK, va="top")
+        text = "\n".join(lines)
+        at = 1 - (top + 0.28) / height
+        figure.text(left, at, text, fontsize=8.5, color=_INK, va="top", linespacing=1.5)
     for line, note in enumerate(notes):
         at = (foot - 0.15 - 0.22 * line) / height
         figure.text(0.3 / _WIDTH, at, note, fontsize=9, color=_INK, va="top")
@@ -195,30 +209,115 @@ def _directions(impact: Impact) -> tuple[list[Direction], int]:
     return ordered[:_DIRECTIONS_MAX], max(0, len(ordered) - _DIRECTIONS_MAX)
 
 
-Row = tuple[str, Mapping[WayKind, int], Mapping[WayKind, int]]
+class Row(Struct, frozen=True, kw_only=True):
+    """A topic and level of one direction.
+
+    Args:
+        word: Its title.
+        before: Items by the kind of their way before.
+        after: The same after.
+        told_before: What stands beside the upper bar.
+        told_after: What stands beside the lower one: delay, approvals and hops.
+    """
+
+    word: str
+    before: Mapping[WayKind, int]
+    after: Mapping[WayKind, int]
+    told_before: str = "before"
+    told_after: str = "after"
 
 
 def _topics(impact: Impact, direction: Direction, titles: Mapping[TopicId, str]) -> list[Row]:
-    """For each topic the items before and after, the greatest first; the last row has the rest."""
-    found: dict[str, tuple[dict[WayKind, int], dict[WayKind, int]]] = {}
+    """For each topic and level that changes its items, most first; the last row has the rest."""
+    found: dict[str, list[Flow]] = {}
     for flow in impact.flows:
-        if (flow.source, flow.target) != direction:
-            continue
-        word = " + ".join(titles.get(one, one) for one in flow.topics)
-        before, after = found.setdefault(word, ({}, {}))
-        before[flow.before.kind] = before.get(flow.before.kind, 0) + flow.items
-        after[flow.after.kind] = after.get(flow.after.kind, 0) + flow.items
-    rows: list[Row] = [(word, before, after) for word, (before, after) in found.items()]
-    rows.sort(key=lambda row: (-sum(row[1].values()), row[0]))
-    if len(rows) <= _TOPICS_MAX:
-        return rows
-    kept, rest = rows[: _TOPICS_MAX - 1], rows[_TOPICS_MAX - 1 :]
-    sums: list[dict[WayKind, int]] = [{}, {}]
-    for row in rest:
-        for side, counts in zip(sums, row[1:], strict=True):
-            for one, count in counts.items():
-                side[one] = side.get(one, 0) + count
-    return [*kept, (f"{len(rest)} other topics", sums[0], sums[1])]
+        if (flow.source, flow.target) == direction:
+            word = " + ".join(titles.get(one, one) for one in flow.topics)
+            found.setdefault(f"{word}, {flow.level}", []).append(flow)
+    changed = [word for word, flows in found.items() if any(one.is_changed for one in flows)]
+    changed.sort(key=lambda word: (-sum(one.items for one in found[word]), word))
+    kept = changed[: _TOPICS_MAX - 1]
+    rows = [_row(word, found[word]) for word in kept]
+    rest = [word for word in found if word not in kept]
+    if rest:
+        what = "others, unchanged" if kept == changed else "others"
+        rows.append(_sums(f"{len(rest)} {what}", [one for word in rest for one in found[word]]))
+    return rows
+
+
+def _sums(word: str, flows: Sequence[Flow]) -> Row:
+    sides: tuple[dict[WayKind, int], dict[WayKind, int]] = ({}, {})
+    for flow in flows:
+        for side, kind in zip(sides, (flow.before.kind, flow.after.kind), strict=True):
+            side[kind] = side.get(kind, 0) + flow.items
+    return Row(word=word, before=sides[0], after=sides[1])
+
+
+def _row(word: str, flows: Sequence[Flow]) -> Row:
+    """With what the other way costs the most items; delays only as measured."""
+    row = _sums(word, flows)
+    changed = [one for one in flows if one.is_changed and one.hops_added is not None]
+    if not changed:
+        return row
+    flow = max(changed, key=lambda one: one.items)
+    costs = [
+        f"{count:+d} {what}{'' if abs(count) == 1 else 's'}"
+        for count, what in ((flow.approvals_added or 0, "approval"), (flow.hops_added or 0, "hop"))
+        if count
+    ]
+    told = "before"
+    if flow.delay_before is not None or flow.delay_after is not None:
+        told = f"before: {_delay(flow.delay_before)}"
+        costs = [_delay(flow.delay_after), *costs]
+    return structs.replace(row, told_before=told, told_after=f"after: {', '.join(costs)}")
+
+
+def _delay(delay: Delay | None) -> str:
+    return "not measured" if delay is None else delay.in_words()
+
+
+def _foot(
+    impact: Impact, titles: Mapping[TopicId, str], names: Mapping[PartyCode, str]
+) -> list[tuple[str, list[str]]]:
+    """Who loses more, what is open and breaks, and what each act would restore."""
+    losses = [
+        f"{names.get(one.party, one.party)}: the direct way to {one.direct_lost:,} of "
+        f"{one.before.direct:,} items ({one.direct_lost_percent} %), any way to {one.lost:,}"
+        for one in impact.balances
+    ]
+    opened = [
+        f"{one.effect}: {line.target} asks {line.source}, "
+        + ", ".join(titles.get(topic, topic) for topic in line.topics)
+        for one in impact.requests
+        for line in (one.request,)
+    ]
+    opened += [
+        f"{one.effect}: feed {line.source} to {line.target}, "
+        + ", ".join(titles.get(topic, topic) for topic in line.topics)
+        for one in impact.feeds
+        for line in (one.feed,)
+    ]
+    acts = [
+        f"{one.title}: {one.restored_direct:,} direct again, {one.restored_any:,} any way again, "
+        f"{one.restored_requests + one.restored_feeds:,} requests and feeds"
+        for one in impact.alternatives
+    ]
+    return [
+        ("Who loses more", _listed(losses, "nobody loses a direct way")),
+        ("Open requests and standing feeds", _listed(opened, "none in the table")),
+        ("What each act would restore", _listed(acts, "no act was tried")),
+    ]
+
+
+def _listed(entries: Sequence[str], nothing: str) -> list[str]:
+    """Each entry on as many lines as it takes; what does not fit is counted."""
+    lines: list[str] = []
+    for place, entry in enumerate(entries):
+        folded = wrap(entry, _FOOT_WIDTH, subsequent_indent="    ")
+        if len(lines) + len(folded) > _FOOT_LINES_MAX:
+            return [*lines, f"{len(entries) - place} more; the table has them"]
+        lines += folded
+    return lines or [nothing]
 
 
 def _parties(impact: Impact, directions: Sequence[Direction]) -> list[PartyCode]:
@@ -292,7 +391,7 @@ def _arrow(
     *,
     place: int,
 ) -> None:
-    bend, along = 0.13 + 0.24 * place, (0.5, 0.34, 0.66)[place]
+    bend, along = 0.13 + 0.27 * place, (0.5, 0.27, 0.7)[place]
     style = {WayKind.DIRECT: "-", WayKind.VIA: (0, (5, 2)), WayKind.NONE: (0, (1, 2))}[kind]
     colour = _STOP if kind is WayKind.NONE else _COLOURS[kind]
     axes.add_patch(
@@ -331,9 +430,10 @@ def _bars(
     axes: Axes, direction: Direction, rows: Sequence[Row], names: Mapping[PartyCode, str]
 ) -> None:
     """Two bars for each topic, before above after, with the number in each part."""
-    most = max((sum(before.values()) for _, before, _ in rows), default=1)
-    for place, (_, before, after) in enumerate(rows):
-        for counts, offset, word in ((before, 0.2, "before"), (after, -0.2, "after")):
+    most = max((sum(one.before.values()) for one in rows), default=1)
+    for place, row in enumerate(rows):
+        sides = ((row.before, 0.2, row.told_before), (row.after, -0.2, row.told_after))
+        for counts, offset, word in sides:
             y = len(rows) - 1 - place + offset
             start = 0
             for kind in WayKind:
@@ -360,8 +460,8 @@ def _bars(
         fontsize=11.5,
         color=_INK,
     )
-    axes.set_yticks(range(len(rows)), [_folded(row[0]) for row in reversed(rows)], fontsize=9)
-    axes.set_xlim(0, most * 1.14)
+    axes.set_yticks(range(len(rows)), [_folded(row.word) for row in reversed(rows)], fontsize=9)
+    axes.set_xlim(0, most * (2.2 if any(one.told_after != "after" for one in rows) else 1.25))
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("items", fontsize=9)
@@ -385,9 +485,7 @@ def _number(axes: Axes, x: float, y: float, count: int) -> None:
 
 def _folded(text: str, width: int = 30) -> str:
     """A long title on two lines or three."""
-    from textwrap import wrap
-
-    return "\n".join(wrap(text, width)[:3])
+    return "\n".join(wrap(text, width, break_on_hyphens=False)[:3])
 
 
 def _notes(impact: Impact, left_out: int) -> list[str]:
@@ -399,8 +497,11 @@ def _notes(impact: Impact, left_out: int) -> list[str]:
         for one in (flow.delay_before, flow.delay_after)
         if one is not None
     ]
-    if not measured:
-        notes.append("Delays: not measured. No figure is given for how much slower a way is.")
+    notes.append(
+        "Delays: the middle of those measured, from asking to receiving."
+        if measured
+        else "Delays: not measured. No figure is given for how much slower a way is."
+    )
     if impact.exercise:
         notes.append(f"EXERCISE: made-up values in the tables ({', '.join(impact.exercise)}).")
     if impact.items_at_fault:
@@ -410,4 +511,4 @@ def _notes(impact: Impact, left_out: int) -> list[str]:
         notes.append(f"{count} rules behind it are assumed, not read; the table names them.")
     if left_out:
         notes.append(f"{left_out} more directions change; the table has them.")
-    return notes or ["Every rule behind this picture was read in a text or a report."]
+    return notes

@@ -13,12 +13,14 @@ from relto.impact import (
     Faults,
     Flow,
     Impact,
+    InstrumentChange,
     PartyBalance,
     PastFlow,
     Tally,
     Way,
     WayKind,
 )
+from relto.law import STATES_IN_FORCE, State
 from relto.model import Rule
 from relto.units import TopicId
 
@@ -95,7 +97,7 @@ def render_impact(
     _flows(console, found, shorts, topics)
     _balances(console, found)
     _past(console, found, shorts, topics)
-    _requests(console, found, shorts)
+    _requests(console, found, shorts, topics)
     _alternatives(console, found)
     _notes(console, view)
 
@@ -103,51 +105,89 @@ def render_impact(
 def sentences(found: Impact, shorts: Names) -> list[str]:
     """What a minister reads first."""
     if not found.changes:
-        return ["Nothing differs between the two laws."]
-    names = ", ".join(shorts.get(one.instrument, one.short) for one in found.changes)
-    before, after = Tally(), Tally()
-    for one in found.directions:
-        before = Tally(
-            direct=before.direct + one.before.direct,
-            via=before.via + one.before.via,
-            none=before.none + one.before.none,
-        )
-        after = Tally(
-            direct=after.direct + one.after.direct,
-            via=after.via + one.after.via,
-            none=after.none + one.after.none,
-        )
-    stopped = sum(
-        flow.items
-        for flow in found.flows
-        if flow.before.kind is not WayKind.NONE and flow.after.kind is WayKind.NONE
+        return ["Nothing differs between the two laws.", _compared(found)]
+    ends = "; ".join(
+        f"{shorts.get(one.instrument, one.short)} {_verb(one)}" for one in found.changes
     )
-    slower = sum(
-        flow.items
-        for flow in found.flows
-        if flow.before.kind is WayKind.DIRECT and flow.after.kind is WayKind.VIA
-    )
-    had = before.direct + before.via
-    first = (
-        f"{names} changes. Of {had} flows of held items that have a lawful way before, {slower} "
-        f"lose the direct one and go through a third party, {stopped} stop altogether."
-    )
-    lines = [first]
+    lines = [f"{ends}. {_moves(found)}".rstrip()]
     broken = sum(one.effect == "breaks" for one in found.requests)
     delayed = sum(one.effect == "slower" for one in found.requests)
-    feeds = sum(one.effect == "breaks" for one in found.feeds)
-    if found.requests or found.feeds:
+    if found.requests:
         lines.append(
-            f"Open requests: {broken} break, {delayed} become slower, of {len(found.requests)}. "
-            f"Standing feeds: {feeds} break, of {len(found.feeds)}."
+            f"Open requests: {broken} break, {delayed} become slower, of {len(found.requests)}."
         )
+    feeds = sum(one.effect == "breaks" for one in found.feeds)
+    if found.feeds:
+        lines.append(f"Standing feeds: {feeds} break, of {len(found.feeds)}.")
     losers = [one for one in found.balances if one.direct_lost > 0]
     if losers:
-        lines.append("Loses direct access: " + "; ".join(map(_loss, losers)) + ".")
-    lines.append(
-        f"{after.direct} flows stay direct, {after.via} go through a third party afterwards."
+        lines.append("Loses direct access, most first: " + "; ".join(map(_loss, losers)) + ".")
+    lines.append(_slowed(found))
+    lines.append(_compared(found))
+    return [line for line in lines if line]
+
+
+def _verb(change: InstrumentChange) -> str:
+    was = [one.before in STATES_IN_FORCE for one in change.readings]
+    will = [one.after in STATES_IN_FORCE for one in change.readings]
+    if any(was) and not any(will):
+        return "ends" if change.readings[0].after is State.ENDED else "is in force no more"
+    if any(will) and not any(was):
+        return "is in force"
+    return "changes"
+
+
+def _moves(found: Impact) -> str:
+    """How many flows keep, lose or gain a way; every one is in one number."""
+    moves: dict[tuple[WayKind, WayKind], int] = {}
+    for flow in found.flows:
+        key = (flow.before.kind, flow.after.kind)
+        moves[key] = moves.get(key, 0) + flow.items
+    direct, via, none = WayKind
+    said = {
+        "stay direct": moves.get((direct, direct), 0),
+        "lose the direct way and go through a third party": moves.get((direct, via), 0),
+        "stop altogether": moves.get((direct, none), 0) + moves.get((via, none), 0),
+        "still go through a third party": moves.get((via, via), 0),
+        "go directly now": moves.get((via, direct), 0),
+    }
+    had = sum(said.values())
+    told = ", ".join(f"{count} {words}" for words, count in said.items() if count)
+    opened = moves.get((none, direct), 0) + moves.get((none, via), 0)
+    gained = f"{opened} flows open that had no way." if opened else ""
+    kept = f"Of {had} flows of held items that have a lawful way before, {told}." if had else ""
+    return " ".join(part for part in (kept, gained) if part)
+
+
+def _slowed(found: Impact) -> str:
+    """The delay of what goes another way, by direction; only as measured."""
+    slower = [
+        flow
+        for flow in found.flows
+        if flow.before.kind is WayKind.DIRECT and flow.after.kind is WayKind.VIA
+    ]
+    if not slower:
+        return ""
+    said = {
+        (flow.source, flow.target): " -> ".join(
+            "not measured" if one is None else one.in_words()
+            for one in (flow.delay_before, flow.delay_after)
+        )
+        for flow in slower
+    }
+    if set(said.values()) == {"not measured -> not measured"}:
+        return "How much slower that is was not measured."
+    each = "; ".join(f"{one} -> {other}: {delay}" for (one, other), delay in said.items())
+    return f"Delay, direct before and through a third party after: {each}."
+
+
+def _compared(found: Impact) -> str:
+    releases = sum(one.count for one in found.past)
+    at_fault = f" ({found.items_at_fault} could not be used)" if found.items_at_fault else ""
+    return (
+        f"Compared: {found.items} items held{at_fault}, {releases} past releases, "
+        f"{len(found.requests)} open requests, {len(found.feeds)} standing feeds."
     )
-    return lines
 
 
 def _loss(one: PartyBalance) -> str:
@@ -205,7 +245,10 @@ def _signed(count: int | None) -> str:
 
 def _flows(console: Console, found: Impact, shorts: Names, topics: Mapping[TopicId, str]) -> None:
     changed = [flow for flow in found.flows if flow.is_changed]
-    rows = [_flow(flow, shorts, topics) for flow in changed[:_FLOWS_DRAWN]]
+    drawn = changed[:_FLOWS_DRAWN]
+    closures = {flow.closed_by: "" for flow in drawn if flow.closed_by}
+    closures = {one: f"({place})" for place, one in enumerate(closures, 1)}
+    rows = [_flow(flow, shorts, topics, closures) for flow in drawn]
     columns = (
         "direction",
         "topic",
@@ -219,6 +262,10 @@ def _flows(console: Console, found: Impact, shorts: Names, topics: Mapping[Topic
     )
     if rows:
         console.print(table("What lapses, and what remains", columns, rows))
+    for one, number in closures.items():
+        console.print(
+            Text(safe(f"{number} {'; '.join(barrier_words(each, shorts) for each in one)}"))
+        )
     if len(changed) > _FLOWS_DRAWN:
         console.print(
             f"{len(changed) - _FLOWS_DRAWN} more kinds of flow change; `--json` has them all"
@@ -228,22 +275,27 @@ def _flows(console: Console, found: Impact, shorts: Names, topics: Mapping[Topic
         console.print(f"{same} flows of held items go as before, among the pairs looked at.")
 
 
-def _flow(flow: Flow, shorts: Names, topics: Mapping[TopicId, str]) -> tuple[str | Text, ...]:
+def _flow(
+    flow: Flow,
+    shorts: Names,
+    topics: Mapping[TopicId, str],
+    closures: Mapping[tuple[Barrier, ...], str],
+) -> tuple[str | Text, ...]:
     return (
         f"{flow.source} -> {flow.target}",
         ", ".join(topics.get(one, one) for one in flow.topics),
         f"{flow.scheme}: {flow.level}",
         str(flow.items),
         _way(flow.before, shorts),
-        _way(flow.after, shorts, flow.closed_by),
+        _way(flow.after, shorts, closures.get(flow.closed_by, "")),
         _signed(flow.approvals_added),
         _signed(flow.hops_added),
         _delays(flow.before, flow.delay_before, flow.after, flow.delay_after),
     )
 
 
-def _way(way: Way | None, shorts: Names, closed_by: Sequence[Barrier] = ()) -> Text:
-    """Words with a colour; the words alone say it."""
+def _way(way: Way | None, shorts: Names, closure: str = "") -> Text:
+    """Words with a colour; the words alone say it, or a number says where they stand."""
     if way is None:
         return Text("not known: no level recorded")
     match way.kind:
@@ -253,9 +305,8 @@ def _way(way: Way | None, shorts: Names, closed_by: Sequence[Barrier] = ()) -> T
             under = " + ".join(dict.fromkeys(shorts.get(one, one) for one in way.instruments))
             text = f"via {', '.join(way.between)}, {under}"
         case _:
-            some = closed_by or (() if way.barrier is None else (way.barrier,))
-            why = "; ".join(barrier_words(one, shorts) for one in some)
-            text = f"none: {why}" if why else "none"
+            why = "" if way.barrier is None else f": {barrier_words(way.barrier, shorts)}"
+            text = f"none {closure}" if closure else f"none{why}"
     if way.approvals:
         text += f", {way.approvals} approval{'s' if way.approvals > 1 else ''}"
     return Text(safe(text), style=_STYLES[way.kind])
@@ -292,17 +343,10 @@ def _delays(before: Way, one: Delay | None, after: Way, other: Delay | None) -> 
 
 
 def delay_words(delay: Delay | None) -> str:
-    """Say a delay in the unit that fits; never one that was not measured."""
+    """Say a delay, and of how many it is the middle; never one that was not measured."""
     if delay is None:
         return "not measured"
-    seconds = delay.median_ms // 1000
-    if seconds < 120:
-        text = f"{seconds} s"
-    elif seconds < 7200:
-        text = f"{seconds // 60} min"
-    else:
-        text = f"{seconds // 3600} h"
-    times = f"{text}, middle of {delay.count}"
+    times = f"{delay.in_words()}, middle of {delay.count}"
     return f"{times}, exercise" if delay.is_exercise else times
 
 
@@ -343,9 +387,10 @@ def _past_row(
     one: PastFlow, shorts: Names, topics: Mapping[TopicId, str]
 ) -> tuple[str | Text, ...]:
     line = one.example
-    is_over = one.after is None or one.after.kind is WayKind.NONE
-    then = "-" if is_over else delay_words(one.delay_after)
-    delay = delay_words(one.delay)
+    delay = then = delay_words(one.delay)
+    if one.after is not None:
+        is_over = one.after.kind is WayKind.NONE
+        then = "-" if is_over else delay_words(one.delay_after)
     return (
         " -> ".join(line.parties),
         ", ".join(topics.get(topic, topic) for topic in line.topics),
@@ -357,7 +402,9 @@ def _past_row(
     )
 
 
-def _requests(console: Console, found: Impact, shorts: Names) -> None:
+def _requests(
+    console: Console, found: Impact, shorts: Names, topics: Mapping[TopicId, str]
+) -> None:
     lines = [
         ("request", one.request, one.matched, one.before, one.after, one.effect)
         for one in found.requests
@@ -369,7 +416,7 @@ def _requests(console: Console, found: Impact, shorts: Names) -> None:
             f"{line.target} asks {line.source}"
             if kind == "request"
             else f"{line.source} -> {line.target}",
-            ", ".join(line.topics),
+            ", ".join(topics.get(topic, topic) for topic in line.topics),
             str(matched) if kind == "request" else "-",
             _way(before, shorts),
             _way(after, shorts),

@@ -205,12 +205,13 @@ class FeedEffect(Struct, frozen=True, kw_only=True):
 
     @property
     def effect(self) -> str:
-        """In a word, as for a request; a feed that is not direct any more breaks."""
-        if self.before is not None and self.after is not None:
-            was, is_now = (one.kind is WayKind.DIRECT for one in (self.before, self.after))
-            if was and not is_now:
-                return "breaks"
-        return effect_of(self.before, self.after)
+        """In a word, as for a request; only what is direct is a feed, so others are `no feed`."""
+        if self.before is None or self.after is None:
+            return "not known"
+        was, will = (one.kind is WayKind.DIRECT for one in (self.before, self.after))
+        if not will:
+            return "breaks" if was else "no feed"
+        return effect_of(self.before, self.after) if was else "opens"
 
 
 def effect_of(before: Way | None, after: Way | None) -> str:

@@ -92,6 +92,18 @@ class Delay(Struct, frozen=True, kw_only=True):
     count: int
     is_exercise: bool
 
+    def in_words(self) -> str:
+        """Say it in the unit that fits.
+
+        Source: docs/spec/impact.md IMP-40.
+        """
+        seconds = self.median_ms // 1000
+        if seconds < 120:
+            return f"{seconds} s"
+        if seconds < 7200:
+            return f"{seconds // 60} min"
+        return f"{seconds // 3600} h"
+
 
 class Measured(Struct, frozen=True, kw_only=True, eq=False):
     """The delays of some past releases over the same parties.

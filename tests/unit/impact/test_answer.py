@@ -58,9 +58,11 @@ def test_an_effect_is_a_word(before, after, word) -> None:
     [
         (DIRECT, VIA, "breaks"),
         (DIRECT, DIRECT, "unchanged"),
-        (VIA, NONE, "breaks"),
+        (VIA, NONE, "no feed"),
+        (VIA, VIA, "no feed"),
         (None, DIRECT, "not known"),
         (NONE, DIRECT, "opens"),
+        (VIA, DIRECT, "opens"),
     ],
 )
 def test_a_feed_lives_on_a_direct_way_alone(before, after, word) -> None:

@@ -99,6 +99,7 @@ class TrafficReader:
         self._law = law
         self._told = Column(_TOLD, self._read)
         self._parts: list[pl.DataFrame] = []
+        self._words: dict[str, list[pl.Series]] = {"id": [], "on": []}
         self._faults = FaultList()
         self._rows = 0
 
@@ -131,11 +132,11 @@ class TrafficReader:
                     "count": self._counts(batch),
                     "asked": times["asked"],
                     "received": received,
-                    "id": texts["id"],
-                    "on": texts["on"],
                 }
             )
         )
+        for name, values in self._words.items():
+            values.append(texts[name])
         self._rows += batch.height
 
     def finish(self) -> Traffic:
@@ -146,29 +147,31 @@ class TrafficReader:
 
         Source: docs/spec/impact.md IMP-29, IMP-40.
         """
-        lines = pl.concat(self._parts).with_row_index("row")
-        ids = lines["id"]
-        again = ~ids.is_first_distinct() & (ids != "")
-        self._faults.note_rows(again, ids, "duplicate", start=0)
+        ids = pl.concat(self._words["id"])
+        self._faults.note_rows(~ids.is_first_distinct() & (ids != ""), ids, "duplicate", start=0)
         faults = self._faults.finish()
+        told = [one for one in self._told.codes if isinstance(one, Exchange)]
+        lines = pl.concat(self._parts)
         is_usable = np.ones(self._rows, dtype=bool)
         is_usable[faults.rows - 1] = False
-        lines = lines.filter(pl.Series(is_usable))
-        told = [one for one in self._told.codes if isinstance(one, Exchange)]
-        past = [code for code, one in enumerate(told) if one.kind is TrafficKind.RELEASE]
-        is_past = lines["told"].is_in(pl.Series(past, dtype=pl.UInt32).implode())
-        releases, still_open = lines.filter(is_past), lines.filter(~is_past)
-        if still_open.height > TRAFFIC_OPEN_MAX:
+        past = np.array([one.kind is TrafficKind.RELEASE for one in told], dtype=bool)
+        is_past = past[lines["told"].to_numpy()] if told else is_usable
+        still_open = np.flatnonzero(is_usable & ~is_past)
+        if len(still_open) > TRAFFIC_OPEN_MAX:
             raise TableError(
-                f"too many open requests and feeds: {still_open.height}, limit {TRAFFIC_OPEN_MAX}",
+                f"too many open requests and feeds: {len(still_open)}, limit {TRAFFIC_OPEN_MAX}",
                 hint="leave out those that are answered, or split the table",
             )
-        first = releases.group_by("told", maintain_order=True).agg(
-            pl.col("count").sum(), pl.exclude("count").first()
+        releases = lines.with_row_index("row").filter(pl.Series(is_usable & is_past))
+        first = releases.group_by("told").agg(pl.col("row").min(), pl.col("count").sum())
+        counts = dict(first.select("row", "count").iter_rows())
+        rows = sorted([*counts, *still_open.tolist()])
+        chosen = lines[rows].with_columns(
+            row=pl.Series(rows, dtype=pl.Int64),
+            **{name: pl.concat(values)[rows] for name, values in self._words.items()},
         )
-        chosen = pl.concat([first.select(still_open.columns), still_open]).sort("row")
         return Traffic(
-            lines=tuple(_line(told, one) for one in chosen.iter_rows(named=True)),
+            lines=tuple(_line(told, counts, one) for one in chosen.iter_rows(named=True)),
             measured=_measured(told, releases),
             rows=self._rows,
             faults=faults,
@@ -212,22 +215,23 @@ class TrafficReader:
         return line.read(), line.flaws
 
 
-def _line(told: list[Exchange], row: Mapping[str, object]) -> Exchange:
+def _line(told: list[Exchange], counts: Mapping[int, int], line: Mapping[str, object]) -> Exchange:
     """What a line tells, with when and how often."""
+    row = int(str(line["row"]))
     asked, received = (
         None
-        if row[name] is None
-        else Instant.from_timestamp(int(str(row[name])), unit="millisecond")
+        if line[name] is None
+        else Instant.from_timestamp(int(str(line[name])), unit="millisecond")
         for name in ("asked", "received")
     )
     return structs.replace(
-        told[int(str(row["told"]))],
-        row=int(str(row["row"])) + 1,
-        id=str(row["id"]),
+        told[int(str(line["told"]))],
+        row=row + 1,
+        id=str(line["id"]),
         asked=asked,
         received=received,
-        on=str(row["on"]),
-        count=int(str(row["count"])),
+        on=str(line["on"]),
+        count=counts.get(row, int(str(line["count"]))),
     )
 
 
