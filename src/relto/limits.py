@@ -133,6 +133,9 @@ RESEND_SECONDS: Final = 5
 # others' entries. Machines that keep the time are milliseconds apart.
 WORKER_SKEW_SECONDS_MAX: Final = 2
 
+# Workers of one node on one machine: they take turns, so more than cores are of no use.
+WORKERS_MAX: Final = 64
+
 # A restart folds at most about so many entries again; a snapshot costs less than a second.
 SNAPSHOT_ENTRIES: Final = 20_000
 

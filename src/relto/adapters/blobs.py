@@ -8,7 +8,10 @@ the rename into place has reached the disk too. Names come from digests we have 
 a partner's text (FL-30).
 """
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -49,22 +52,27 @@ class FileBlobs:
 
     def write(self, digest: Digest, *, offset: int, data: bytes) -> int:
         """See `BlobStore.write`."""
-        whole = self._whole(digest)
-        if whole.is_file():
-            return whole.stat().st_size
-        held = self.held(digest)
-        if offset > held:
-            raise BlobGapError(f"range begins at {offset}, {held} bytes are here")
-        fresh = data[held - offset :]
-        if fresh:
-            try:
-                self._append(digest, fresh)
-            except OSError as error:
-                raise _translate(error) from error
-        return held + len(fresh)
+        with self._alone():
+            whole = self._whole(digest)
+            if whole.is_file():
+                return whole.stat().st_size
+            held = self.held(digest)
+            if offset > held:
+                raise BlobGapError(f"range begins at {offset}, {held} bytes are here")
+            fresh = data[held - offset :]
+            if fresh:
+                try:
+                    self._append(digest, fresh)
+                except OSError as error:
+                    raise _translate(error) from error
+            return held + len(fresh)
 
     def finish(self, digest: Digest, *, size_bytes: int) -> None:
         """See `BlobStore.finish`."""
+        with self._alone():
+            self._finish(digest, size_bytes=size_bytes)
+
+    def _finish(self, digest: Digest, *, size_bytes: int) -> None:
         whole, part = self._whole(digest), self._part(digest)
         if whole.is_file():
             return
@@ -105,6 +113,16 @@ class FileBlobs:
             _sync_directory(path.parent)
             is_found = True
         return is_found
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other workers of the node from the same package; the system frees it in any case."""
+        handle = os.open(self._parts, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     def _append(self, digest: Digest, data: bytes) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW

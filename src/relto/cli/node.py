@@ -16,6 +16,7 @@ from relto.console import (
     AdoptFiles,
     CardAnswer,
     Done,
+    Home,
     LookCard,
     LookStatus,
     MoveClock,
@@ -23,6 +24,8 @@ from relto.console import (
     Status,
     create_home,
     serve_home,
+    serve_worker,
+    serve_workers,
     show_fingerprint,
 )
 from relto.units import Digest, PartyCode
@@ -120,12 +123,32 @@ def init(
     emit(made, as_json=as_json, render=render)
 
 
-def serve(directory: DirOption, as_json: JsonFlag = False) -> None:
+def serve(
+    directory: DirOption,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="How many processes serve it, when its journal is in PostgreSQL; 0 for one that "
+            "holds the journal alone. Otherwise `node.toml` says.",
+        ),
+    ] = None,
+    handed: Annotated[str, typer.Option(hidden=True)] = "",
+    as_json: JsonFlag = False,
+) -> None:
     """Run the node until it is told to stop; events go to stderr, one line each.
 
     Example: relto serve --dir jpn
+
+    Example: relto serve --dir jpn --workers 3
     """
-    serve_home(directory, as_json=as_json)
+    count = Home(directory).config().workers if workers is None else workers
+    if handed:
+        serve_worker(directory, as_json=as_json, handed=handed)
+    elif count:
+        serve_workers(directory, count=count, as_json=as_json)
+    else:
+        serve_home(directory, as_json=as_json)
 
 
 def status(directory: DirOption, as_json: JsonFlag = False) -> None:

@@ -1,8 +1,8 @@
 """The officers' side of a node: its directory, its orders, its port, and the node running.
 
 `home` is the directory, `node` makes and opens one, `orders` are the words of the officers' port,
-`office` carries them out, `port` is the socket, `serve` runs everything. Commands and pages speak
-to a node through these and have no power of their own.
+`office` carries them out, `port` is the socket, `serve` runs everything, `workers` several times.
+Commands and pages speak to a node through these and have no power of their own.
 """
 
 from relto.console.home import CONFIG_NAME, Config, Dial, Home, HomeError, HomeTakenError
@@ -78,7 +78,8 @@ from relto.console.port import (
     is_running,
     send_order,
 )
-from relto.console.serve import BugError, RunningNode, identity_of, serve_home
+from relto.console.serve import BugError, RunningNode, Taken, identity_of, serve_home
+from relto.console.workers import serve_worker, serve_workers
 from relto.journal import show_fingerprint
 
 __all__ = [
@@ -140,6 +141,7 @@ __all__ = [
     "Story",
     "StoryItem",
     "StoryLine",
+    "Taken",
     "UnknownCaseError",
     "card_answer",
     "change_keys",
@@ -156,5 +158,7 @@ __all__ = [
     "prepare_keys",
     "send_order",
     "serve_home",
+    "serve_worker",
+    "serve_workers",
     "show_fingerprint",
 ]

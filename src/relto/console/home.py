@@ -23,6 +23,7 @@ from typing import Annotated, Final
 import msgspec
 
 from relto.errors import LocalError
+from relto.limits import WORKERS_MAX
 from relto.units import PartyCode
 
 CONFIG_NAME: Final = "node.toml"
@@ -60,6 +61,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         exercise: Runs on an exercise clock, and everything it makes says so.
         exercise_shift_seconds: Where that clock began, counted from the machine's; fixed for ever.
         law: A directory of law files, relative to the node's; empty for those of the package.
+        workers: How many processes serve the node on this machine, sharing its database with those
+            on others; 0 for one that holds the journal alone.
         dial: Which side calls, per partner; `both` where nothing is said.
     """
 
@@ -69,6 +72,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     exercise: bool = False
     exercise_shift_seconds: int = 0
     law: str = ""
+    workers: Annotated[int, msgspec.Meta(ge=0, le=WORKERS_MAX)] = 0
     dial: dict[str, Dial] = {}
 
     def dials(self, partner: PartyCode) -> Dial:
@@ -149,7 +153,8 @@ class Home:
 
 def write_private(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, for the node's own user alone."""
-    part = path.with_name(path.name + ".part")
+    # Workers of one node may write the same file at once.
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
@@ -181,6 +186,10 @@ endpoints = [{endpoints}]
 
 # A directory of law files for the first start; empty takes the library that comes with relto.
 law = {quote(config.law)}
+
+# How many processes serve it on this machine, when its journal is in PostgreSQL; 0 for one that
+# holds the journal alone, so that no other machine serves the node at the same time.
+workers = {config.workers}
 
 # Which side of a link calls: "both", "us" or "them"; "both" where nothing is said.
 [dial]

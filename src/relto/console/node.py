@@ -13,7 +13,7 @@ from relto.adapters.blobs import FileBlobs
 from relto.adapters.https_link import endpoint_of, free_port
 from relto.adapters.keys import NodeKeys, OsEntropy
 from relto.adapters.lawfiles import digest_of, library_of, packaged_files, read_files
-from relto.adapters.store import open_store, place_of
+from relto.adapters.store import open_shared, open_store, place_of
 from relto.codec import CARD, SIGNED_CARD
 from relto.console.home import Config, Home, HomeError, write_private
 from relto.console.office import Office
@@ -23,7 +23,7 @@ from relto.journal import VerifiedCard, sign_card, verify_card
 from relto.model import PROTOCOL_MAJOR, NodeCard
 from relto.model.delegation import Delegations
 from relto.node import AdoptDelegations, By
-from relto.ports import Store, World
+from relto.ports import SharedStore, Store, World
 from relto.seal import running_digest
 from relto.units import Digest, OfficerRole, PartyCode
 
@@ -70,9 +70,10 @@ class OpenNode:
         home: Its directory.
         config: What `node.toml` says.
         keys: Its keys.
-        store: Its journal, locked.
+        store: Its journal, locked, or shared with other workers.
         driver: The node.
         card: Its own card.
+        crew: The store again, where other workers share it.
     """
 
     def __init__(
@@ -84,8 +85,10 @@ class OpenNode:
         store: Store,
         driver: Driver,
         card: VerifiedCard,
+        crew: SharedStore | None = None,
     ) -> None:
         """Keep the parts; `open_home` makes one."""
+        self.crew = crew
         self.home = home
         self.config = config
         self.keys = keys
@@ -249,11 +252,14 @@ def _world(home: Home, config: Config, *, keys: NodeKeys, store: Store) -> World
 
 
 @contextmanager
-def open_home(directory: Path, *, fault: Hook = no_fault) -> Iterator[OpenNode]:
-    """Open a node, alone; nobody else can open it meanwhile.
+def open_home(
+    directory: Path, *, is_shared: bool | None = None, fault: Hook = no_fault
+) -> Iterator[OpenNode]:
+    """Open a node: alone, so that nobody else can open it meanwhile, or as one of its workers.
 
     Args:
         directory: The node's.
+        is_shared: As one of its workers; `None` where `node.toml` says that it has some.
         fault: Called at every named place of the driver; tests crash there.
 
     Raises:
@@ -266,7 +272,9 @@ def open_home(directory: Path, *, fault: Hook = no_fault) -> Iterator[OpenNode]:
     if not home.has_store():
         raise HomeError(f"`{directory}` has no journal", hint="restore a backup of the node")
     keys = NodeKeys.load(home.keys)
-    store = open_store(place_of(home.directory))
+    place = place_of(home.directory)
+    crew = open_shared(place) if is_shared or (is_shared is None and config.workers) else None
+    store = open_store(place) if crew is None else crew
     try:
         driver = Driver.create(
             _world(home, config, keys=keys, store=store),
@@ -275,7 +283,9 @@ def open_home(directory: Path, *, fault: Hook = no_fault) -> Iterator[OpenNode]:
             fault=fault,
         )
         card = _own_card(home, config, keys=keys, driver=driver)
-        yield OpenNode(home, config=config, keys=keys, store=store, driver=driver, card=card)
+        yield OpenNode(
+            home, config=config, keys=keys, store=store, driver=driver, card=card, crew=crew
+        )
     finally:
         store.close()
 
@@ -315,22 +325,23 @@ def prepare_keys(node: OpenNode) -> VerifiedCard:
     return verify_card(path.read_bytes(), is_exercise=node.config.exercise)
 
 
-def change_keys(directory: Path, *, by: By) -> VerifiedCard:
+def change_keys(directory: Path, *, by: By, is_shared: bool | None = None) -> VerifiedCard:
     """Announce prepared keys to every partner, under the keys that each knows.
 
     Args:
-        directory: The node's; it must not be open.
+        directory: The node's; it must not be open in this process.
         by: Who changes them.
+        is_shared: As for `open_home`.
 
     Source: docs/spec/exchange.md EX-41.
     """
-    with open_home(directory) as node:
+    with open_home(directory, is_shared=is_shared) as node:
         card = prepare_keys(node)
-    with open_home(directory) as node:
+    with open_home(directory, is_shared=is_shared) as node:
         if not node.driver.is_announced:
             node.driver.announce(card.signed, by=by)
         node.driver.close()
-    with open_home(directory) as node:
+    with open_home(directory, is_shared=is_shared) as node:
         return node.card
 
 

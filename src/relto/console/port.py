@@ -22,6 +22,7 @@ from relto.limits import ORDER_BYTES_MAX
 SOCKET_NAME: Final = "control.sock"
 PLACE: Final = "/1/orders"
 _SECONDS_MAX: Final = 60
+_BACKLOG: Final = 100
 # Where the system lists a process's open files by number, a directory can be named by one.
 _OPEN_FILES: Final = Path("/proc/self/fd")
 
@@ -52,39 +53,64 @@ def _reachable(directory: Path) -> Iterator[str]:
         os.close(handle)
 
 
+def bind_officers(directory: Path) -> socket.socket:
+    """Listen in a node's directory; the socket can be opened by the node's own user alone.
+
+    Args:
+        directory: The node's; the caller is the only one that serves it here, so a socket there is
+            stale.
+    """
+    unbind_officers(directory)
+    taken = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        with _reachable(directory) as path:
+            taken.bind(path)
+    finally:
+        os.umask(before)
+    taken.listen(_BACKLOG)
+    taken.setblocking(False)
+    return taken
+
+
+def unbind_officers(directory: Path) -> None:
+    """Take the socket away."""
+    with suppress(FileNotFoundError):
+        (directory / SOCKET_NAME).unlink()
+
+
 class OfficersPort:
     """Listens in a node's directory and hands orders to the office.
 
     Args:
-        directory: The node's; the caller holds the lock of its store, so a socket there is stale.
+        directory: The node's.
         answer: Takes an order as JSON and gives the answer as JSON; never raises.
+        taken: From `bind_officers`, when several workers listen on one socket; `None` makes one.
     """
 
-    def __init__(self, directory: Path, answer: Callable[[bytes], Awaitable[bytes]]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        answer: Callable[[bytes], Awaitable[bytes]],
+        *,
+        taken: socket.socket | None = None,
+    ) -> None:
         """Keep the parts; `open` begins."""
         self._directory = directory
         self._answer = answer
+        self._taken = taken
         self._server: web.Server | None = None
         self._listening: asyncio.Server | None = None
 
     async def open(self) -> None:
-        """Listen; the socket can be opened by the node's own user alone."""
-        with suppress(FileNotFoundError):
-            (self._directory / SOCKET_NAME).unlink()
-        taken = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        before = os.umask(0o177)
-        try:
-            with _reachable(self._directory) as path:
-                taken.bind(path)
-        finally:
-            os.umask(before)
-        taken.setblocking(False)
+        """Listen for orders."""
+        taken = self._taken or bind_officers(self._directory)
         self._server = web.Server(self._handle, access_log=None, keepalive_timeout=5)
         loop = asyncio.get_running_loop()
         self._listening = await loop.create_unix_server(self._server, sock=taken)
 
     async def close(self) -> None:
-        """Stop listening and take the socket away."""
+        """Stop listening, and take the socket away unless others listen on it too."""
         if self._listening is not None:
             self._listening.close()
             await self._listening.wait_closed()
@@ -93,8 +119,8 @@ class OfficersPort:
             # The loop closes the sockets of what was hung up in its next turns.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-        with suppress(FileNotFoundError):
-            (self._directory / SOCKET_NAME).unlink()
+        if self._taken is None:
+            unbind_officers(self._directory)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if (request.method, request.path) != ("POST", PLACE):

@@ -6,12 +6,14 @@ a key, never a content, never what a partner wrote beyond codes and numbers.
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from random import SystemRandom
 
 import structlog
+from msgspec import Struct
 
 from relto.adapters.https_link import (
     Endpoint,
@@ -21,13 +23,14 @@ from relto.adapters.https_link import (
     PartnerCaller,
     PinnedContext,
     Pins,
+    bind,
     endpoint_of,
 )
 from relto.adapters.keys import NodeKeys, is_of_party
 from relto.adapters.service import Calling, NodeService
-from relto.console.home import Dial
+from relto.console.home import Config, Dial
 from relto.console.node import OpenNode, change_keys, open_home, partner_card, prepare_keys
-from relto.console.office import card_answer
+from relto.console.office import NotYetError, card_answer
 from relto.console.orders import CardAnswer, LinkLine, RotateKeys, decode_order, encode_answer
 from relto.console.port import OfficersPort
 from relto.driver import Hook, no_fault
@@ -35,6 +38,8 @@ from relto.errors import ReltoError, WorldError
 from relto.node import By
 from relto.units import PartyCode
 
+# Who changes the keys; a claim, so that two workers do not do it at once.
+_CHANGE = "keys"
 # The answer to the order that ends this run reaches its sender first.
 _ANSWER_SECONDS = 0.05
 
@@ -46,11 +51,35 @@ def identity_of(keys: NodeKeys) -> Identity:
     )
 
 
+def bind_link(config: Config) -> socket.socket | None:
+    """Take the address on which a node listens for partners; `None` when it only calls.
+
+    Raises:
+        PortError: It is taken.
+    """
+    if not config.listen:
+        return None
+    host, _, port = config.listen.rpartition(":")
+    return bind(host.strip("[]"), int(port))
+
+
 class BugError(WorldError):
     """The node hit a bug while it carried out an order; nothing of the order has happened."""
 
     code = "world.bug"
     hint_default = "its log has the details"
+
+
+class Taken(Struct, frozen=True, kw_only=True):
+    """What a worker is handed by whoever started it, and shares with the others.
+
+    Args:
+        link: The socket on which partners call; `None` when the node only calls.
+        officers: The socket on which officers' commands call.
+    """
+
+    link: socket.socket | None
+    officers: socket.socket
 
 
 class RunningNode:
@@ -59,12 +88,16 @@ class RunningNode:
     Args:
         node: Open in this process.
         log: Takes events.
+        taken: Its sockets, where it is one of several workers; `None` opens its own.
     """
 
-    def __init__(self, node: OpenNode, *, log: structlog.stdlib.BoundLogger) -> None:
+    def __init__(
+        self, node: OpenNode, *, log: structlog.stdlib.BoundLogger, taken: Taken | None = None
+    ) -> None:
         """Wire the parts; `run` opens the ports."""
         self._node = node
         self._log = log
+        self._taken = taken
         self._pins = Pins()
         self.new_keys_by: By | None = None
         # While some partner has not heard of the newest keys, the certificate before serves too.
@@ -79,9 +112,11 @@ class RunningNode:
             reach=self._reach,
             jitter=SystemRandom().random,
             report=self._report,
+            crew=node.crew,
         )
         self._link_port = LinkPort(self.service, context=self._context, report=self._turned_away)
-        self._officers = OfficersPort(node.home.directory, self._answer)
+        officers = None if taken is None else taken.officers.dup()
+        self._officers = OfficersPort(node.home.directory, self._answer, taken=officers)
         self.listens_at = ""
 
     async def run(self, *, ready: Callable[[], None]) -> None:
@@ -98,9 +133,9 @@ class RunningNode:
         node.office.sweep()
         try:
             self.service.follow_partners()
-            if node.config.listen:
-                host, _, port = node.config.listen.rpartition(":")
-                at = await self._link_port.open(host.strip("[]"), int(port))
+            link = bind_link(node.config) if self._taken is None else self._taken.link
+            if link is not None:
+                at = await self._link_port.open_on(link if self._taken is None else link.dup())
                 self.listens_at = f"{at[0]}:{at[1]}"
             await self._officers.open()
             self._log.info("serving", party=node.config.party, link=self.listens_at)
@@ -194,6 +229,9 @@ class RunningNode:
 
     async def _change_keys(self, order: RotateKeys) -> CardAnswer:
         """Make new keys and tell their card; the node then opens anew and announces them."""
+        crew = self._node.crew
+        if crew is not None and not await self.service.call(lambda: crew.claim(_CHANGE)):
+            raise NotYetError("another officer is changing the keys", hint="look again in a moment")
         card = await self.service.call(lambda: prepare_keys(self._node))
         self.new_keys_by = order.by
         asyncio.get_running_loop().call_later(_ANSWER_SECONDS, self.service.stop)
@@ -223,27 +261,51 @@ def serve_home(directory: Path, *, as_json: bool, fault: Hook = no_fault) -> Non
         StoreLockedError: The node runs already.
         PortError: The address to listen on is taken.
     """
-    log = _logger(as_json=as_json)
+    log = event_logger(as_json=as_json)
+    serve_open(directory, log=log, fault=fault)
+
+
+def serve_open(
+    directory: Path,
+    *,
+    log: structlog.stdlib.BoundLogger,
+    fault: Hook = no_fault,
+    taken: Taken | None = None,
+    until: int | None = None,
+) -> None:
+    """Open a node and run it; open it anew whenever its keys have changed.
+
+    Args:
+        directory: The node's.
+        log: Takes events.
+        fault: As for `serve_home`.
+        taken: As for `RunningNode`; then the store is shared.
+        until: A file whose end ends the run, too; `None` for none.
+    """
+    is_shared = taken is not None
     while True:
-        with open_home(directory, fault=fault) as node:
-            new_keys_by = asyncio.run(_serve(node, log))
-        if new_keys_by is None:
+        with open_home(directory, is_shared=is_shared, fault=fault) as node:
+            running = RunningNode(node, log=log, taken=taken)
+            asyncio.run(_run(running, until=until))
+        if running.new_keys_by is not None:
+            card = change_keys(directory, by=running.new_keys_by, is_shared=is_shared)
+            log.info("keys_changed", serial=card.card.serial, fingerprint=card.fingerprint)
+        elif not running.service.is_outdated:
             return
-        card = change_keys(directory, by=new_keys_by)
-        log.info("keys_changed", serial=card.card.serial, fingerprint=card.fingerprint)
 
 
-async def _serve(node: OpenNode, log: structlog.stdlib.BoundLogger) -> By | None:
-    running = RunningNode(node, log=log)
+async def _run(running: RunningNode, *, until: int | None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError):
             loop.add_signal_handler(number, running.stop)
+    if until is not None:
+        loop.add_reader(until, running.stop)
     await running.run(ready=lambda: None)
-    return running.new_keys_by
 
 
-def _logger(*, as_json: bool) -> structlog.stdlib.BoundLogger:
+def event_logger(*, as_json: bool) -> structlog.stdlib.BoundLogger:
+    """Give what writes events to stderr, one line each."""
     import sys
 
     renderer: structlog.typing.Processor = (

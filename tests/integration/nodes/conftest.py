@@ -113,9 +113,9 @@ class Party:
 
     # ------------------------------------------------------------ the process
 
-    def start(self, *, crash: tuple[str, int] | None = None) -> None:
+    def start(self, *options: str, crash: tuple[str, int] | None = None) -> None:
         """Serve; with `crash`, kill itself when it passes that place for the n-th time."""
-        words = ["-m", "relto", "serve", "--dir", str(self.directory), "--json"]
+        words = ["-m", "relto", "serve", "--dir", str(self.directory), "--json", *options]
         if crash is not None:
             words = [str(Path(__file__).with_name("crashing.py")), str(self.directory)]
             words += [crash[0], str(crash[1])]
@@ -140,6 +140,20 @@ class Party:
             if time.monotonic() > until:
                 raise CommandError(f"{self.code} is not back\n{self.tail()}")
             time.sleep(0.02)
+
+    def workers(self) -> list[int]:
+        """Give the workers that run, by the supervisor's own account."""
+        found: list[int] = []
+        for line in self.log.read_text().splitlines():
+            event = json.loads(line) if line.startswith("{") else {}
+            match event.get("event"):
+                case "worker_started":
+                    found.append(event["worker"])
+                case "worker_ended":
+                    found.remove(event["worker"])
+                case _:
+                    pass
+        return found
 
     def stop(self) -> int:
         assert self._process is not None
