@@ -92,10 +92,11 @@ test: setup ## every test that is quick: unit, property, vectors, sim (short), i
 
 check: lint types imports test ## all of the above; what you run before review, and what CI runs
 
-# The core promises every branch, the shells nine in ten (house style, section 10).
-SHELLS := */relto/__main__.py,*/relto/cli/*,*/relto/console/*,*/relto/adapters/*,*/relto/sim/*,*/relto/driver*,*/relto/ports*
+# The core promises every branch, the shells nine in ten (house style, section 10). The made-up examples are the
+# same every time, so that a bar is not missed by chance.
+SHELLS := */relto/__main__.py,*/relto/adapters/*,*/relto/cli/*,*/relto/console/*,*/relto/driver/*,*/relto/ports/*,*/relto/sim/*
 cover: setup ## the quick tests with branch coverage, and its two bars
-	$(PYTEST) -n $(WORKERS) -m "$(QUICK)" --cov --cov-report= $(ARGS)
+	RELTO_HYPOTHESIS=steady $(PYTEST) -n $(WORKERS) -m "$(QUICK)" --cov --cov-report= $(ARGS)
 	$(PY) -m coverage report --omit='$(SHELLS)' --fail-under=100
 	$(PY) -m coverage report --include='$(SHELLS)' --fail-under=90
 

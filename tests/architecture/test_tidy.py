@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from coverage.files import GlobMatcher
 
 from tests.architecture.project import (
     PROJECT,
@@ -267,6 +268,19 @@ def test_assertions_are_never_switched_off() -> None:
     found = [path.name for path in places if switch.search(path.read_text(encoding="utf-8"))]
     assert found == []
     assert "unexport PYTHONOPTIMIZE" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_the_lower_bar_of_coverage_is_for_shells_alone() -> None:
+    """A pattern that matches nothing would move files under the other bar unseen."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    found = re.search(r"^SHELLS := (\S+)$", makefile, re.MULTILINE)
+    assert found is not None
+    patterns = {one: GlobMatcher([one]) for one in found[1].split(",")}
+    lower = {
+        one: {module.room for module in modules() if matcher.match(str(module.path))}
+        for one, matcher in patterns.items()
+    }
+    assert {one: rooms for one, rooms in lower.items() if not rooms or not rooms <= shells()} == {}
 
 
 def test_the_version_is_said_once() -> None:
