@@ -6,13 +6,18 @@ The commands translate arguments, call a room, and show the answer; no rule of t
 import sys
 import traceback
 from collections.abc import Mapping
-from typing import ClassVar
+from errno import EDQUOT, EIO, ENOSPC
+from io import TextIOWrapper
+from typing import ClassVar, Final
 
 import typer
 
 from relto.cli.deferred import DeferredGroup, Place
-from relto.cli.output import Exit, exit_of, safe, show_error
+from relto.cli.output import Exit, InputError, OutputError, exit_of, safe, show_error
 from relto.errors import ReltoError
+
+# The disk or device behind stdout failed; the stores tell of their own disks by themselves.
+_FULL: Final = frozenset({EDQUOT, EIO, ENOSPC})
 
 
 class _Commands(DeferredGroup):
@@ -132,7 +137,13 @@ def main(arguments: list[str] | None = None) -> int:
         0 yes, 1 no, 2 usage, 3 peer, 4 world, 70 bug (house style 11).
     """
     words = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # What a terminal's encoding has no sign for is shown by its number.
+            stream.reconfigure(errors="backslashreplace")
     try:
+        for place, word in enumerate(words, start=1):
+            _check_text(word, place=place)
         result = typer.main.get_command(app).main(words, prog_name="relto", standalone_mode=False)
         return int(result or 0)
     except typer.Exit as leaving:
@@ -147,8 +158,29 @@ def main(arguments: list[str] | None = None) -> int:
     except ReltoError as error:
         show_error(error, as_json="--json" in words)
         return int(exit_of(error))
+    except OSError as error:
+        if error.errno not in _FULL:
+            return _bug(error)
+        full = OutputError(f"cannot write the answer: {str(error.strerror).lower()}")
+        show_error(full, as_json="--json" in words)
+        return int(exit_of(full))
     # The last-resort handler: a bug ends the process, loudly (ASVS 16.5.4).
     except Exception as bug:  # noqa: BLE001 - nothing may pass by
-        traceback.print_exc(file=sys.stderr)
-        typer.echo(f"bug: {safe(str(bug))}", err=True)
-        return int(Exit.BUG)
+        return _bug(bug)
+
+
+def _bug(bug: Exception) -> int:
+    traceback.print_exc(file=sys.stderr)
+    typer.echo(f"bug: {safe(str(bug))}", err=True)
+    return int(Exit.BUG)
+
+
+def _check_text(word: str, *, place: int) -> None:
+    """Bytes of an argument that are no UTF-8 could not be journaled, nor shown to anybody."""
+    try:
+        word.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"argument {place} is no text in UTF-8: `{ascii(word)[1:-1]}`",
+            hint="type it in a terminal that speaks UTF-8, or give the file another name",
+        ) from error

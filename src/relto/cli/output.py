@@ -3,7 +3,9 @@
 Exit codes (house style 11): 0 yes, 1 no, 2 usage, 3 peer, 4 world, 70 bug.
 """
 
+import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Annotated, NoReturn
@@ -28,6 +30,15 @@ class Exit(IntEnum):
     PEER = 3
     WORLD = 4
     BUG = 70
+
+
+class OutputError(WorldError):
+    """The answer could not be written where it was to go."""
+
+    code = "world.output"
+    hint_default = (
+        "make room there and ask again; a step may have been taken: look before repeating it"
+    )
 
 
 class InputError(LocalError):
@@ -59,15 +70,30 @@ def safe(text: str) -> str:
     return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
+class _Answers(Console):
+    """Stdout, which may be closed by a reader that has seen enough."""
+
+    def on_broken_pipe(self) -> None:
+        """Say the rest to nobody: the exit code is still the answer's."""
+        _hush()
+
+
+def _hush() -> None:
+    """Let what is still printed go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 def stdout() -> Console:
     """A console for answers; wide when it is not a terminal, so that scripts see whole lines.
 
     It prints square brackets and colons as they are: no text is markup (FL-43).
     """
-    console = Console(markup=False, emoji=False)
+    console = _Answers(markup=False, emoji=False)
     if console.is_terminal:
         return console
-    return Console(width=160, highlight=False, markup=False, emoji=False)
+    return _Answers(width=160, highlight=False, markup=False, emoji=False)
 
 
 def stderr() -> Console:
@@ -84,7 +110,11 @@ def emit(value: object, *, as_json: bool, render: Callable[[Console], None]) -> 
         render: Draws it for a person on the console given.
     """
     if as_json:
-        typer.echo(msgspec.json.format(to_json(value), indent=2).decode())
+        try:
+            # Bytes: JSON is UTF-8, whatever the terminal speaks.
+            typer.echo(msgspec.json.format(to_json(value), indent=2))
+        except BrokenPipeError:
+            _hush()
     else:
         render(stdout())
 

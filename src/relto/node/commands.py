@@ -265,7 +265,10 @@ def hold(state: State, counsel: Counsel | None, cmd: Hold) -> tuple[Effect, ...]
     if known is not None:
         if replace(known.holding, held_at=holding.held_at) == holding:
             return ()
-        raise CaseTakenError(f"holding `{holding.id}` exists")
+        raise CaseTakenError(
+            f"holding `{holding.id}` exists, with other words about it",
+            hint="`relto holdings` shows it; content that is the same is one item",
+        )
     held = Held(holding=holding, reference=holding.id, by=cmd.by.role)
     return (Append(target=state.party, case=None, message=held),)
 
