@@ -5,13 +5,16 @@ Real drivers, memory stores, seeded keys, packaged law.
 
 import random
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from msgspec.structs import replace
 from whenever import Instant
 
 from relto.adapters.lawfiles import digest_of, packaged_files
+from relto.custody import RegisterLine
 from relto.driver import Driver, Hook, LawBook, Result, no_fault
 from relto.journal import Draft, sign_card
+from relto.limits import SNAPSHOT_ENTRIES
 from relto.model import (
     PROTOCOL_MAJOR,
     Assurance,
@@ -75,8 +78,16 @@ class AnyOf:
 class Site:
     """One party's machine: what survives a crash, and the driver that runs on it."""
 
-    def __init__(self, party: str, clock: Hand, *, is_exercise: bool = True) -> None:
+    def __init__(
+        self,
+        party: str,
+        clock: Hand,
+        *,
+        is_exercise: bool = True,
+        snapshot_entries: int = SNAPSHOT_ENTRIES,
+    ) -> None:
         self.party = party
+        self.snapshot_entries = snapshot_entries
         self.keys = TwinKeys(random.Random(hash_of(party)))
         self.clock = clock
         self.former: tuple[TwinKeys, ...] = ()
@@ -119,7 +130,12 @@ class Site:
             former=self.former,
         )
         self.driver = Driver.create(
-            world, party=self.party, is_exercise=self.is_exercise, laws=LAWS, fault=fault
+            world,
+            party=self.party,
+            is_exercise=self.is_exercise,
+            laws=LAWS,
+            fault=fault,
+            snapshot_entries=self.snapshot_entries,
         )
         return self.driver
 
@@ -140,9 +156,11 @@ class Three:
         parties: tuple[str, ...] = ("JPN", "KOR", "USA"),
         delegated: bool = True,
         make: "Callable[[str, Hand], Site] | None" = None,
+        snapshot_entries: int = SNAPSHOT_ENTRIES,
     ) -> None:
         self.clock = Hand(at)
-        self.sites = {party: (make or Site)(party, self.clock) for party in parties}
+        make = make or partial(Site, snapshot_entries=snapshot_entries)
+        self.sites = {party: make(party, self.clock) for party in parties}
         for site in self.sites.values():
             self.adopt(site.party, known=known)
             for other in self.sites.values():
@@ -256,6 +274,18 @@ class Three:
     def state(self, party: str, case: str) -> str:
         file = self[party].node.state.case(case)
         return "none" if file is None else file.state.value
+
+
+def register(driver: Driver) -> list[RegisterLine]:
+    """All lines of a node's register, remembered or looked up."""
+    state, disk = driver.node.state, driver._world.store.disk
+    found = []
+    for case in disk.cases:
+        if case in state.open or case in state.closed:
+            found += [line for line in state.register.values() if line.case == case]
+        elif (kept := state.archive.case(case)) is not None:
+            found += kept.lines
+    return found
 
 
 CLEARED = {"KOR": "ii-kup", "USA": "secret", "JPN": "gokuhi"}

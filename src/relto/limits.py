@@ -136,8 +136,15 @@ WORKER_SKEW_SECONDS_MAX: Final = 2
 # Workers of one node on one machine: they take turns, so more than cores are of no use.
 WORKERS_MAX: Final = 64
 
-# A restart folds at most about so many entries again; a snapshot costs less than a second.
-SNAPSHOT_ENTRIES: Final = 20_000
+# A restart folds at most about so many entries again, and the node keeps in memory what they have
+# closed: a few megabytes. What it forgets then is marked in the journal, in some 50 milliseconds.
+SNAPSHOT_ENTRIES: Final = 4_096
+
+# Closed cases and items looked up again and remembered until the next snapshot, each.
+REMEMBERED_MAX: Final = 1_024
+
+# Cases and items that one list shows, the newest; read in a tenth of a second, while others wait.
+LISTED_MAX: Final = 200
 
 # Old keys stay usable this long after a change, for what is under way (FL-20).
 KEY_OVERLAP_SECONDS: Final = 604_800

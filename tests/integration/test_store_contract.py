@@ -12,6 +12,7 @@ from relto.ports.store import (
     Blob,
     BlobState,
     Kept,
+    Mark,
     Snapshot,
     Store,
     StoreFencedError,
@@ -142,16 +143,54 @@ def test_a_case_gathers_entries_of_all_logs_in_order(store):
     with store.transaction() as tx:
         assert [it.position for it in tx.case("c-1")] == [1, 3]
         assert tx.case("c-9") == ()
+        assert [it.position for it in tx.case("c-1", until=2)] == [1]
+        assert tx.case("c-1", until=0) == ()
+
+
+def test_marks_find_entries_by_rank_then_number_page_by_page(store, reopen):
+    ranks = {1: "b", 2: "a", 3: "b", 4: "B", 5: "a"}
+    marks = [Mark(name="topic/x", rank=rank, number=number) for number, rank in ranks.items()]
+    with store.transaction() as tx:
+        made = say(tx, count=5)
+        say(tx, KOR_JPN, count=1)
+        tx.put_marks(JPN_KOR, marks)
+        tx.put_marks(JPN_KOR, marks[:2])
+        tx.put_marks(JPN_KOR, [Mark(name="topic/y", rank="", number=4)])
+        tx.put_marks(KOR_JPN, [Mark(name="topic/x", rank="", number=1)])
+    store.close()
+    with reopen().transaction() as tx:
+
+        def numbers(name="topic/x", *, after=None, until=9, limit=9):
+            found = tx.marked(JPN_KOR, name, after=after, until=until, limit=limit)
+            assert [entry for _, entry in found] == [made[mark.number - 1] for mark, _ in found]
+            return [mark.number for mark, _ in found]
+
+        assert numbers() == [4, 2, 5, 1, 3]
+        assert numbers("topic/y") == [4]
+        assert numbers("topic/z") == []
+        assert numbers(until=3) == [2, 1, 3]
+        assert numbers(limit=2) == [4, 2]
+        assert numbers(after=marks[1], limit=2) == [5, 1]
+        assert numbers(after=marks[2]) == []
+        tx.drop_marks(JPN_KOR, [marks[0], Mark(name="topic/z", rank="", number=1)])
+        assert numbers() == [4, 2, 5, 3]
+        tx.clear_marks()
+        assert numbers() == []
 
 
 def test_what_raises_has_not_happened(store):
+    mark = Mark(name="a", rank="", number=1)
     with store.transaction() as tx:
         say(tx)
+        tx.put_marks(JPN_KOR, [mark])
         before = tx.log(JPN_KOR)
     with pytest.raises(ZeroDivisionError), store.transaction() as tx:  # noqa: PT012
         say(tx, count=3)
         say(tx, KOR_JPN)
         tx.put_value("card", b"x")
+        tx.drop_marks(JPN_KOR, [mark])
+        tx.put_marks(JPN_KOR, [Mark(name="b", rank="", number=1)])
+        tx.clear_marks()
         tx.put_snapshot("node", Snapshot(position=2, content=b"y"))
         tx.keep(Kept(kind="fork", at=AT, content=b"z"))
         tx.put_blob(Blob(digest=digest(b""), size_bytes=0, state=BlobState.EXPECTED))
@@ -161,6 +200,8 @@ def test_what_raises_has_not_happened(store):
         assert tx.log(JPN_KOR) == before
         assert tx.log(KOR_JPN) is None
         assert tx.position() == 1
+        for name, found in (("a", 1), ("b", 0)):
+            assert len(tx.marked(JPN_KOR, name, after=None, until=9, limit=9)) == found
         assert tx.case("c-1")[0].entry.content("title") == b"t"
         assert len(tx.case("c-1")) == 1
         assert tx.value("card") is None

@@ -34,6 +34,7 @@ from relto.ports.store import (
     Blob,
     BlobState,
     Kept,
+    Mark,
     ReadOnlyError,
     Snapshot,
     StoreConflictError,
@@ -413,6 +414,7 @@ def fill(url):
         tx.destroy(JPN_KOR, number=7, part="part-1")
         tx.put_value("card", b"card")
         tx.put_snapshot("node", Snapshot(position=3, content=b"state"))
+        tx.put_marks(JPN_KOR, [Mark(name="topic/x", rank="1", number=7)])
         tx.keep(Kept(kind="fork", at=AT, content=b"kept"))
         tx.put_blob(Blob(digest=digest(b"1"), size_bytes=1, state=BlobState.COMPLETE))
     store.close()
@@ -434,6 +436,8 @@ def test_a_store_moves_from_sqlite_to_postgres_and_back_with_the_same_heads(tmp_
             assert tx.value("card") == b"card"
             assert tx.snapshot("node") == Snapshot(position=3, content=b"state")
             assert len(tx.blobs(BlobState.COMPLETE)) == 1
+            ((mark, _),) = tx.marked(JPN_KOR, "topic/x", after=None, until=70, limit=9)
+            assert mark.number == 7
             # Numbering goes on where it stopped.
             say(tx, LogId(source="JPN", target="USA"))
             tx.keep(Kept(kind="fork", at=AT, content=b"later"))

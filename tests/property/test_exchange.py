@@ -24,7 +24,7 @@ from relto.exchange import (
 )
 from relto.model import Precedence
 from relto.model.message import KINDS, ConsentGiven, Message, Requested, kind_of
-from relto.node import Node, State
+from relto.node import Node, State, restore_state
 from relto.seal import digest
 from tests.support_messages import EXAMPLES, PARTIES, messages
 
@@ -222,16 +222,15 @@ def test_folding_never_fails_and_replaying_gives_the_same_state(
     middle = len(facts) // 2
     for fact in facts[:middle]:
         two.apply(fact)
-    three = Node.restore(
-        facts[middle:],
-        fresh=State(party="JPN"),
-        counsel_of=two._counsel_of,
-        snapshot=two.state.snapshot(),
-    )
+    three = Node(restore_state(two.state.snapshot()), counsel_of=two._counsel_of)
+    for fact in facts[middle:]:
+        three.apply(fact)
     assert three.state.digest() == one.state.digest()
+    assert three.state == one.state
     again = node()
     assert [again.apply(fact) for fact in facts] == faults
     assert again.state.digest() == one.state.digest()
+    assert again.state == one.state
 
 
 @given(st.lists(_steps, max_size=30))

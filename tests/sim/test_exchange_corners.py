@@ -25,7 +25,7 @@ from relto.node import (
 )
 from tests.sim.test_hand_delivery import lapsed
 from tests.support_messages import EXAMPLES, KEYS, PROOF
-from tests.support_node import ADMIN, FILES, OCTOBER, Site, Three, lie, pending_frame, say
+from tests.support_node import ADMIN, FILES, OCTOBER, Site, Three, lie, pending_frame, register, say
 
 BY = By(officer="officer-1", role="disclosure-officer", reason="because")
 END_BY_KOR = b"""
@@ -185,7 +185,7 @@ def test_the_newest_items_come_first_and_no_more_than_a_release_may_hold() -> No
     three.settle()
     items = three["KOR"].story("c-1").file.arrived.message.items
     assert [item.holding for item in items] == [f"launch-{n}" for n in range(9, 1, -1)]
-    assert len(three["KOR"].node.state.stock) == 8
+    assert len([*three["KOR"].node.state.items()]) == 8
 
 
 def test_the_same_item_received_twice_is_registered_twice() -> None:
@@ -194,8 +194,11 @@ def test_the_same_item_received_twice_is_registered_twice() -> None:
     for case in ("c-1", "c-2"):
         three.ask(case)
         three.settle()
-    assert sorted(three["KOR"].node.state.stock) == ["jpn.launch-1", "jpn.launch-1.c-2"]
-    assert len(three["KOR"].node.state.register) == 2
+    assert sorted(one.holding.id for one in three["KOR"].node.state.items()) == [
+        "jpn.launch-1",
+        "jpn.launch-1.c-2",
+    ]
+    assert len(register(three["KOR"])) == 2
 
 
 def test_a_caveat_goes_along_in_words_and_one_that_forbids_release_denies() -> None:
@@ -238,7 +241,7 @@ def test_a_receipt_for_something_else_is_not_believed() -> None:
     unsaid(three, "KOR", "JPN", EXAMPLES["receipt"])
     three["JPN"].handle_exchange("KOR", pending_frame(three))
     assert three.state("JPN", "c-1") == "released"
-    assert not three["JPN"].node.state.register
+    assert not register(three["JPN"])
     _, note = three["JPN"].node.state.quarantine[-1]
     assert note.code is RefusalCode.OUT_OF_PLACE
 

@@ -45,6 +45,7 @@ from tests.support_node import (
     digest_card,
     lie,
     pending_frame,
+    register,
     row_counts,
     say,
 )
@@ -149,7 +150,7 @@ def test_fl_37_what_arrived_whole_before_the_end_may_be_opened_after_it() -> Non
     three.clock.at = LAPSE
     three.sites["KOR"].start().tick()
     assert three.state("KOR", "c-1") == "receipted"
-    line = next(iter(three["KOR"].node.state.register.values()))
+    line = next(iter(register(three["KOR"])))
     assert "return-or-destroy" in {duty.kind.value for duty in owed(line)}
 
 
@@ -180,8 +181,8 @@ def test_fl_27_the_receiver_quarantines_what_its_own_law_does_not_allow() -> Non
     three.ask("c-1", is_forced=True)
     three.settle()
     assert three.state("KOR", "c-1") == three.state("JPN", "c-1") == "quarantined"
-    assert not three["KOR"].node.state.stock
-    assert not three["KOR"].node.state.register
+    assert not [*three["KOR"].node.state.items()]
+    assert not register(three["KOR"])
     assert three["JPN"].story("c-1").file.refused.code is RefusalCode.NOT_LAWFUL
 
 
@@ -291,10 +292,10 @@ def test_fl_48_a_recall_is_a_signed_request_answered_by_a_signed_certificate(thr
     three.settle()
     (line,) = three["KOR"].node.to_destroy()
     assert line.note == "sent to the wrong desk"
-    content = three["KOR"].node.state.stock["jpn.launch-1"].holding.digest
+    content = three["KOR"].node.state.item("jpn.launch-1").holding.digest
     three["KOR"].command(Destroy(case="c-1", holding="launch-1", method="overwritten", by=ADMIN))
     three.settle()
-    states = [line.state.value for line in three["JPN"].node.state.register.values()]
+    states = [line.state.value for line in register(three["JPN"])]
     assert states == ["destroyed"]
     with pytest.raises(BlobMissingError):
         three["KOR"].content(content)
@@ -522,5 +523,5 @@ def test_a_release_for_something_else_than_was_asked_is_quarantined() -> None:
         lie(three, "JPN", change)
         three.settle()
         assert three.state("KOR", "c-1") == "quarantined"
-        assert not three["KOR"].node.state.stock
+        assert not [*three["KOR"].node.state.items()]
         assert three.state("JPN", "c-1") == "quarantined"

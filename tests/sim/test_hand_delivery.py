@@ -21,7 +21,7 @@ def test_under_the_pact_a_request_is_answered_directly_opened_and_receipted():
     assert release.instrument == "jpn-kor-gsomia-2016"
     assert release.delegation == "standing-1"
     assert release.items[0].markings == ("EXERCISE", "JPN 秘", "EXERCISE")
-    stock = three["KOR"].node.state.stock["jpn.launch-1"]
+    stock = three["KOR"].node.state.item("jpn.launch-1")
     assert stock.holding.title == "title of launch-1"
     assert stock.marked.level == "iii-kup"
     assert three["KOR"].content(stock.holding.digest) == b"a launch was seen"
@@ -66,7 +66,7 @@ def test_after_the_lapse_a_missile_request_goes_through_washington_case_by_case(
     assert [one.party for one in release.approvals] == ["JPN", "USA"]
     assert [one.source for one in release.consents] == ["JPN"]
     assert release.items[0].markings == ("EXERCISE", "JPN 秘", "USA CONFIDENTIAL", "EXERCISE")
-    stock = three["KOR"].node.state.stock["jpn.launch-1"]
+    stock = three["KOR"].node.state.item("jpn.launch-1")
     assert stock.holding.label.scheme == "jpn"
     assert stock.marked.scheme == "kor"
     assert three["KOR"].content(stock.holding.digest) == b"a launch was seen"

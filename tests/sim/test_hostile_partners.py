@@ -21,7 +21,7 @@ from relto.model.message import (
 from relto.node import AskConsent, Destroy, Recall, Reclassify, SameOfficerError
 from tests.sim.test_exchange_consent import amended
 from tests.sim.test_hand_delivery import BEFORE_SUSPENSION, LAPSE, lapsed
-from tests.support_node import ADMIN, OCTOBER, Hand, Three, say
+from tests.support_node import ADMIN, OCTOBER, Hand, Three, register, say
 
 REQUEST = Request(
     case="c-1",
@@ -180,7 +180,7 @@ def test_what_a_partner_says_we_had_made_is_not_released_as_ours() -> None:
     three.settle()
     three.approve("USA", "c-1")
     three.settle()
-    assert three["JPN"].node.state.stock["jpn.secret-1"].holding.originator == "JPN"
+    assert three["JPN"].node.state.item("jpn.secret-1").holding.originator == "JPN"
     three.ask("c-2", by="KOR", holder="JPN")
     three.settle()
     assert three.state("KOR", "c-2") == "refused"
@@ -195,11 +195,11 @@ def test_an_item_recalled_from_the_intermediary_does_not_go_on() -> None:
     three["JPN"].command(Recall(case="c-1", holding="launch-1", by=ADMIN))
     three.settle()
     assert three.state("USA", "c-1") == three.state("KOR", "c-1") == "refused"
-    assert three["KOR"].node.state.stock == {}
+    assert not [*three["KOR"].node.state.items()]
     # What is owed is done all the same.
     three["USA"].command(Destroy(case="c-1", holding="launch-1", method="shredded", by=ADMIN))
     three.settle()
-    (line,) = three["JPN"].node.state.register.values()
+    (line,) = register(three["JPN"])
     assert line.state == "destroyed"
 
 
@@ -215,7 +215,7 @@ def test_an_item_reclassified_at_the_intermediary_goes_on_under_its_new_label() 
     assert three.state("KOR", "c-1") == "receipted"
     (item,) = three["KOR"].story("c-1").file.arrived.message.items
     assert item.label == higher
-    assert three["KOR"].node.state.stock["jpn.launch-1"].marked.level == "ii-kup"
+    assert three["KOR"].node.state.item("jpn.launch-1").marked.level == "ii-kup"
 
 
 # ---------------------------------------------------------------- what a consent was given for
@@ -243,7 +243,7 @@ def at_the_hub_as_secret() -> tuple[Three, Holding]:
     three.approve("JPN", "c-1")
     three.settle()
     assert three.state("USA", "c-1") == "queued"
-    (item,) = (one for one in three["USA"].node.state.stock.values() if one.reference == "launch-1")
+    (item,) = (one for one in three["USA"].node.state.items() if one.reference == "launch-1")
     return three, item.holding
 
 
@@ -251,14 +251,14 @@ def test_fl_40_an_intermediary_cannot_put_other_content_under_a_consent() -> Non
     """EX-46: the consent names the digest of what the originator sealed."""
     three, held = at_the_hub_as_secret()
     three.hold("USA", "forged-1", content=b"nothing was seen")
-    forged = three["USA"].node.state.stock["forged-1"].holding
+    forged = three["USA"].node.state.item("forged-1").holding
     altered(
         three,
         holding=replace(held, digest=forged.digest, size_bytes=forged.size_bytes),
         marked=Label(scheme="usa", level="secret"),
     )
     assert codes(three, "KOR") == [RefusalCode.BAD_EVIDENCE]
-    assert three["KOR"].node.state.stock == {}
+    assert not [*three["KOR"].node.state.items()]
 
 
 def test_fl_40_an_intermediary_cannot_lower_a_label_under_a_consent() -> None:
@@ -270,7 +270,7 @@ def test_fl_40_an_intermediary_cannot_lower_a_label_under_a_consent() -> None:
         marked=Label(scheme="usa", level="confidential"),
     )
     assert codes(three, "KOR") == [RefusalCode.BAD_EVIDENCE]
-    assert three["KOR"].node.state.stock == {}
+    assert not [*three["KOR"].node.state.items()]
 
 
 def test_fl_40_an_intermediary_cannot_give_an_item_other_topics_under_a_consent() -> None:

@@ -28,7 +28,7 @@ from relto.node import (
     UnknownItemError,
     UnknownWordError,
 )
-from tests.support_node import ADMIN, OCTOBER, Site, Three, crash_at
+from tests.support_node import ADMIN, OCTOBER, Site, Three, crash_at, register
 
 BY = By(officer="officer-1", role="disclosure-officer", reason="because")
 LONG = replace(BY, reason="x" * 5_000)
@@ -147,7 +147,7 @@ def test_a_change_of_label_and_a_loss_reach_the_other_register(three: Three) -> 
     label = Label(scheme="jpn", level="gokuhi")
     three["JPN"].command(Reclassify(case="done-1", holding="launch-1", label=label, by=BY))
     three.settle()
-    (line,) = three["KOR"].node.state.register.values()
+    (line,) = register(three["KOR"])
     assert line.label == label
     three["KOR"].command(
         ReportLoss(
@@ -159,7 +159,7 @@ def test_a_change_of_label_and_a_loss_reach_the_other_register(three: Three) -> 
         )
     )
     three.settle()
-    (line,) = three["JPN"].node.state.register.values()
+    (line,) = register(three["JPN"])
     assert (line.state.value, line.note) == ("lost", "a folder is missing")
 
 

@@ -63,7 +63,7 @@ def test_the_intermediary_hands_on_what_it_cannot_open(content: bytes) -> None:
     fetch_all(three, "USA", "KOR")
     three.settle()
     assert [three.state(one, "c-1") for one in ("KOR", "USA", "JPN")] == ["receipted"] * 3
-    stock = three["KOR"].node.state.stock["jpn.launch-1"]
+    stock = three["KOR"].node.state.item("jpn.launch-1")
     assert stock.holding.title == "title of launch-1"
     assert three["KOR"].content(stock.holding.digest) == content
     release = three["KOR"].story("c-1").file.arrived.message

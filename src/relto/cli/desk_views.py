@@ -77,6 +77,8 @@ def render_holdings(console: Console, answer: Holdings) -> None:
         for one in answer.holdings
     ]
     console.print(table("", ["id", "title", "made by", "label", "topics", "form"], rows))
+    if not answer.is_whole:
+        console.print("older ones are held, too")
 
 
 def render_cases(console: Console, answer: Cases, title: str) -> None:
@@ -98,6 +100,8 @@ def render_cases(console: Console, answer: Cases, title: str) -> None:
     ]
     columns = ["case", "we are", "state", "for", "topics", "precedence", "waits for"]
     console.print(table(title, columns, rows))
+    if not answer.is_whole:
+        console.print("older ones are closed: relto show CASE tells each")
 
 
 def _waiting(one: CaseLine) -> str:

@@ -20,7 +20,7 @@ from relto.cli.output import Exit, InputError, JsonFlag, emit, leave, safe, tabl
 from relto.codec import CARD, SIGNED_CARD
 from relto.codec.message import decode_message
 from relto.console import Home
-from relto.driver.loop import law_value
+from relto.driver.identity import law_value
 from relto.errors import LocalError, ReltoError, WorldError
 from relto.journal import (
     LAW_KIND,

@@ -5,6 +5,7 @@ command at a stopped node calls it directly.
 """
 
 from collections.abc import Mapping
+from itertools import islice
 from math import ceil
 from pathlib import Path
 from typing import Protocol, assert_never
@@ -54,7 +55,7 @@ from relto.driver import Driver
 from relto.errors import LocalError, PeerError
 from relto.journal import VerifiedCard, read_fingerprint, verify_card
 from relto.law import Library
-from relto.limits import IDENTIFIER_CHARS_MAX, LIST_ITEMS_MAX
+from relto.limits import IDENTIFIER_CHARS_MAX, LIST_ITEMS_MAX, LISTED_MAX
 from relto.model import Assurance, Holding, Label, NodeCard
 from relto.node import (
     AdoptDelegations,
@@ -172,8 +173,7 @@ class Office:
             case HoldItem():
                 return self._hold(order)
             case LookHoldings():
-                stock = self._driver.node.state.stock
-                return Holdings(holdings=tuple(stock[key].holding for key in sorted(stock)))
+                return self._holdings()
             case AskFor():
                 return self._ask(order)
             case LookInbox() | LookCases():
@@ -222,29 +222,34 @@ class Office:
             peers=self._driver.partners(),
             open_cases=len(state.open),
             waiting=len(self._driver.node.queue()),
-            holdings=len(state.stock),
+            holdings=state.stock_count,
         )
 
     def _cases(self, *, is_inbox: bool) -> Cases:
         waiting = {one.file.case: one for one in self._driver.node.queue()}
         if is_inbox:
             return Cases(cases=tuple(case_line(one.file, one) for one in waiting.values()))
-        state = self._driver.node.state
-        files = sorted(
-            (*state.open.values(), *state.closed.values()), key=lambda one: one.opened_at
+        listed = self._driver.cases(limit=LISTED_MAX)
+        return Cases(
+            cases=tuple(case_line(file, waiting.get(file.case)) for file in listed.files),
+            is_whole=listed.is_whole,
         )
-        return Cases(cases=tuple(case_line(file, waiting.get(file.case)) for file in files))
+
+    def _holdings(self) -> Holdings:
+        state = self._driver.node.state
+        newest = (one.holding for one in islice(state.items(), LISTED_MAX))
+        return Holdings(
+            holdings=tuple(sorted(newest, key=lambda one: one.id)),
+            is_whole=state.stock_count <= LISTED_MAX,
+        )
 
     def _story(self, order: LookCase) -> Story:
         story = self._driver.story(order.case)
         if story is None:
             raise UnknownCaseError(f"no case `{order.case}` here")
         waiting = {one.file.case: one for one in self._driver.node.queue()}
-        stock = {
-            one.reference: one
-            for one in self._driver.node.state.stock.values()
-            if one.case == order.case
-        }
+        items = map(self._driver.node.state.item, story.file.held)
+        stock = {one.reference: one for one in items if one is not None}
         return tell(story, waiting=waiting.get(order.case), stock=stock, lay_out=self._lay_out)
 
     def _lay_out(self, holding: Holding) -> Path | None:
@@ -323,7 +328,9 @@ class Office:
             held_at=self._driver.now(),
         )
         self._driver.command(Hold(holding=holding, by=order.by))
-        return HoldingAnswer(holding=self._driver.node.state.stock[holding.id].holding)
+        stock = self._driver.node.state.item(holding.id)
+        assert stock is not None
+        return HoldingAnswer(holding=stock.holding)
 
     def _ask(self, order: AskFor) -> Story:
         assurance = None

@@ -290,9 +290,10 @@ class HoldingAnswer(Answer, frozen=True, kw_only=True, tag="holding"):
 
 
 class Holdings(Answer, frozen=True, kw_only=True, tag="holdings"):
-    """Items held, by id."""
+    """Items held, by id: the newest, and whether there are no others."""
 
     holdings: tuple[Holding, ...]
+    is_whole: bool = True
 
 
 class CaseLine(Struct, frozen=True, kw_only=True):
@@ -330,9 +331,10 @@ class CaseLine(Struct, frozen=True, kw_only=True):
 
 
 class Cases(Answer, frozen=True, kw_only=True, tag="cases"):
-    """Cases; the most urgent first in an inbox, the oldest first otherwise."""
+    """Cases; the most urgent first in an inbox, the oldest first otherwise; and whether all."""
 
     cases: tuple[CaseLine, ...]
+    is_whole: bool = True
 
 
 class StoryLine(Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ doubles nothing.
 Spec: docs/spec/exchange.md EX-34 to EX-40.
 """
 
-from relto.driver.driver import Driver, Result, Story
+from relto.driver.driver import Driver, Listed, Result, Story
 from relto.driver.exchanges import (
     LinkCounts,
     RefusedFrameError,
@@ -32,16 +32,15 @@ from relto.driver.exchanges import (
     mark_restored,
 )
 from relto.driver.faults import FAULT_POINTS, Hook, no_fault
-from relto.driver.laws import LawBook
-from relto.driver.loop import (
+from relto.driver.identity import (
     Identity,
     KeysChangedError,
-    Moved,
-    Notice,
     NotInitialisedError,
     OtherKeysError,
     OtherNodeError,
 )
+from relto.driver.laws import LawBook
+from relto.driver.loop import Moved, Notice
 from relto.driver.parcels import BadPackageBytesError, NoSuchPackageError
 from relto.driver.passed import NothingToPassOverError
 from relto.driver.recovery import NotReconciledError
@@ -55,6 +54,7 @@ __all__ = [
     "KeysChangedError",
     "LawBook",
     "LinkCounts",
+    "Listed",
     "Moved",
     "NoSuchPackageError",
     "NotInitialisedError",

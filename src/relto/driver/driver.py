@@ -8,6 +8,7 @@ Source: docs/spec/exchange.md EX-34 to EX-40.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,8 +17,7 @@ from whenever import Instant
 from relto.driver.exchanges import EPOCH, RESTORED_VALUE
 from relto.driver.facts import fact_of
 from relto.driver.faults import Hook, no_fault
-from relto.driver.laws import LawBook
-from relto.driver.loop import (
+from relto.driver.identity import (
     KEYS_VALUE,
     Identity,
     OtherKeysError,
@@ -26,12 +26,14 @@ from relto.driver.loop import (
     keys_value,
     law_value,
 )
+from relto.driver.laws import LawBook
 from relto.driver.parcels import Parcels
 from relto.driver.passed import NothingToPassOverError
 from relto.errors import LocalError
 from relto.exchange import CaseFile, Fact, fold_case
 from relto.journal import verify_card
 from relto.law import load_library
+from relto.limits import SNAPSHOT_ENTRIES
 from relto.model.message import FileRef, LawRef
 from relto.node import (
     AddPeer,
@@ -43,9 +45,13 @@ from relto.node import (
     PassOver,
     Tick,
 )
-from relto.ports import World
+from relto.ports import Transaction, World
 from relto.seal import digest as digest_of
 from relto.units import CaseId, Digest, PartyCode
+
+# How far back a list of cases looks for closed ones, and how many entries it reads at once.
+_LISTED_ENTRIES: Final = 4_096
+_PAGE_ENTRIES: Final = 256
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -72,6 +78,18 @@ class Story(Struct, frozen=True, kw_only=True):
     facts: tuple[Fact, ...]
 
 
+class Listed(Struct, frozen=True, kw_only=True):
+    """A list of cases.
+
+    Args:
+        files: The oldest first.
+        is_whole: There are no others.
+    """
+
+    files: tuple[CaseFile, ...]
+    is_whole: bool
+
+
 class Driver(Parcels):
     """One node, running: open a store with it, then call it from one thread.
 
@@ -79,6 +97,7 @@ class Driver(Parcels):
         world: Everything from outside.
         laws: A law cache to share with other drivers of this process; `None` for one's own.
         fault: Called at every named place; raises to crash there. See `FAULT_POINTS`.
+        snapshot_entries: After so many entries the node forgets what it can look up again.
 
     Raises:
         NotInitialisedError: The store holds no node; use `Driver.create`.
@@ -96,6 +115,7 @@ class Driver(Parcels):
         is_exercise: bool = False,
         laws: LawBook | None = None,
         fault: Hook = no_fault,
+        snapshot_entries: int = SNAPSHOT_ENTRIES,
     ) -> "Driver":
         """Make a node in an empty store, or open the one that is there.
 
@@ -105,6 +125,7 @@ class Driver(Parcels):
             is_exercise: It runs on an exercise clock, for ever.
             laws: As for the constructor.
             fault: As for the constructor.
+            snapshot_entries: As for the constructor.
 
         Raises:
             OtherNodeError: The store belongs to another party, or to the other world.
@@ -117,7 +138,7 @@ class Driver(Parcels):
                 tx.put_value(KEYS_VALUE, keys_value(world.signer))
             elif tx.value(name) != content:
                 raise OtherNodeError("the store belongs to another node")
-        return cls(world, laws=laws, fault=fault)
+        return cls(world, laws=laws, fault=fault, snapshot_entries=snapshot_entries)
 
     # ------------------------------------------------------------ officers
 
@@ -295,9 +316,36 @@ class Driver(Parcels):
         """Read a case with all its texts from the journal; `None` when there is none."""
         self._refresh()
         with self._world.store.reading() as tx:
-            facts = tuple(fact_of(placed.entry) for placed in tx.case(case))
+            return self._story(tx, case)
+
+    def _story(self, tx: Transaction, case: CaseId) -> Story | None:
+        facts = tuple(fact_of(placed.entry) for placed in tx.case(case))
         file = fold_case(facts, me=self.party)
         return None if file is None else Story(file=file, facts=facts)
+
+    def cases(self, *, limit: int) -> Listed:
+        """Give all open cases, and of the closed ones those that moved last, the oldest first.
+
+        Args:
+            limit: So many closed ones at most; who wants an older one asks for its story.
+        """
+        found = dict(self.node.state.open)
+        end = len(found) + limit
+        with self._world.store.reading() as tx:
+            before = tx.position() + 1
+            last = max(before - _LISTED_ENTRIES, 1)
+            while before > last and len(found) < end:
+                first = max(before - _PAGE_ENTRIES, last)
+                page = tx.since(first - 1, limit=before - first)
+                before = first
+                for case in (placed.entry.header.case for placed in reversed(page)):
+                    if case is None or case in found or len(found) == end:
+                        continue
+                    story = self._story(tx, case)
+                    if story is not None:
+                        found[case] = story.file
+        files = tuple(sorted(found.values(), key=lambda one: (one.opened_at, one.case)))
+        return Listed(files=files, is_whole=before == 1 and len(found) < end)
 
     def content(self, digest: Digest) -> bytes:
         """Read the content of a holding.

@@ -16,8 +16,9 @@ from relto.codec import FORK, FRAME
 from relto.driver.facts import fact_of
 from relto.driver.faults import Hook, no_fault
 from relto.driver.hints import Hints
+from relto.driver.identity import KEYS_VALUE, OtherKeysError, keys_value
 from relto.driver.laws import LawBook
-from relto.driver.loop import KEYS_VALUE, OtherKeysError, Turn, keys_value
+from relto.driver.loop import Turn
 from relto.driver.passed import PassedOver
 from relto.driver.recovery import (
     CAUGHT_UP,
@@ -48,6 +49,7 @@ from relto.limits import (
     INLINE_BYTES_MAX,
     LIST_ITEMS_MAX,
     PACKAGE_INLINE_BYTES_MAX,
+    SNAPSHOT_ENTRIES,
 )
 from relto.model import PROTOCOL_MAJOR, Batch, Entry, Frame, InlinePackage, Rejection
 from relto.model.message import KeyChanged
@@ -102,11 +104,16 @@ class Exchanges(Hints):
     """The part of the driver that talks to partners."""
 
     def __init__(
-        self, world: World, *, laws: LawBook | None = None, fault: Hook = no_fault
+        self,
+        world: World,
+        *,
+        laws: LawBook | None = None,
+        fault: Hook = no_fault,
+        snapshot_entries: int = SNAPSHOT_ENTRIES,
     ) -> None:
         self._helpers: dict[PartyCode, Helper] = {}
         self._passed = PassedOver()
-        super().__init__(world, laws=laws, fault=fault)
+        super().__init__(world, laws=laws, fault=fault, snapshot_entries=snapshot_entries)
         # What partners have been told or sent in this process; losing it costs a repetition and
         # nothing else.
         self._telling: dict[PartyCode, int] = {}

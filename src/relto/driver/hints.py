@@ -13,7 +13,7 @@ from whenever import Instant
 from relto.driver.faults import Hook, no_fault
 from relto.driver.laws import LawBook
 from relto.driver.loop import Engine, Turn
-from relto.limits import RESEND_SECONDS
+from relto.limits import RESEND_SECONDS, SNAPSHOT_ENTRIES
 from relto.ports import World
 from relto.units import PartyCode
 
@@ -24,13 +24,18 @@ class Hints(Engine):
     """The part of the driver that knows what need not be said again."""
 
     def __init__(
-        self, world: World, *, laws: LawBook | None = None, fault: Hook = no_fault
+        self,
+        world: World,
+        *,
+        laws: LawBook | None = None,
+        fault: Hook = no_fault,
+        snapshot_entries: int = SNAPSHOT_ENTRIES,
     ) -> None:
         # Up to which of its entries a partner has our acknowledgement.
         self._told: dict[PartyCode, int] = {}
         # How far an answer has carried our log to it, and when.
         self._answered: dict[PartyCode, tuple[int, Instant]] = {}
-        super().__init__(world, laws=laws, fault=fault)
+        super().__init__(world, laws=laws, fault=fault, snapshot_entries=snapshot_entries)
 
     def heed(self) -> frozenset[PartyCode]:
         """Take in what other workers have told; gives the partners to be called at once."""

@@ -11,26 +11,37 @@ have stored (EX-50).
 Source: docs/spec/exchange.md EX-34 to EX-40, EX-50; ADR-0021, ADR-0034.
 """
 
-import gc
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import ClassVar, Final, assert_never
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Final, assert_never
 
 from msgspec import Struct
 from whenever import Instant
 
 from relto.codec.message import encode_message
-from relto.codec.pack import pack, unpack
+from relto.codec.pack import PackedError, unpack
 from relto.driver.cabinet import Cabinet
 from relto.driver.facts import MESSAGE_PART, fact_of, prove
 from relto.driver.faults import Hook, no_fault
+from relto.driver.identity import (
+    IDENTITY_VALUE,
+    KEYS_VALUE,
+    Identity,
+    KeysChangedError,
+    NotInitialisedError,
+    OtherKeysError,
+    keys_value,
+    law_value,
+    ring_of,
+)
 from relto.driver.laws import LawBook
 from relto.driver.logs import Logs
 from relto.driver.packer import Packer
-from relto.errors import LocalError, PeerError, WorldError
+from relto.driver.shelf import Base, Shelf
+from relto.errors import LocalError, PeerError
 from relto.exchange import Fact
-from relto.journal import Draft, KeyRing, KeySpan
+from relto.journal import Draft, KeyRing
 from relto.limits import SNAPSHOT_ENTRIES, WORKER_SKEW_SECONDS_MAX
 from relto.model import Entry, LogId
 from relto.model.message import LawRef, Message, kind_of
@@ -53,57 +64,15 @@ from relto.node import (
     State,
     Then,
     Unopenable,
+    restore_state,
 )
 from relto.ports import Snapshot, Transaction, World
 from relto.seal import Signer
-from relto.seal import digest as digest_of
 from relto.units import CaseId, Digest, PartyCode
 
 _SNAPSHOT: Final = "node"
-_IDENTITY: Final = "identity"
-KEYS_VALUE: Final = "keys"
 _PAGE_ENTRIES: Final = 4_096
 _NOTICES_MAX: Final = 10_000
-
-
-class NotInitialisedError(LocalError):
-    """The store holds no node yet."""
-
-    code = "local.not_initialised"
-    hint_default = "`relto init PARTY --dir D` makes one"
-
-
-class OtherNodeError(LocalError):
-    """The store belongs to another party, or to the other world."""
-
-    code = "local.other_node"
-
-
-class OtherKeysError(LocalError):
-    """The keys at hand are not those of this node, or older ones that are still needed are gone."""
-
-    code = "local.other_keys"
-    hint_default = "keep the former keys until every partner has acknowledged the change"
-
-
-class KeysChangedError(WorldError):
-    """Another worker has announced keys that this one has not read."""
-
-    code = "world.keys_changed"
-    hint_default = "open the node anew, with the new keys in its `keys` directory"
-    retryable: ClassVar[bool] = True
-
-
-class Identity(Struct, frozen=True, kw_only=True):
-    """Whose store this is; written once.
-
-    Args:
-        party: Whose node.
-        is_exercise: It runs on an exercise clock, and always will.
-    """
-
-    party: PartyCode
-    is_exercise: bool
 
 
 class Moved(Struct, frozen=True, kw_only=True):
@@ -154,6 +123,7 @@ class Engine:
         world: Everything from outside.
         laws: A law cache to share with other drivers of this process; `None` for one's own.
         fault: Called at every named place; raises to crash there.
+        snapshot_entries: After so many entries the node forgets what it can look up again.
 
     Raises:
         NotInitialisedError: The store holds no node.
@@ -161,9 +131,15 @@ class Engine:
     """
 
     def __init__(
-        self, world: World, *, laws: LawBook | None = None, fault: Hook = no_fault
+        self,
+        world: World,
+        *,
+        laws: LawBook | None = None,
+        fault: Hook = no_fault,
+        snapshot_entries: int = SNAPSHOT_ENTRIES,
     ) -> None:
         self._world = world
+        self._snapshot_entries = snapshot_entries
         self._laws = laws or LawBook()
         self._fault = fault
         self._cabinet = Cabinet(world.blobs)
@@ -174,12 +150,12 @@ class Engine:
         self._fence = 0
         self._has_others = False
         with world.store.reading() as tx:
-            stored = tx.value(_IDENTITY)
+            stored = tx.value(IDENTITY_VALUE)
         if stored is None:
             raise NotInitialisedError("the store holds no node")
         self._identity = unpack(stored, Identity)
         self._signers = (world.signer, *world.former)
-        self._own_ring = _ring_of(self._identity.party, self._signers)
+        self._own_ring = ring_of(self._identity.party, self._signers)
         self._active = 0
         self._logs = Logs(
             party=self._identity.party,
@@ -193,6 +169,7 @@ class Engine:
             party=self._identity.party,
             is_exercise=self._identity.is_exercise,
         )
+        self._shelf = Shelf(self._identity.party, reading=self._reading)
         self._node = Node(self._fresh(), counsel_of=self._counsel)
         self._is_stale = True
         self._refresh()
@@ -264,24 +241,63 @@ class Engine:
         if not self._is_stale:
             if store.newest() != self._fence:
                 self._is_stale = True
-                with store.reading() as tx:
+                with self._within(store.reading()) as tx:
                     self._catch_up(tx)
                 self._is_stale = False
             return
-        with store.reading() as tx, _collector_resting():
+        with self._within(store.reading()) as tx:
+            remembered = self._remembered(tx)
+            if remembered is not None:
+                self._fold_store(tx, *remembered)
+        if remembered is None:
+            with self._within(store.transaction()) as tx:
+                tx.clear_marks()
+                self._fold_store(tx, self._fresh(), 0, is_forgetting=True)
+                self._forget(tx, tx.position())
             self._fence = tx.fence
-            self._active = self._announced(tx)
-            self._logs.load(tx)
-            snapshot = tx.snapshot(_SNAPSHOT)
-            self._node = Node.restore(
-                self._facts(tx, after=0 if snapshot is None else snapshot.position),
-                fresh=self._fresh(),
-                counsel_of=self._counsel,
-                snapshot=None if snapshot is None else snapshot.content,
-            )
-            self._folded = 0
-            self._refreshed(tx)
         self._is_stale = False
+
+    def _remembered(self, tx: Transaction) -> tuple[State, int] | None:
+        """Give the state to begin with, and the final entry in it.
+
+        `None` when the whole journal is to be folded, and is so long that the node has to forget on
+        the way: there is no snapshot, or another version wrote it.
+        """
+        snapshot = tx.snapshot(_SNAPSHOT)
+        if snapshot is not None:
+            with suppress(PackedError):
+                return restore_state(snapshot.content), snapshot.position
+        return None if tx.position() > self._snapshot_entries else (self._fresh(), 0)
+
+    def _fold_store(
+        self, tx: Transaction, state: State, position: int, *, is_forgetting: bool = False
+    ) -> None:
+        """Fold what comes after a position, with what was folded before."""
+        self._fence = tx.fence
+        self._active = self._announced(tx)
+        self._logs.load(tx)
+        self._node = Node(state, counsel_of=self._counsel)
+        self._look_back(position)
+        self._folded = 0
+        self._fold_after(tx, position, is_forgetting=is_forgetting)
+        self._refreshed(tx)
+
+    def _fold_after(self, tx: Transaction, position: int, *, is_forgetting: bool = False) -> None:
+        """Fold the journal page by page, in the order in which it was stored."""
+        while page := tx.since(position, limit=_PAGE_ENTRIES):
+            for placed in page:
+                self._node.apply(fact_of(placed.entry))
+            position = page[-1].position
+            self._folded += len(page)
+            if is_forgetting and self._folded >= self._snapshot_entries:
+                self._forget(tx, position)
+
+    def _look_back(self, position: int) -> None:
+        """Let the node find what lies up to a position, which it has just folded, in the store."""
+        state = self._node.state
+        own = state.heads.get(f"{self.party}/{self.party}")
+        self._shelf.rebase(Base(position=position, number=0 if own is None else own.number))
+        state.archive = self._shelf
 
     def _catch_up(self, tx: Transaction) -> None:
         """Take over what other workers have stored since this one looked; usually nothing (EX-50).
@@ -296,8 +312,7 @@ class Engine:
         self._logs.take_over(tx)
         # Positions have no gaps, so what is folded says how far.
         folded = sum(head.number for head in self._node.state.heads.values())
-        for fact in self._facts(tx, after=folded):
-            self._node.apply(fact)
+        self._fold_after(tx, folded)
         self._refreshed(tx)
         self._fence = tx.fence
 
@@ -322,34 +337,48 @@ class Engine:
     def _fresh(self) -> State:
         return State(party=self._identity.party, is_exercise=self._identity.is_exercise)
 
-    def _facts(self, tx: Transaction, *, after: int) -> Iterator[Fact]:
-        """Read the journal page by page, in the order in which it was folded."""
-        position = after
-        while page := tx.since(position, limit=_PAGE_ENTRIES):
-            for placed in page:
-                yield fact_of(placed.entry)
-            position = page[-1].position
-
     def _snapshot_if_due(self, turn: Turn) -> None:
         self._folded += len(turn.facts)
-        if self._folded >= SNAPSHOT_ENTRIES:
+        if self._folded >= self._snapshot_entries:
             self._snapshot(turn.tx)
 
     def _snapshot(self, tx: Transaction) -> None:
         """Keep what folding has given; the position is the last entry folded."""
         self._logs.write(tx)
-        content = self._node.state.snapshot()
-        tx.put_snapshot(_SNAPSHOT, Snapshot(position=tx.position(), content=content))
+        self._forget(tx, tx.position())
+
+    def _forget(self, tx: Transaction, position: int) -> None:
+        """Let the node forget what it can look up again, and write down the rest."""
+        state = self._node.state
+        self._shelf.put(tx, state.forget())
+        tx.put_snapshot(_SNAPSHOT, Snapshot(position=position, content=state.snapshot()))
+        self._look_back(position)
         self._folded = 0
+
+    @contextmanager
+    def _reading(self) -> Iterator[Transaction]:
+        """Give the transaction under way; shells look at the node between transactions, too."""
+        if self._tx is not None:
+            yield self._tx
+            return
+        with self._world.store.reading() as tx:
+            yield tx
+
+    @contextmanager
+    def _within(self, opening: AbstractContextManager[Transaction]) -> Iterator[Transaction]:
+        """Let whatever is looked up meanwhile be read in this transaction."""
+        with opening as tx:
+            self._tx = tx
+            try:
+                yield tx
+            finally:
+                self._tx = None
 
     def _counsel(self, ref: LawRef) -> Counsel:
         """Give the counsel of an adopted law; its files are in the store."""
 
         def files() -> Mapping[str, bytes]:
-            # Shells look at the node between transactions, too.
-            if self._tx is not None:
-                return self._law_files(self._tx)
-            with self._world.store.reading() as tx:
+            with self._reading() as tx:
                 return self._law_files(tx)
 
         return self._laws.counsel(ref, files)
@@ -494,46 +523,3 @@ class Engine:
             content=reference.digest,
             size_bytes=reference.size_bytes,
         )
-
-
-@contextmanager
-def _collector_resting() -> Iterator[None]:
-    """Let the garbage collector rest while a state of a million values grows.
-
-    It would look through all of them again and again, and find nothing: values have no cycles. At a
-    million entries that was four of the seven seconds of a restart.
-    """
-    was_running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_running:
-            gc.enable()
-
-
-def law_value(digest: Digest) -> str:
-    """Name the row of the store that holds a law file."""
-    return f"law/{digest}"
-
-
-def keys_value(signer: Signer) -> bytes:
-    """Name a set of keys in the store by their digest."""
-    return digest_of(pack(signer.keys)).encode()
-
-
-def _ring_of(party: PartyCode, signers: Sequence[Signer]) -> KeyRing:
-    """All own keys, newest first, for what this node signed itself."""
-    begin = Instant.from_timestamp(0)
-    return KeyRing(
-        party=party,
-        spans=tuple(
-            KeySpan(keys=signer.keys, serial=len(signers) - place, begins_at=begin)
-            for place, signer in enumerate(signers)
-        ),
-    )
-
-
-def identity_value(identity: Identity) -> tuple[str, bytes]:
-    """Give the row of the store that says whose it is."""
-    return _IDENTITY, pack(identity)

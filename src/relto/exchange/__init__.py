@@ -18,7 +18,9 @@ from relto.exchange.case import (
     answered,
     fold_case,
     has_approved,
+    is_beyond_reading,
     open_case,
+    void_case,
     way_of,
 )
 from relto.exchange.table import CLOSED, TABLES, CaseState, Move, Role, Table, Way
@@ -43,6 +45,8 @@ __all__ = [
     "answered",
     "fold_case",
     "has_approved",
+    "is_beyond_reading",
     "open_case",
+    "void_case",
     "way_of",
 ]

@@ -22,6 +22,7 @@ from relto.model.message import (
     Approval,
     ConsentAsked,
     ConsentGiven,
+    Held,
     HopRef,
     Message,
     OfficerStepped,
@@ -35,7 +36,9 @@ from relto.model.message import (
     Unroutable,
 )
 from relto.model.party import Precedence
-from relto.units import CaseId, Digest, OfficerRole, PartyCode
+from relto.units import CaseId, Digest, HoldingId, OfficerRole, PartyCode
+
+_BEGINNINGS: Final = frozenset({"request", "consent-asked", "officer-step", "unroutable"})
 
 
 class OutOfPlaceError(PeerError):
@@ -148,6 +151,7 @@ class CaseFile(Struct, frozen=True, kw_only=True):
         consents: Consents that came in.
         arrived: The release that came in.
         released: The release that went out.
+        held: What was registered here of what came in, by this party's own ids.
         refused: The refusal that came or went, the latest.
         unroutable: Why there is no way.
         quarantined: What this node would not accept.
@@ -174,6 +178,7 @@ class CaseFile(Struct, frozen=True, kw_only=True):
     consents: tuple[Given, ...] = ()
     arrived: Arrived | None = None
     released: Arrived | None = None
+    held: tuple[HoldingId, ...] = ()
     refused: Refused | None = None
     unroutable: Unroutable | None = None
     quarantined: Quarantined | None = None
@@ -217,6 +222,27 @@ def open_case(fact: Fact, *, me: PartyCode) -> CaseFile:
         state=CaseState.NEW,
         asker=asker,
         giver=fact.source if role is Role.ORIGINATOR else None,
+        opened_at=fact.at,
+        moved_at=fact.at,
+        precedence=fact.precedence,
+    )
+
+
+def is_beyond_reading(fact: Fact) -> bool:
+    """Tell whether an entry may have begun a case, and its text has been destroyed (JN-6)."""
+    return fact.message is None and not fact.fault and fact.kind in _BEGINNINGS
+
+
+def void_case(fact: Fact) -> CaseFile:
+    """Give the case of an entry that is beyond reading: closed, and moved by nothing any more.
+
+    Nobody can tell what was asked and answered, so the same id is never answered again.
+    """
+    assert fact.case is not None
+    return CaseFile(
+        case=fact.case,
+        role=Role.HOLDER,
+        state=CaseState.QUARANTINED,
         opened_at=fact.at,
         moved_at=fact.at,
         precedence=fact.precedence,
@@ -370,6 +396,8 @@ def _file(file: CaseFile, fact: Fact, *, way: Way) -> CaseFile:
             if way is Way.FROM_HOLDER:
                 return replace(file, arrived=arrived)
             return replace(file, released=arrived, queued=None)
+        case Held() as held:
+            return replace(file, held=(*file.held, held.holding.id))
         case Refused() as refused:
             return replace(file, refused=refused, queued=None)
         case Reclassified():

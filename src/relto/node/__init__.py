@@ -8,6 +8,7 @@ nothing.
 Spec: docs/spec/exchange.md. States of a case: `relto.exchange.TABLES`.
 """
 
+from relto.node.archive import Archive, Forgotten, Kept, Stock, newest_first
 from relto.node.commands import (
     BadCardError,
     CaseTakenError,
@@ -37,6 +38,7 @@ from relto.node.effects import (
     SealOrder,
     Then,
 )
+from relto.node.fold import fold_again, stock_of
 from relto.node.inputs import (
     AddPeer,
     AdoptDelegations,
@@ -71,7 +73,7 @@ from relto.node.inputs import (
 )
 from relto.node.inspect import BadEvidenceError, verify_proof
 from relto.node.node import Node, Waiting
-from relto.node.state import Head, Parcel, Peer, State, Stock, restore_state
+from relto.node.state import Head, Parcel, Peer, State, restore_state
 
 __all__ = [
     "AddPeer",
@@ -80,6 +82,7 @@ __all__ = [
     "Alarm",
     "Append",
     "Approve",
+    "Archive",
     "Ask",
     "AskConsent",
     "BadCardError",
@@ -95,9 +98,11 @@ __all__ = [
     "Drop",
     "Effect",
     "Fault",
+    "Forgotten",
     "Head",
     "Hold",
     "Input",
+    "Kept",
     "NoLawError",
     "NoPartnerError",
     "NoReasonError",
@@ -139,6 +144,9 @@ __all__ = [
     "Waiting",
     "Way",
     "Ways",
+    "fold_again",
+    "newest_first",
     "restore_state",
+    "stock_of",
     "verify_proof",
 ]

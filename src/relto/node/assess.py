@@ -10,14 +10,13 @@ Spec: docs/spec/exchange.md EX-13 to EX-18.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 from whenever import Instant, TimeDelta
 
-from relto.custody import CustodyState, Side, line_key
+from relto.custody import CustodyState, Side
 from relto.decide import HandlingKind, handle
 from relto.exchange import CaseFile, CaseState, Role
 from relto.limits import CLOCK_SKEW_SECONDS_MAX, RELEASE_ITEMS_MAX
@@ -25,9 +24,10 @@ from relto.model.case import Case, Consent, Request
 from relto.model.finding import Considered, Decision, Outcome, Rule
 from relto.model.label import Label
 from relto.model.message import LawRef, RefusalCode
+from relto.node.archive import Stock
 from relto.node.counsel import Counsel, fails, is_open, named, reasons, steps
-from relto.node.state import State, Stock
-from relto.units import HoldingId, InstrumentId, PartyCode, covers
+from relto.node.state import State
+from relto.units import HoldingId, InstrumentId, PartyCode
 
 # What an officer's yes can answer. The others need the receiver's or the originator's word.
 _OFFICER_ANSWERS: Final = frozenset({Rule.INITIATIVE})
@@ -293,31 +293,22 @@ def _stock(
     """
     meant: Iterable[Stock | None]
     if file.state is CaseState.QUEUED and file.queued is not None:
-        meant = [state.stock.get(one) for one in file.queued.holdings]
+        meant = map(state.item, file.queued.holdings)
     elif file.role is Role.INTERMEDIARY:
-        meant = [one for one in state.stock.values() if one.case == file.case]
+        meant = map(state.item, file.held)
     elif request.holding is not None:
-        meant = [state.stock.get(request.holding)]
+        meant = (state.item(request.holding),)
     else:
-        meant = _newest_about(state, request)
+        meant = state.items(request.topics)
     today = (as_it_stands(state, counsel, one, now=now) for one in meant if one is not None)
     # A release names each item once: of two with one id, made by two parties, the newer one goes.
     found: dict[HoldingId, Stock] = {}
     for one in today:
         if one is not None:
             found.setdefault(one.reference, one)
-    return tuple(islice(found.values(), RELEASE_ITEMS_MAX))
-
-
-def _newest_about(state: State, request: Request) -> list[Stock]:
-    found = [
-        one
-        for one in state.stock.values()
-        if any(covers(root, topic) for root in request.topics for topic in one.holding.topics)
-    ]
-    found.sort(key=lambda one: one.holding.id)
-    found.sort(key=lambda one: one.holding.held_at, reverse=True)
-    return found
+        if len(found) == RELEASE_ITEMS_MAX:
+            break
+    return tuple(found.values())
 
 
 def as_it_stands(state: State, counsel: Counsel, stock: Stock, *, now: Instant) -> Stock | None:
@@ -339,8 +330,7 @@ def as_it_stands(state: State, counsel: Counsel, stock: Stock, *, now: Instant) 
         return stock
     if stock.holding.originator == state.party:
         return None
-    key = line_key(side=Side.RECEIVED, case=stock.case, holding=stock.reference)
-    line = state.register.get(key)
+    line = state.line(side=Side.RECEIVED, case=stock.case, holding=stock.reference)
     if line is None or line.state is not CustodyState.HELD:
         return None
     if line.label == stock.holding.label:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from whenever import Instant
 
 from relto.codec.message import check_message, check_own
-from relto.custody import CustodyState, RegisterLine, Side, line_key
+from relto.custody import CustodyState, RegisterLine, Side
 from relto.errors import LocalError, PeerError
 from relto.exchange import CaseFile, CaseState, Role, has_approved
 from relto.limits import TEXT_CHARS_MAX
@@ -261,7 +261,7 @@ def hold(state: State, counsel: Counsel | None, cmd: Hold) -> tuple[Effect, ...]
         check_own(holding)
     except PeerError as error:
         raise OutOfBoundsError(f"holding `{holding.id}`: {error.message}") from error
-    known = state.stock.get(holding.id)
+    known = state.item(holding.id)
     if known is not None:
         if replace(known.holding, held_at=holding.held_at) == holding:
             return ()
@@ -331,7 +331,7 @@ def ask_consent(state: State, cmd: AskConsent) -> tuple[Effect, ...]:
         raise NotWaitingError("nothing in this case needs an originator's consent")
     if file.role is not Role.HOLDER:
         raise NotWaitingError("an intermediary hands on under the consent that came to it")
-    stock = state.stock.get(file.queued.holdings[0])
+    stock = state.item(file.queued.holdings[0])
     if stock is None or stock.holding.originator == state.party:
         raise NotWaitingError("the item is this party's own")
     originator = stock.holding.originator
@@ -463,10 +463,12 @@ def destroy(state: State, cmd: Destroy) -> tuple[Effect, ...]:
     line = _line(state, Side.RECEIVED, cmd.case, cmd.holding)
     _check_text(cmd.method)
     message = Destroyed(holding=cmd.holding, by=cmd.by.role, method=cmd.method)
+    file = state.case(cmd.case)
+    items = () if file is None else map(state.item, file.held)
     drops = tuple(
         Drop(digest=one.holding.digest)
-        for one in state.stock.values()
-        if one.case == cmd.case and one.reference == cmd.holding
+        for one in items
+        if one is not None and one.reference == cmd.holding
     )
     return (*_custody(state, Step.DESTROY, line, cmd.by, message), *drops)
 
@@ -495,7 +497,7 @@ def _custody(
 
 
 def _line(state: State, side: Side, case: CaseId, holding: HoldingId) -> RegisterLine:
-    line = state.register.get(line_key(side=side, case=case, holding=holding))
+    line = state.line(side=side, case=case, holding=holding)
     if line is None or line.state is CustodyState.DESTROYED:
         raise UnknownItemError(f"no item `{holding}` {side} in case `{case}`")
     return line
@@ -531,10 +533,8 @@ def _step(state: State, step: Step, case: CaseId, by: By) -> Append:
 
 def _waiting(state: State, case: CaseId, *, also: CaseState = CaseState.QUEUED) -> CaseFile:
     """The case, if it waits for an officer of this node, or is in the other state named."""
-    file = state.open.get(case)
+    file = state.case(case)
     if file is None:
-        if case in state.closed:
-            raise NotWaitingError(f"case `{case}` is `{state.closed[case].state}`")
         raise NoSuchCaseError(f"no case `{case}`")
     if file.state not in {CaseState.QUEUED, also}:
         raise NotWaitingError(f"case `{case}` is `{file.state}`")

@@ -6,12 +6,13 @@ entry says the same again on every replay.
 Spec: docs/spec/exchange.md EX-5, EX-8.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec.structs import replace
 from whenever import Instant, TimeDelta
 
-from relto.custody import NotInRegisterError, RegisterLine, Side, change, enter, line_key
+from relto.custody import NotInRegisterError, RegisterLine, Side, change, enter
 from relto.exchange import (
     Arrived,
     CaseFile,
@@ -20,7 +21,9 @@ from relto.exchange import (
     RepeatError,
     advance,
     answered,
+    is_beyond_reading,
     open_case,
+    void_case,
 )
 from relto.exchange.case import IdConflictError
 from relto.journal import EPOCH_KIND, first_ring, rotate
@@ -42,12 +45,16 @@ from relto.model.message import (
     Refused,
     Released,
 )
+from relto.node.archive import Kept, Stock
 from relto.node.inputs import Fault
-from relto.node.state import Head, Parcel, Peer, State, Stock, shrink
+from relto.node.state import Head, Parcel, Peer, State, shrink
 from relto.units import CaseId, PartyCode
 
 # The latest things not accepted, for the officer's page; the journal holds all of them.
 QUARANTINE_SHOWN_MAX: Final = 256
+
+# What an entry is left aside for.
+_ASIDE: Final = (RepeatError, OutOfPlaceError, IdConflictError, NotInRegisterError)
 
 # Kinds that need no case: what they say stands by itself.
 _CASELESS: Final = frozenset({"refusal", "key-change", "quarantined", EPOCH_KIND})
@@ -84,7 +91,7 @@ def fold(state: State, fact: Fact) -> Fault | None:
     except RepeatError as error:
         state.repeats += 1
         return Fault(code=error.code, message=error.message)
-    except (OutOfPlaceError, IdConflictError, NotInRegisterError) as error:
+    except _ASIDE as error:
         _stand_by(state, fact)
         return Fault(code=error.code, message=error.message)
     return None
@@ -113,9 +120,35 @@ def fits(state: State, fact: Fact) -> bool:
     try:
         file = open_case(fact, me=state.party) if before is None else before
         _custody(state, fact, advance(file, fact, me=state.party))
-    except (RepeatError, OutOfPlaceError, IdConflictError, NotInRegisterError):
+    except _ASIDE:
         return False
     return True
+
+
+def fold_again(facts: Iterable[Fact], *, party: PartyCode) -> Kept | None:
+    """Fold the entries of one case once more, as they were folded when they came (EX-5).
+
+    Args:
+        facts: All that name the case and have been folded, in the order in which they were.
+        party: Whose node this is.
+
+    Returns:
+        The case as `fold` had left it; `None` when no case had begun.
+    """
+    scratch = State(party=party)
+    for fact in facts:
+        assert fact.case is not None
+        if fact.fault:
+            continue
+        try:
+            _fold_case(scratch, fact, fact.case)
+        except RepeatError:
+            continue
+        except _ASIDE:
+            _stand_by(scratch, fact)
+    for file in (*scratch.open.values(), *scratch.closed.values()):
+        return Kept(file=file, lines=tuple(scratch.register.values()))
+    return None
 
 
 def _fold_own(state: State, fact: Fact) -> None:
@@ -132,13 +165,8 @@ def _fold_own(state: State, fact: Fact) -> None:
         case ClockSet() as clock:
             state.clock_offset_seconds = clock.offset_seconds
         case Held() as held:
-            state.stock[held.holding.id] = Stock(
-                holding=held.holding,
-                reference=held.reference,
-                source=held.source,
-                marked=held.marked,
-                case=fact.case,
-            )
+            state.stock[held.holding.id] = _stock(held, fact)
+            state.stock_count += 1
         case Quarantined() as quarantined:
             state.quarantine.append((fact.case, quarantined))
             del state.quarantine[:-QUARANTINE_SHOWN_MAX]
@@ -151,6 +179,22 @@ def _ask_officers_anew(state: State) -> None:
     for file in tuple(state.open.values()):
         if file.officers:
             state.open[file.case] = replace(file, officers=(), approvals=())
+
+
+def stock_of(fact: Fact) -> Stock | None:
+    """Give the item that an entry of the own log registers; `None` when it registers none."""
+    return _stock(fact.message, fact) if isinstance(fact.message, Held) else None
+
+
+def _stock(held: Held, fact: Fact) -> Stock:
+    return Stock(
+        holding=held.holding,
+        reference=held.reference,
+        source=held.source,
+        marked=held.marked,
+        case=fact.case,
+        number=fact.number,
+    )
 
 
 def _peer(before: Peer | None, added: PeerAdded, *, at: Instant) -> Peer:
@@ -176,10 +220,14 @@ def _fold_case(state: State, fact: Fact, case: CaseId) -> None:
     if isinstance(fact.message, Quarantined) and _is_outside(state, fact, fact.message, case):
         return
     before = state.case(case)
+    if before is None and is_beyond_reading(fact):
+        state.closed[case] = void_case(fact)
+        return
     file = open_case(fact, me=state.party) if before is None else before
     after = advance(file, fact, me=state.party)
     lines = _custody(state, fact, after)
     _parcels(state, fact, after)
+    state.bring_back(case)
     state.register.update({line.key: line for line in lines})
     _place(state, after)
 
@@ -232,7 +280,7 @@ def _custody(state: State, fact: Fact, file: CaseFile) -> tuple[RegisterLine, ..
             side = Side.RECEIVED if outbound else Side.GIVEN
         case _:
             return ()
-    line = state.register.get(line_key(side=side, case=file.case, holding=note.holding))
+    line = state.line(side=side, case=file.case, holding=note.holding)
     if line is None:
         raise NotInRegisterError("the register has no such item in this case")
     return (change(line, note, kind=fact.kind, at=fact.at),)

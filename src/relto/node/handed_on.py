@@ -16,9 +16,9 @@ from relto.exchange import CaseFile, EntryRef
 from relto.limits import LIST_ITEMS_MAX, RELEASE_ITEMS_MAX
 from relto.model.case import Consent
 from relto.model.message import Approval, Released
+from relto.node.archive import Stock
 from relto.node.counsel import Counsel
 from relto.node.inputs import SealedItem
-from relto.node.state import Stock
 
 
 def proofs_for(file: CaseFile, items: Sequence[Stock]) -> tuple[EntryRef, ...]:

@@ -64,7 +64,7 @@ from relto.node.inputs import (
     Unopenable,
 )
 from relto.node.proceed import NODE_ROLE
-from relto.node.state import Parcel, State, restore_state
+from relto.node.state import Parcel, State
 from relto.units import CaseId, Digest, PartyCode
 
 # A refusal of these would be answered by a refusal, and so on.
@@ -113,30 +113,6 @@ class Node:
     def __init__(self, state: State, *, counsel_of: Callable[[LawRef], Counsel]) -> None:
         self.state = state
         self._counsel_of = counsel_of
-
-    @classmethod
-    def restore(
-        cls,
-        facts: Iterable[Fact],
-        *,
-        fresh: State,
-        counsel_of: Callable[[LawRef], Counsel],
-        snapshot: bytes | None = None,
-    ) -> "Node":
-        """Rebuild a node from its journal.
-
-        Args:
-            facts: Entries in the order in which they were stored; those after the snapshot.
-            fresh: An empty state of the right party; used when there is no snapshot.
-            counsel_of: As for the constructor.
-            snapshot: A cache of the state before `facts`; `None` to fold everything.
-
-        Source: docs/spec/exchange.md EX-5.
-        """
-        node = cls(fresh if snapshot is None else restore_state(snapshot), counsel_of=counsel_of)
-        for fact in facts:
-            node.apply(fact)
-        return node
 
     @property
     def party(self) -> PartyCode:

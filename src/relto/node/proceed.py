@@ -29,6 +29,7 @@ from relto.model.message import (
     Released,
     Requested,
 )
+from relto.node.archive import Stock
 from relto.node.assess import (
     Go,
     No,
@@ -47,7 +48,7 @@ from relto.node.handed_on import approvals_behind, fits_an_entry, proofs_for, se
 from relto.node.inputs import Opened, Sealed, Unopenable
 from relto.node.inspect import Objection, inspect, inspect_opened
 from relto.node.marking import render
-from relto.node.state import State, Stock
+from relto.node.state import State
 from relto.units import HoldingId, OfficerRole, PartyCode
 
 NODE_ROLE = OfficerRole("node")
@@ -538,7 +539,7 @@ def _received_id(state: State, file: CaseFile, item: Item) -> HoldingId:
     So that it never meets another.
     """
     stem = f"{item.originator.lower()}.{item.holding}"
-    known = state.stock.get(HoldingId(stem))
+    known = state.item(HoldingId(stem))
     if known is None:
         return HoldingId(stem)
     return HoldingId(f"{stem}.{file.case}")
@@ -579,7 +580,7 @@ def _consent(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) ->
 
 def own_item(state: State, holding: HoldingId) -> Stock | None:
     """Find an item that this party made, by the id it gave it."""
-    stock = state.stock.get(holding)
+    stock = state.item(holding)
     if stock is None or stock.source is not None or stock.holding.originator != state.party:
         return None
     return stock

@@ -3,48 +3,31 @@
 Nothing else.
 
 The state is the one mutable value of the core. Only `relto.node.fold` writes it, one entry at a
-time, so that replaying the journal gives the same state, to the digest. Cases that are closed are
-kept without their texts: whoever wants those reads the journal.
+time, so that replaying the journal gives the same state, to the digest. What grows with the years
+(closed cases with their lines of the register, items) is forgotten now and then and found again in
+the journal, so that a node of many years is as small as a young one (ADR-0024).
 """
 
+from collections.abc import Iterator, Sequence
+from heapq import merge
 from typing import Final
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 from whenever import Instant
 
-from relto.codec.pack import pack, unpack
-from relto.custody import RegisterLine
+from relto.codec.pack import PackedError, pack, unpack
+from relto.custody import CustodyState, RegisterLine, Side, line_key
 from relto.exchange import CaseFile, CaseState
 from relto.journal import KeyRing
-from relto.model.case import Holding
 from relto.model.delegation import Delegations
-from relto.model.finding import Obligation
-from relto.model.label import Label
 from relto.model.message import FileRef, LawRef, Quarantined
 from relto.model.party import PRECEDENCE_ORDER, Precedence
+from relto.node.archive import Archive, Forgotten, Stock, newest_first
 from relto.seal import digest
-from relto.units import CaseId, Digest, HoldingId, PartyCode
+from relto.units import CaseId, Digest, HoldingId, PartyCode, TopicId, covers
 
-STATE_VERSION: Final = 2
-
-
-class Stock(Struct, frozen=True, kw_only=True):
-    """A holding, with where it came from.
-
-    Args:
-        holding: As registered; its `id` is this party's own.
-        reference: The originator's id, the same on every hop.
-        source: Who gave it; `None` for the party's own.
-        marked: This party's own marking of received material.
-        case: The case it came in; `None` for the party's own.
-    """
-
-    holding: Holding
-    reference: HoldingId
-    source: PartyCode | None = None
-    marked: Label | None = None
-    case: CaseId | None = None
+STATE_VERSION: Final = 3
 
 
 class Peer(Struct, frozen=True, kw_only=True):
@@ -109,15 +92,17 @@ class State(Struct, kw_only=True):
         margin_seconds: A release also has to be lawful this long ahead.
         peers: Pinned partners.
         key_changes: Per partner, the numbers of the entries that announced this party's new keys.
-        stock: Holdings by the party's own id.
+        stock: Items registered since the state last forgot, by the party's own id.
+        stock_count: How many items have ever been registered.
         open: Cases in which somebody has to act.
-        closed: The others, without their texts.
-        register: Custody lines by key.
+        closed: Cases that were closed since the state last forgot, without their texts.
+        register: Custody lines of the cases in memory, by key.
         outgoing: Packages that partners may still fetch, by digest.
         incoming: Packages this node still wants, by digest.
         clock_offset_seconds: Exercise time minus the world's.
         quarantine: What was not accepted, latest last; bounded.
         repeats: How often something came that had come before.
+        archive: Finds what was forgotten; `None` before anything was. Never written down.
     """
 
     party: PartyCode
@@ -131,6 +116,7 @@ class State(Struct, kw_only=True):
     peers: dict[PartyCode, Peer] = field(default_factory=dict)
     key_changes: dict[PartyCode, tuple[int, ...]] = field(default_factory=dict)
     stock: dict[HoldingId, Stock] = field(default_factory=dict)
+    stock_count: int = 0
     open: dict[CaseId, CaseFile] = field(default_factory=dict)
     closed: dict[CaseId, CaseFile] = field(default_factory=dict)
     register: dict[str, RegisterLine] = field(default_factory=dict)
@@ -139,46 +125,119 @@ class State(Struct, kw_only=True):
     clock_offset_seconds: int = 0
     quarantine: list[tuple[CaseId | None, Quarantined]] = field(default_factory=list)
     repeats: int = 0
+    archive: Archive | None = None
 
     def case(self, case: CaseId) -> CaseFile | None:
         """Find a case, open or closed."""
-        return self.open.get(case) or self.closed.get(case)
+        found = self.open.get(case) or self.closed.get(case)
+        if found is None and self.archive is not None:
+            kept = self.archive.case(case)
+            return None if kept is None else kept.file
+        return found
+
+    def line(self, *, side: Side, case: CaseId, holding: HoldingId) -> RegisterLine | None:
+        """Find a line of the register."""
+        key = line_key(side=side, case=case, holding=holding)
+        if case in self.open or case in self.closed or self.archive is None:
+            return self.register.get(key)
+        kept = self.archive.case(case)
+        lines = () if kept is None else kept.lines
+        return next((line for line in lines if line.key == key), None)
+
+    def item(self, holding: HoldingId) -> Stock | None:
+        """Find an item by the party's own id."""
+        found = self.stock.get(holding)
+        if found is None and self.archive is not None:
+            return self.archive.item(holding)
+        return found
+
+    def items(self, topics: Sequence[TopicId] | None = None) -> Iterator[Stock]:
+        """Give items, the newest first, then by id; read only as far as somebody wants.
+
+        Args:
+            topics: Those at or below any of these topics; `None` for all.
+        """
+        recent = [
+            one
+            for one in self.stock.values()
+            if topics is None
+            or any(covers(root, topic) for root in topics for topic in one.holding.topics)
+        ]
+        recent.sort(key=newest_first)
+        archive = self.archive
+        if archive is None:
+            yield from recent
+            return
+        older = (archive.items(topic) for topic in ((None,) if topics is None else topics))
+        seen: HoldingId | None = None
+        for one in merge(recent, *older, key=newest_first):
+            # One item may be about several of the topics; its places are next to each other.
+            if one.holding.id != seen:
+                yield one
+            seen = one.holding.id
+
+    # ------------------------------------------------------------ forgetting
+
+    def bring_back(self, case: CaseId) -> None:
+        """Take the lines of a forgotten case back into memory, before an entry changes it."""
+        if case in self.open or case in self.closed or self.archive is None:
+            return
+        kept = self.archive.case(case)
+        if kept is not None:
+            self.register.update({line.key: line for line in kept.lines})
+
+    def forget(self) -> Forgotten:
+        """Let go of what is found again through the archive: closed cases and items.
+
+        The caller sees to it that the archive finds them from now on. A closed case stays while an
+        item of it is to be destroyed here, so that it can be listed.
+        """
+        withdrawn = tuple(
+            stock
+            for line in self.register.values()
+            if line.side is Side.RECEIVED and line.state is not CustodyState.HELD
+            for stock in self._received(line)
+        )
+        forgotten = Forgotten(items=tuple(self.stock.values()), withdrawn=withdrawn)
+        self.stock = {}
+        self.closed, self.register = self._lasting()
+        return forgotten
+
+    def _received(self, line: RegisterLine) -> Iterator[Stock]:
+        file = self.case(line.case)
+        for holding in () if file is None else file.held:
+            stock = self.item(holding)
+            if stock is not None and stock.reference == line.holding:
+                yield stock
+
+    def _lasting(self) -> tuple[dict[CaseId, CaseFile], dict[str, RegisterLine]]:
+        """Closed cases that stay in memory, and the lines of all that do, in one order."""
+        due = {
+            line.case
+            for line in self.register.values()
+            if line.side is Side.RECEIVED and line.state is CustodyState.RECALLED
+        }
+        closed = {case: self.closed[case] for case in sorted(due) if case in self.closed}
+        lines = {
+            key: line
+            for key, line in sorted(self.register.items())
+            if line.case in closed or line.case in self.open
+        }
+        return closed, lines
 
     def snapshot(self) -> bytes:
-        """Give the state as bytes: a cache of what replaying the journal would give.
-
-        What is owed is the same for thousands of lines of the register, and is written once.
-        """
-        duties: dict[tuple[Obligation, ...], int] = {}
-        known: dict[int, int] = {}
-        owed: dict[str, int] = {}
-        bare: dict[str, RegisterLine] = {}
-        for key, line in self.register.items():
-            place = known.get(id(line.obligations))
-            if place is None:
-                place = duties.setdefault(line.obligations, len(duties))
-                known[id(line.obligations)] = place
-            owed[key] = place
-            bare[key] = replace(line, obligations=())
-        return pack(_Snapshot(state=replace(self, register=bare), duties=tuple(duties), owed=owed))
+        """Give the state as bytes: a cache of what replaying the journal would give."""
+        return pack(replace(self, archive=None))
 
     def digest(self) -> Digest:
-        """Give one digest over everything known; equal states have equal digests."""
-        return digest(self.snapshot())
+        """Give one digest over what stays in memory for as long as somebody has to act.
 
-
-class _Snapshot(Struct, frozen=True, kw_only=True):
-    """A state as it is written.
-
-    Args:
-        state: With lines of the register that do not say what is owed.
-        duties: What is owed, each once.
-        owed: Which of them, by the line's key.
-    """
-
-    state: State
-    duties: tuple[tuple[Obligation, ...], ...]
-    owed: dict[str, int]
+        Equal states have equal digests, whenever each has forgotten. What is forgotten is not in
+        it: that is read from the entries up to `heads`, which are.
+        """
+        closed, register = self._lasting()
+        lasting = replace(self, closed=closed, register=register, stock={}, archive=None)
+        return digest(pack(lasting))
 
 
 def restore_state(snapshot: bytes) -> State:
@@ -187,17 +246,17 @@ def restore_state(snapshot: bytes) -> State:
     Raises:
         PackedError: Not a snapshot of this version; replay the journal instead.
     """
-    whole = unpack(snapshot, _Snapshot)
-    state = whole.state
-    for key, place in whole.owed.items():
-        state.register[key] = replace(state.register[key], obligations=whole.duties[place])
+    state = unpack(snapshot, State)
+    if state.version != STATE_VERSION:
+        raise PackedError(f"a snapshot of version {state.version}, expected {STATE_VERSION}")
     return state
 
 
 def shrink(file: CaseFile) -> CaseFile:
     """Keep of a closed case what later entries are checked against, and drop its texts.
 
-    An aborted release may still be receipted, when the two crossed; so it stays.
+    An aborted release may still be receipted, when the two crossed; so it stays. Whose yes it was
+    is in the release.
     """
     is_aborted = file.state is CaseState.ABORTED
     return replace(
@@ -205,6 +264,8 @@ def shrink(file: CaseFile) -> CaseFile:
         request=None,
         hops=(),
         queued=None,
+        officers=(),
+        approvals=(),
         consent_asked=None,
         consents=(),
         arrived=file.arrived if is_aborted else None,

@@ -104,6 +104,20 @@ class Placed(Struct, frozen=True, kw_only=True):
     entry: Entry
 
 
+class Mark(Struct, frozen=True, kw_only=True):
+    """A pointer at an entry of a log, so that it is found by what it is about.
+
+    Args:
+        name: What it is about, such as `topic/dprk.missile`.
+        rank: Its place among those of the same name, the smallest first.
+        number: The entry's number in its log.
+    """
+
+    name: str
+    rank: str
+    number: int
+
+
 class Snapshot(Struct, frozen=True, kw_only=True):
     """A cache of what folding the entries has given; losing it costs time only.
 
@@ -192,8 +206,35 @@ class Transaction(Protocol):
             number: An entry that the log has.
         """
 
-    def case(self, case: CaseId) -> tuple[Placed, ...]:
-        """Give all entries of a case, over all logs, by position."""
+    def case(self, case: CaseId, *, until: int | None = None) -> tuple[Placed, ...]:
+        """Give the entries of a case, over all logs, by position.
+
+        Args:
+            case: Which case.
+            until: Only those up to this position; `None` for all.
+        """
+
+    def put_marks(self, log: LogId, marks: Sequence[Mark]) -> None:
+        """Point at entries of a log; a mark that is here already stays as it is."""
+
+    def drop_marks(self, log: LogId, marks: Sequence[Mark]) -> None:
+        """Take pointers back; one that is not here is passed over."""
+
+    def clear_marks(self) -> None:
+        """Take all pointers back."""
+
+    def marked(
+        self, log: LogId, name: str, *, after: Mark | None, until: int, limit: int
+    ) -> tuple[tuple[Mark, Entry], ...]:
+        """Give the entries that marks of a name point at, by rank and number.
+
+        Args:
+            log: Their log.
+            name: What they are about.
+            after: The mark to begin after; `None` to begin at the first.
+            until: Only entries up to this number.
+            limit: At most so many.
+        """
 
     def since(self, position: int, *, limit: int) -> tuple[Placed, ...]:
         """Give the entries after a position, by position, at most `limit`."""

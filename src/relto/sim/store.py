@@ -7,6 +7,7 @@ Rows can be damaged while nobody looks; reading one then raises, as a checksum d
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Final, TypeVar
 
 from relto.journal import LogState, peak_of
@@ -18,6 +19,7 @@ from relto.ports.store import (
     BlobMissingError,
     BlobState,
     Kept,
+    Mark,
     Placed,
     Snapshot,
     StoreCorruptError,
@@ -55,6 +57,7 @@ class Disk:
         self.peaks: dict[LogId, list[tuple[bytes, bytes]]] = {}
         self.order: list[tuple[LogId, int]] = []
         self.cases: dict[CaseId, list[int]] = {}
+        self.marks: dict[tuple[LogId, str], set[tuple[str, int]]] = {}
         self.snapshots: dict[str, Snapshot] = {}
         self.blobs: dict[Digest, Blob] = {}
         self.kept: list[Kept] = []
@@ -75,6 +78,7 @@ class Disk:
         other.peaks = {log: list(peaks) for log, peaks in self.peaks.items()}
         other.order = list(self.order)
         other.cases = {case: list(places) for case, places in self.cases.items()}
+        other.marks = {place: set(marks) for place, marks in self.marks.items()}
         other.snapshots = dict(self.snapshots)
         other.blobs = dict(self.blobs)
         other.kept = list(self.kept)
@@ -140,9 +144,51 @@ class MemoryTransaction:
         self._check(log, number)
         return self._disk.peaks[log][number - 1]
 
-    def case(self, case: CaseId) -> tuple[Placed, ...]:
+    def case(self, case: CaseId, *, until: int | None = None) -> tuple[Placed, ...]:
         """See `Transaction.case`."""
-        return tuple(self._placed(position) for position in self._disk.cases.get(case, []))
+        return tuple(
+            self._placed(position)
+            for position in self._disk.cases.get(case, [])
+            if until is None or position <= until
+        )
+
+    def put_marks(self, log: LogId, marks: Sequence[Mark]) -> None:
+        """See `Transaction.put_marks`."""
+        for mark in marks:
+            held, place = self._marks(log, mark.name), (mark.rank, mark.number)
+            if place not in held:
+                held.add(place)
+                self._undo.append(partial(held.discard, place))
+
+    def drop_marks(self, log: LogId, marks: Sequence[Mark]) -> None:
+        """See `Transaction.drop_marks`."""
+        for mark in marks:
+            held, place = self._marks(log, mark.name), (mark.rank, mark.number)
+            if place in held:
+                held.discard(place)
+                self._undo.append(partial(held.add, place))
+
+    def clear_marks(self) -> None:
+        """See `Transaction.clear_marks`."""
+        for held in self._disk.marks.values():
+            before = frozenset(held)
+            held.clear()
+            self._undo.append(partial(held.update, before))
+
+    def marked(
+        self, log: LogId, name: str, *, after: Mark | None, until: int, limit: int
+    ) -> tuple[tuple[Mark, Entry], ...]:
+        """See `Transaction.marked`."""
+        begin = ("", 0) if after is None else (after.rank, after.number)
+        found: list[tuple[Mark, Entry]] = []
+        for rank, number in sorted(self._marks(log, name)):
+            if (rank, number) > begin and number <= until and len(found) < limit:
+                (entry,) = self.entries(log, first=number, end=number + 1)
+                found.append((Mark(name=name, rank=rank, number=number), entry))
+        return tuple(found)
+
+    def _marks(self, log: LogId, name: str) -> set[tuple[str, int]]:
+        return self._disk.marks.setdefault((log, name), set())
 
     def since(self, position: int, *, limit: int) -> tuple[Placed, ...]:
         """See `Transaction.since`."""

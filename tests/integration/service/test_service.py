@@ -317,7 +317,7 @@ def test_a_package_bent_on_the_way_is_thrown_away_and_fetched_again(tmp_path: Pa
             wire.bend = False
             house.services[KOR].reconcile(JPN)
             await house.wait(KOR, case, "receipted")
-            stock = house.services[KOR].driver.node.state.stock.values()
+            stock = house.services[KOR].driver.node.state.items()
             got = next(one for one in stock if one.case == case)
             assert house.services[KOR].driver.content(got.holding.digest) == content
 

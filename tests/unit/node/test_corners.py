@@ -42,7 +42,17 @@ from tests.property.test_exchange import fact_of
 from tests.sim.test_exchange_corners import unsaid
 from tests.sim.test_hand_delivery import BEFORE_SUSPENSION, LAPSE, lapsed
 from tests.support_messages import EXAMPLES
-from tests.support_node import ADMIN, FILES, OCTOBER, Site, Three, digest_card, pending_frame, say
+from tests.support_node import (
+    ADMIN,
+    FILES,
+    OCTOBER,
+    Site,
+    Three,
+    digest_card,
+    pending_frame,
+    register,
+    say,
+)
 
 LARGE = bytes(100_000)
 PACKAGE = PackageRef(
@@ -273,7 +283,7 @@ def test_a_known_caveat_may_be_added_to_a_label() -> None:
     label = Label(scheme="usa", level="confidential", categories=("orcon",))
     three["USA"].command(Reclassify(case="c-1", holding="launch-1", label=label, by=ADMIN))
     three.settle()
-    (line,) = three["KOR"].node.state.register.values()
+    (line,) = register(three["KOR"])
     assert line.label == label
 
 
@@ -358,7 +368,7 @@ def test_a_receipt_that_crosses_the_abort_counts() -> None:
     assert three.state("JPN", "c-1") == "aborted"
     three.settle()
     assert three.state("JPN", "c-1") == three.state("KOR", "c-1") == "receipted"
-    assert [line.side.value for line in three["JPN"].node.state.register.values()] == ["given"]
+    assert [line.side.value for line in register(three["JPN"])] == ["given"]
     for site in three.sites.values():
         digest = site.driver.node.state.digest()
         assert site.start().node.state.digest() == digest

@@ -17,18 +17,20 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
     UniqueConstraint,
     bindparam,
     func,
     select,
+    tuple_,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
-SCHEMA_VERSION: Final = "0001"
+SCHEMA_VERSION: Final = "0002"
 METADATA: Final = MetaData()
 
 # SQLite numbers its rows only for a column it calls INTEGER.
@@ -61,6 +63,17 @@ ENTRY: Final = Table(
     Column("bodies", LargeBinary, nullable=False),
     UniqueConstraint("log_id", "number"),
     Index("entry_case", "case_id"),
+)
+# Names and ranks sort by their bytes everywhere.
+_Text = String().with_variant(String(collation="C"), "postgresql")
+MARK: Final = Table(
+    "mark",
+    METADATA,
+    Column("log_id", _Key, ForeignKey("log.id"), primary_key=True, autoincrement=False),
+    Column("name", _Text, primary_key=True),
+    Column("rank", _Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
 )
 CLAIM: Final = Table(
     "claim",
@@ -136,7 +149,7 @@ class Statements:
             ENTRY.c.leaf,
             ENTRY.c.header,
             ENTRY.c.bodies,
-        ).join(LOG)
+        ).join_from(ENTRY, LOG)
         in_range = (
             LOG.c.origin == origin,
             ENTRY.c.number >= bindparam("p_first"),
@@ -170,14 +183,49 @@ class Statements:
             .where(LOG.c.origin == origin, ENTRY.c.number == bindparam("p_number"))
         )
         self.case = compiled(
-            entry.where(ENTRY.c.case_id == bindparam("p_case")).order_by(ENTRY.c.position)
+            entry.where(
+                ENTRY.c.case_id == bindparam("p_case"), ENTRY.c.position <= bindparam("p_until")
+            ).order_by(ENTRY.c.position)
         )
         self.since = compiled(
             entry.where(ENTRY.c.position > bindparam("p_position"))
             .order_by(ENTRY.c.position)
             .limit(bindparam("p_limit"))
         )
+        self._marks(compiled, entry)
         self._beside(compiled)
+
+    def _marks(
+        self, compiled: Callable[[ClauseElement], Statement], entry: Select[tuple[object, ...]]
+    ) -> None:
+        """Compile the statements about marks."""
+        values = _params("log_id", "name", "rank", "number")
+        self.add_mark = compiled(MARK.insert().values(values))
+        self.drop_mark = compiled(
+            MARK.delete().where(
+                MARK.c.log_id == bindparam("p_log_id"),
+                MARK.c.name == bindparam("p_name"),
+                MARK.c.rank == bindparam("p_rank"),
+                MARK.c.number == bindparam("p_number"),
+            )
+        )
+        self.clear_marks = compiled(MARK.delete())
+        self.marked = compiled(
+            entry.add_columns(MARK.c.rank)
+            .where(
+                LOG.c.origin == bindparam("p_origin"),
+                MARK.c.log_id == LOG.c.id,
+                MARK.c.number == ENTRY.c.number,
+                MARK.c.name == bindparam("p_name"),
+                tuple_(MARK.c.rank, MARK.c.number)
+                > tuple_(
+                    bindparam("p_rank", type_=String), bindparam("p_number", type_=BigInteger)
+                ),
+                MARK.c.number <= bindparam("p_until"),
+            )
+            .order_by(MARK.c.rank, MARK.c.number)
+            .limit(bindparam("p_limit"))
+        )
 
     def _beside(self, compiled: Callable[[ClauseElement], Statement]) -> None:
         """Compile the statements about what lies beside the entries."""

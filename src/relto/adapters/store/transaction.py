@@ -20,6 +20,7 @@ from relto.ports.store import (
     Blob,
     BlobState,
     Kept,
+    Mark,
     Placed,
     ReadOnlyError,
     Snapshot,
@@ -31,6 +32,7 @@ from relto.units import CaseId, Digest
 T = TypeVar("T")
 
 _BODIES: Final = msgspec.msgpack.Decoder(tuple[Body | None, ...])
+_POSITION_MAX: Final = 2**63 - 1
 _BLOB: Final = Codec(Blob, name="blob row", limit=4_096)
 _KEPT: Final = Codec(Kept, name="kept row", limit=64_000_000)
 
@@ -140,9 +142,42 @@ class SqlTransaction:
             raise StoreCorruptError(f"entry {number} of `{log.origin}` is missing")
         return _bytes(row[0]), _bytes(row[1])
 
-    def case(self, case: CaseId) -> tuple[Placed, ...]:
+    def case(self, case: CaseId, *, until: int | None = None) -> tuple[Placed, ...]:
         """See `Transaction.case`."""
-        return tuple(map(_placed, self._all(self._statements.case, p_case=case)))
+        end = _POSITION_MAX if until is None else until
+        return tuple(map(_placed, self._all(self._statements.case, p_case=case, p_until=end)))
+
+    def put_marks(self, log: LogId, marks: Sequence[Mark]) -> None:
+        """See `Transaction.put_marks`."""
+        self._run_many(self._statements.drop_mark, log, marks)
+        self._run_many(self._statements.add_mark, log, marks)
+
+    def drop_marks(self, log: LogId, marks: Sequence[Mark]) -> None:
+        """See `Transaction.drop_marks`."""
+        self._run_many(self._statements.drop_mark, log, marks)
+
+    def clear_marks(self) -> None:
+        """See `Transaction.clear_marks`."""
+        self._run(self._statements.clear_marks)
+
+    def marked(
+        self, log: LogId, name: str, *, after: Mark | None, until: int, limit: int
+    ) -> tuple[tuple[Mark, Entry], ...]:
+        """See `Transaction.marked`."""
+        rows = self._all(
+            self._statements.marked,
+            p_origin=log.origin,
+            p_name=name,
+            p_rank="" if after is None else after.rank,
+            p_number=0 if after is None else after.number,
+            p_until=until,
+            p_limit=limit,
+        )
+        found = []
+        for *row, rank in rows:
+            entry = _placed(tuple(row)).entry
+            found.append((Mark(name=name, rank=str(rank), number=entry.header.number), entry))
+        return tuple(found)
 
     def since(self, position: int, *, limit: int) -> tuple[Placed, ...]:
         """See `Transaction.since`."""
@@ -274,6 +309,28 @@ class SqlTransaction:
             raise ReadOnlyError("the store is open for reading only")
         self.has_written = True
         self._cursor.execute(statement.text, statement.values(values))
+
+    def _run_many(self, statement: Statement, log: LogId, marks: Sequence[Mark]) -> None:
+        if self._is_readonly:
+            raise ReadOnlyError("the store is open for reading only")
+        if not marks:
+            return
+        self.has_written = True
+        if log.origin not in self._log_ids:
+            self.log(log)
+        log_id = self._log_ids[log.origin]
+        rows = [
+            statement.values(
+                {
+                    "p_log_id": log_id,
+                    "p_name": mark.name,
+                    "p_rank": mark.rank,
+                    "p_number": mark.number,
+                }
+            )
+            for mark in marks
+        ]
+        self._cursor.executemany(statement.text, rows)
 
     def _one(self, statement: Statement, **values: object) -> tuple[object, ...] | None:
         self._cursor.execute(statement.text, statement.values(values))

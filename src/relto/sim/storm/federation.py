@@ -6,7 +6,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from relto.driver import Driver
 from relto.errors import LocalError, PeerError
+from relto.exchange import CaseFile
 from relto.limits import CLOCK_SKEW_SECONDS_MAX
 from relto.model import Form, Holding
 from relto.model.delegation import Delegation, Delegations
@@ -15,6 +17,7 @@ from relto.ports import StoreError
 from relto.sim.agenda import HOUR, SECOND
 from relto.sim.storm.judge import TOP_LEVELS, UnlawfulError, label_of
 from relto.sim.storm.lab import BY
+from relto.sim.storm.memory import check_memory
 from relto.sim.storm.plan import KNOWN_BEFORE, PARTIES, Kind, Planted
 from relto.sim.storm.site import Site
 from relto.sim.storm.strikes import Strikes
@@ -74,6 +77,8 @@ class Federation(Strikes):
             self.watch.reconcile(self._sound_pairs())
             for site in self.sites.values():
                 self.watch.search(site.party, site.blobs)
+                if site.driver is not None:
+                    check_memory(site.driver, site.disk)
         except UnsafeError as error:
             failure, rule = str(error), error.rule
         except UnlawfulError as error:
@@ -273,8 +278,8 @@ class Federation(Strikes):
     def _ends(self) -> dict[str, int]:
         found: dict[str, int] = {}
         for asked in self.plan.asked:
-            driver = self.sites[asked.requester].driver
-            file = None if driver is None else driver.node.state.case(CaseId(asked.case))
+            site, case = self.sites[asked.requester], CaseId(asked.case)
+            file = site.do(partial(_look_up, case))
             name = "none" if file is None else file.state.value
             found[name] = found.get(name, 0) + 1
         return found
@@ -285,3 +290,7 @@ class Federation(Strikes):
             for point, count in site.points.items():
                 found[point] = found.get(point, 0) + count
         return found
+
+
+def _look_up(case: CaseId, driver: Driver) -> CaseFile | None:
+    return driver.node.state.case(case)

@@ -28,7 +28,9 @@ _ADOPTED: Final = Instant.from_utc(2019, 11, 1)
 class Make(Protocol):
     """Opens a driver on a world."""
 
-    def __call__(self, world: World, *, laws: LawBook, fault: Hook) -> Driver:
+    def __call__(
+        self, world: World, *, laws: LawBook, fault: Hook, snapshot_entries: int
+    ) -> Driver:
         """See `Driver`."""
 
 

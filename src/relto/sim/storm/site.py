@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from relto.driver import Driver, LawBook, NotReconciledError
 from relto.errors import WorldError
+from relto.limits import SNAPSHOT_ENTRIES
 from relto.ports import (
     StoreCorruptError,
     StoreFailedError,
@@ -27,6 +28,8 @@ from relto.units import PartyCode
 T = TypeVar("T")
 
 RESTART_NS: Final = 5 * SECOND
+# A node that forgets at once, soon, or not within a storm.
+_MEMORIES: Final = (1, 7, 40, SNAPSHOT_ENTRIES)
 
 
 class Crash(BaseException):
@@ -58,6 +61,7 @@ class Site:
         disk: What it finds when it starts.
         keys: Its keys.
         luck: Its chance.
+        memory: Chance of its own: after how many entries each life of it forgets.
         laws: Compiled laws, shared because they are pure.
         make: Opens a driver; a test hands in one with a planted bug.
     """
@@ -70,6 +74,7 @@ class Site:
         disk: Disk,
         keys: TwinKeys,
         luck: random.Random,
+        memory: random.Random,
         laws: LawBook,
         make: Make = Driver,
     ) -> None:
@@ -90,6 +95,7 @@ class Site:
         self._agenda = agenda
         self._entropy = SeededEntropy(luck)
         self._laws = laws
+        self._memory = memory
         self._make = make
         self._store: MemoryStore | None = None
         self.on_down: Callable[[int], None] = lambda _down_ns: None
@@ -106,7 +112,12 @@ class Site:
         self.life += 1
         try:
             self._store = MemoryStore(self.disk, hook=self._strike)
-            driver = self._make(self._world(self._store), laws=self._laws, fault=self._strike)
+            driver = self._make(
+                self._world(self._store),
+                laws=self._laws,
+                fault=self._strike,
+                snapshot_entries=self._memory.choice(_MEMORIES),
+            )
         except Crash:
             return self._down()
         except WorldError as error:

@@ -68,6 +68,7 @@ class Traffic:
                 disk=lab.disk(party),
                 keys=party_keys(party, 1),
                 luck=chance(plan.seed, f"entropy/{party}"),
+                memory=chance(plan.seed, f"memory/{party}"),
                 laws=lab.laws,
                 make=lab.make,
             )
