@@ -335,14 +335,14 @@ class Logs:
 
         So that they can be read in this transaction.
         """
-        run: list[Entry] = []
-        for place, (entry, state) in enumerate(self._pending):
-            run.append(entry)
-            later = self._pending[place + 1 : place + 2]
-            if not later or later[0][0].header.log != state.log:
-                newest = self._states[state.log]
-                tx.append(tuple(run), newest if newest.size == state.size else state)
-                run = []
+        if not self._pending:
+            return
+        # Of each log the newest state that these entries lead to, with its signature if it has one.
+        states: dict[LogId, LogState] = {}
+        for _, state in self._pending:
+            newest = self._states[state.log]
+            states[state.log] = newest if newest.size == state.size else state
+        tx.append([entry for entry, _ in self._pending], *states.values())
         self._pending = []
 
     def flush(self, tx: Transaction, *, is_forced: bool = False) -> None:

@@ -181,12 +181,13 @@ class Transaction(Protocol):
     def logs(self) -> tuple[LogState, ...]:
         """Give all logs, by source and target."""
 
-    def append(self, entries: Sequence[Entry], state: LogState) -> int:
-        """Store entries that follow those held of their log, and the log's state with them.
+    def append(self, entries: Sequence[Entry], *states: LogState) -> int:
+        """Store entries that follow those held of their logs, and the logs' states with them.
 
         Args:
-            entries: Consecutive, beginning after the final one held; may be empty.
-            state: The log's state after the final entry.
+            entries: In the order in which they are folded; those of one log are consecutive,
+                beginning after the final one held; may be empty.
+            states: Of each of their logs, the state after its final entry.
 
         Returns:
             The position of the final entry; the store's final position when there are none.

@@ -86,6 +86,10 @@ class Disk:
         return other
 
 
+def _before(peaks: Sequence[tuple[bytes, bytes]], number: int) -> tuple[bytes, bytes]:
+    return peaks[number - 1]
+
+
 class MemoryTransaction:
     """A transaction that writes at once and remembers how to undo."""
 
@@ -105,20 +109,21 @@ class MemoryTransaction:
         """See `Transaction.logs`."""
         return tuple(self._disk.states[log] for log in sorted(self._disk.states))
 
-    def append(self, entries: Sequence[Entry], state: LogState) -> int:
+    def append(self, entries: Sequence[Entry], *states: LogState) -> int:
         """See `Transaction.append`."""
-        self.put_log(state)
-        held = self._disk.logs.setdefault(state.log, [])
-        peaks = self._disk.peaks.setdefault(state.log, [])
-        assert len(held) + len(entries) == state.size
+        for state in states:
+            self.put_log(state)
         for entry in entries:
             self._hook("store.append")
+            log = entry.header.log
+            held = self._disk.logs.setdefault(log, [])
+            peaks = self._disk.peaks.setdefault(log, [])
             assert entry.header.number == len(held) + 1
             held.append(entry)
             leaf = leaf_hash(entry.raw)
-            peak = peak_of(leaf, number=len(held), peaks=lambda it: peaks[it - 1])
+            peak = peak_of(leaf, number=len(held), peaks=partial(_before, peaks))
             peaks.append((leaf, peak))
-            self._disk.order.append((state.log, len(held)))
+            self._disk.order.append((log, len(held)))
             self._undo.append(held.pop)
             self._undo.append(peaks.pop)
             self._undo.append(self._disk.order.pop)
@@ -126,6 +131,7 @@ class MemoryTransaction:
                 places = self._disk.cases.setdefault(entry.header.case, [])
                 places.append(len(self._disk.order))
                 self._undo.append(places.pop)
+        assert all(len(self._disk.logs.get(state.log, [])) == state.size for state in states)
         return len(self._disk.order)
 
     def put_log(self, state: LogState) -> None:

@@ -54,6 +54,7 @@ class PostgresStore:
         """
         self._is_readonly = is_readonly
         self._failure: str | None = None
+        self._log_ids: dict[str, int] = {}
         self._statements = Statements(_DIALECT)
         with _translated():
             self._connection = psycopg.connect(conninfo(url), autocommit=True)
@@ -106,6 +107,7 @@ class PostgresStore:
                     self._statements,
                     is_readonly=is_readonly,
                     fence=self._begin(begin, is_readonly=is_readonly),
+                    known=self._log_ids,
                 )
                 yield transaction
                 self._commit(transaction)

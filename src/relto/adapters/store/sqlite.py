@@ -51,6 +51,7 @@ class SqliteStore:
         self._is_readonly = is_readonly
         self._process = os.getpid()
         self._failure: str | None = None
+        self._log_ids: dict[str, int] = {}
         self._lock: int | None = None if is_readonly else _lock(path)
         try:
             with _translated():
@@ -80,7 +81,11 @@ class SqliteStore:
         if self._failure is not None:
             raise StoreFailedError(f"the store has failed before: {self._failure}")
         transaction = SqlTransaction(
-            self._cursor, self._statements, is_readonly=self._is_readonly, fence=self._fence
+            self._cursor,
+            self._statements,
+            is_readonly=self._is_readonly,
+            fence=self._fence,
+            known=self._log_ids,
         )
         try:
             with self._watched():

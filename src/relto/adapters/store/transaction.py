@@ -5,7 +5,7 @@ commitment, so an entry needs no checksum of its own; every other row carries on
 its content.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
@@ -57,10 +57,26 @@ class SqlTransaction:
     """A transaction that has begun; the store that opened it ends it."""
 
     def __init__(
-        self, cursor: Cursor, statements: Statements, *, is_readonly: bool, fence: int
+        self,
+        cursor: Cursor,
+        statements: Statements,
+        *,
+        is_readonly: bool,
+        fence: int,
+        known: dict[str, int],
     ) -> None:
-        """Take over a cursor inside a transaction."""
+        """Take over a cursor inside a transaction.
+
+        Args:
+            cursor: The driver's.
+            statements: For its database.
+            is_readonly: Nothing may be written.
+            fence: What the transaction sees.
+            known: The row numbers of logs, by origin, kept by the store from one transaction to the
+                next; a log's row never goes.
+        """
         self.fence = fence
+        self._known = known
         self._cursor = cursor
         self._statements = statements
         self._is_readonly = is_readonly
@@ -81,37 +97,27 @@ class SqlTransaction:
         rows = self._all(self._statements.logs)
         return tuple(sorted(map(self._log_state, rows), key=lambda state: state.log))
 
-    def append(self, entries: Sequence[Entry], state: LogState) -> int:
+    def append(self, entries: Sequence[Entry], *states: LogState) -> int:
         """See `Transaction.append`."""
-        self.put_log(state)
+        for state in states:
+            self.put_log(state)
         position = self.position()
-        log_id = self._log_ids[state.log.origin]
-        rows: list[tuple[object, ...]] = []
-        fresh: dict[int, tuple[bytes, bytes]] = {}
-
-        def peak_before(number: int) -> tuple[bytes, bytes]:
-            return fresh[number] if number in fresh else self.peak(state.log, number)
-
-        for place, entry in enumerate(entries):
-            assert entry.header.log == state.log
-            assert entry.header.number == state.size - len(entries) + place + 1
-            number, leaf = entry.header.number, leaf_hash(entry.raw)
-            peak = peak_of(leaf, number=number, peaks=peak_before)
-            fresh[number] = leaf, peak
-            rows.append(
-                self._statements.add_entry.values(
-                    {
-                        "p_position": position + place + 1,
-                        "p_log_id": log_id,
-                        "p_number": number,
-                        "p_case_id": entry.header.case,
-                        "p_leaf": leaf,
-                        "p_peak": peak,
-                        "p_header": entry.raw,
-                        "p_bodies": msgspec.msgpack.encode(entry.bodies),
-                    }
-                )
+        placed = {
+            (state.log.source, state.log.target): _Placing(
+                state, log_id=self._log_id(state.log.origin), read=self.peak
             )
+            for state in states
+        }
+        rows = [
+            self._statements.add_entry.values(
+                {
+                    **placed[entry.header.source, entry.header.target].place(entry),
+                    "p_position": position + place,
+                }
+            )
+            for place, entry in enumerate(entries, start=1)
+        ]
+        assert all(one.is_done for one in placed.values())
         if rows:
             self._cursor.executemany(self._statements.add_entry.text, rows)
         return position + len(entries)
@@ -121,14 +127,22 @@ class SqlTransaction:
         origin = state.log.origin
         content = LOG_STATE.encode(state)
         values = {"p_state": content, "p_checksum": _checksum(origin, content), "p_origin": origin}
-        if origin not in self._log_ids and self._one(self._statements.log, p_origin=origin) is None:
-            self._run(self._statements.add_log, **values)
-        else:
+        if self._log_id(origin) is not None:
             self._run(self._statements.put_log, **values)
-        if origin not in self._log_ids:
-            row = self._one(self._statements.log, p_origin=origin)
-            assert row is not None
-            self._log_ids[origin] = _integer(row[0])
+            return
+        row = self._one(self._statements.log, p_origin=origin)
+        if row is not None:
+            self._known[origin] = _integer(row[0])
+            self._run(self._statements.put_log, **values)
+            return
+        self._run(self._statements.add_log, **values)
+        row = self._one(self._statements.log, p_origin=origin)
+        assert row is not None
+        # Known to this transaction alone, until another one finds it: this one may be undone.
+        self._log_ids[origin] = _integer(row[0])
+
+    def _log_id(self, origin: str) -> int | None:
+        return self._known.get(origin) or self._log_ids.get(origin)
 
     def entries(self, log: LogId, *, first: int, end: int) -> tuple[Entry, ...]:
         """See `Transaction.entries`."""
@@ -345,8 +359,63 @@ class SqlTransaction:
         state = _read(LOG_STATE, _checked(str(origin), content, checksum))
         if state.log.origin != origin:
             raise StoreCorruptError(f"log row of `{origin}` holds another log")
-        self._log_ids[origin] = _integer(log_id)
+        self._log_ids.setdefault(origin, _integer(log_id))
         return state
+
+
+class _Placing:
+    """Gives the new entries of one log their leaves and peaks, in order.
+
+    Args:
+        state: The log after the last of them.
+        log_id: Its row.
+        read: Gives a peak that is stored already.
+    """
+
+    def __init__(
+        self,
+        state: LogState,
+        *,
+        log_id: int | None,
+        read: Callable[[LogId, int], tuple[bytes, bytes]],
+    ) -> None:
+        self._state = state
+        self._log_id = log_id
+        self._read = read
+        self._final: int | None = None
+        self._peaks: dict[int, tuple[bytes, bytes]] = {}
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the entries, if there were any, lead to the state."""
+        return self._final in {None, self._state.size}
+
+    def place(self, entry: Entry) -> dict[str, object]:
+        """Give what of a row an entry fills by itself."""
+        number = entry.header.number
+        assert self._final in {None, number - 1}
+        self._final = number
+        leaf = leaf_hash(entry.raw)
+        if number == self._state.size:
+            # The smallest subtree of the frontier ends with the final leaf.
+            peak = self._state.frontier[-1]
+        else:
+            peak = peak_of(leaf, number=number, peaks=self._peak)
+        self._peaks[number] = leaf, peak
+        return {
+            "p_log_id": self._log_id,
+            "p_number": number,
+            "p_case_id": entry.header.case,
+            "p_leaf": leaf,
+            "p_peak": peak,
+            "p_header": entry.raw,
+            "p_bodies": msgspec.msgpack.encode(entry.bodies),
+        }
+
+    def _peak(self, number: int) -> tuple[bytes, bytes]:
+        if number not in self._peaks:
+            self._peaks[number] = self._read(self._state.log, number)
+        return self._peaks[number]
 
 
 def _placed(row: tuple[object, ...]) -> Placed:
