@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from relto.adapters.backup import BackupDamagedError, read_backup
-from relto.adapters.store import SqliteStore, open_store, place_of, set_place
+from relto.adapters.store import SqliteStore, open_shared, open_store, place_of, set_place
 from relto.adapters.store.places import StorePlaceError
 from relto.cli import main
 from tests.support_journal import JPN_JPN
@@ -120,7 +120,42 @@ def test_a_node_moves_to_postgres_and_goes_on_there(node, database, capsys, tmp_
     (log,) = answer(capsys)
     assert log["is_sound"]
     assert moved["heads"]["relto/JPN/JPN"] == [log["entries"], log["root"]]
-    assert main(["backup", "--dir", str(node), "--out", str(tmp_path / "b")]) == 2
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_a_node_in_a_database_is_backed_up_while_it_runs_and_comes_back_as_either(
+    node, databases, capsys, tmp_path
+):
+    """FL-17: one picture of the database; it comes back into a file, or into an empty database."""
+    place, other = databases(), databases()
+    assert main(["store", "migrate", "--dir", str(node), "--to", place]) == 0
+    (node / "journal.sqlite").unlink()
+    running = open_shared(place)
+    target = tmp_path / "b"
+    with running.transaction() as tx:
+        tx.put_value("later", b"x")
+        # Whoever backs up waits for nobody, and does not see what is not finished.
+        words = ["--dir", str(node), "--out", str(target), "--with-keys"]
+        assert main(["backup", *words]) == 0
+    running.close()
+    assert not (target / "journal.sqlite.lock").exists()
+    capsys.readouterr()
+    heads = [(head.origin, head.root) for head in read_backup(target).heads]
+    for name, words in (("file", []), ("base", ["--to", other])):
+        again = tmp_path / name
+        assert main(["restore", str(target), "--dir", str(again), *words]) == 0
+        capsys.readouterr()
+        assert main(["journal", "verify", "--dir", str(again), "--json"]) == 0
+        (log,) = answer(capsys)
+        assert log["is_sound"]
+        assert heads == [("relto/JPN/JPN", log["root"])]
+        assert (again / "journal.sqlite").is_file() == (name == "file")
+        assert main(["status", "--dir", str(again)]) == 0
+    # Not over another journal; and then there is no half of a node either.
+    words = ["--dir", str(tmp_path / "third"), "--to", other]
+    assert main(["restore", str(target), *words]) == 4
+    assert not (tmp_path / "third").exists()
 
 
 def test_a_place_that_is_none_is_refused(node):

@@ -1,7 +1,7 @@
 """Backups of a node: a directory with everything but its keys, and a manifest of digests.
 
     manifest.json     what is in it: the heads of all logs, and name, size and digest of each file
-    journal.sqlite    the journal, copied while it may be in use, whole
+    journal.sqlite    the journal, copied while it may be in use, whole; also one from a database
     blobs/…           complete packages and contents
     node.toml, delegations.toml, card.relto, keys/*.card
 

@@ -11,7 +11,6 @@ from whenever import Instant
 
 from relto.adapters.backup import (
     BackupDamagedError,
-    BackupPlaceError,
     Manifest,
     begin_backup,
     heads_of,
@@ -20,7 +19,9 @@ from relto.adapters.backup import (
 )
 from relto.adapters.store import (
     SqliteStore,
+    check_empty,
     copy_store,
+    is_file,
     open_store,
     place_of,
     set_place,
@@ -69,18 +70,19 @@ def backup(
 ) -> None:
     """Back a node up, also while it runs: journal, packages, settings; keys only when asked.
 
-    A journal in PostgreSQL is backed up with the database's own tools.
+    A journal in PostgreSQL is copied as it stands at one moment, into the same kind of backup.
 
     Example: relto backup --dir jpn --out jpn-backup
     """
     Home(directory).config()
-    if not Home(directory).store_file.is_file():
-        raise BackupPlaceError(
-            "the journal is in a database", hint="back it up with the database's own tools"
-        )
+    place = place_of(directory)
     copy = begin_backup(out)
-    with closing(SqliteStore.look(Home(directory).store_file)) as store:
-        store.backup(copy)
+    if is_file(place):
+        with closing(SqliteStore.look(Home(directory).store_file)) as store:
+            store.backup(copy)
+    else:
+        copy_store(place, f"sqlite:///{copy.absolute()}", is_running=True)
+        copy.with_name(copy.name + ".lock").unlink()
     with closing(SqliteStore.look(copy)) as copied:
         made = make_backup(directory, out, store=copied, has_keys=with_keys, now=Instant.now())
     _show(made, title=f"backed up to {out}", as_json=as_json)
@@ -91,6 +93,12 @@ def restore(
     directory: Annotated[
         Path, typer.Option("--dir", metavar="D", help="A directory that does not exist yet.")
     ],
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="An empty PostgreSQL database for the journal, instead of a file."
+        ),
+    ] = "",
     as_json: JsonFlag = False,
 ) -> None:
     """Bring a node back from a backup, after checking every byte and every entry of it.
@@ -99,7 +107,11 @@ def restore(
     what it had said after the backup; `relto link reconcile PARTNER` calls one at once.
 
     Example: relto restore jpn-backup --dir jpn
+
+    Example: relto restore jpn-backup --dir jpn --to postgresql+psycopg://relto@db/jpn
     """
+    if to:
+        check_empty(to)
     manifest = restore_backup(source, directory)
     with closing(SqliteStore(Home(directory).store_file)) as store:
         store.check()
@@ -107,7 +119,11 @@ def restore(
             for state in tx.logs():
                 audit_log(state, _entries(tx, state), author=None, partner=None)
         mark_restored(store)
-    if heads_of(SqliteStore(Home(directory).store_file)) != manifest.heads:
+    if to:
+        copy_store(place_of(directory), to)
+        set_place(directory, to)
+        Home(directory).store_file.unlink()
+    if heads_of(open_store(place_of(directory), is_readonly=True)) != manifest.heads:
         raise BackupDamagedError("the heads are not those that were backed up")
     _show(manifest, title=f"restored to {directory}", as_json=as_json)
     if not manifest.has_keys:

@@ -13,7 +13,7 @@ from relto.adapters.blobs import FileBlobs
 from relto.adapters.https_link import endpoint_of, free_port
 from relto.adapters.keys import NodeKeys, OsEntropy
 from relto.adapters.lawfiles import digest_of, library_of, packaged_files, read_files
-from relto.adapters.store import open_shared, open_store, place_of
+from relto.adapters.store import is_file, open_shared, open_store, place_of
 from relto.codec import CARD, SIGNED_CARD
 from relto.console.home import Config, Home, HomeError, write_private
 from relto.console.office import Office
@@ -273,7 +273,9 @@ def open_home(
         raise HomeError(f"`{directory}` has no journal", hint="restore a backup of the node")
     keys = NodeKeys.load(home.keys)
     place = place_of(home.directory)
-    crew = open_shared(place) if is_shared or (is_shared is None and config.workers) else None
+    if is_shared is None:
+        is_shared = bool(config.workers) and not is_file(place)
+    crew = open_shared(place) if is_shared else None
     store = open_store(place) if crew is None else crew
     try:
         driver = Driver.create(

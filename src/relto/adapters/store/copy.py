@@ -1,17 +1,19 @@
 """Copying a store into an empty one of either kind; the copy counts only when its heads agree."""
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import Final
 
 from msgspec import Struct
-from sqlalchemy import Connection, create_engine, func, select
+from sqlalchemy import Connection, Engine, create_engine, func, select, text
 from sqlalchemy.pool import NullPool
 
 from relto.adapters.store.places import open_store
 from relto.adapters.store.tables import METADATA, STORE
 from relto.journal import LogState, audit_log
 from relto.model import Entry
-from relto.ports.store import StoreError, Transaction
+from relto.ports.store import Store, StoreError, Transaction
 
 _PAGE: Final = 2_000
 
@@ -35,14 +37,31 @@ class Copied(Struct, frozen=True, kw_only=True):
     heads: Mapping[str, tuple[int, str]]
 
 
-def copy_store(source: str, target: str) -> Copied:
-    """Copy a store.
+def check_empty(url: str) -> None:
+    """See that a place can take a copy.
 
-    Both are opened as writers, so nobody else can write either meanwhile.
+    Raises:
+        StoreCopyError: It holds a journal.
+        StoreError: It cannot be opened.
+    """
+    with closing(open_store(url)) as store:
+        _check_empty(store)
+
+
+def _check_empty(store: Store) -> None:
+    with store.reading() as tx:
+        if tx.position() or tx.logs():
+            raise StoreCopyError("the target holds a journal already")
+
+
+def copy_store(source: str, target: str, *, is_running: bool = False) -> Copied:
+    """Copy a store.
 
     Args:
         source: URL of the store.
-        target: URL of an empty place.
+        target: URL of an empty place; opened alone.
+        is_running: The source is a database that may be written meanwhile: what is copied is one
+            picture of it. Otherwise it is opened alone, too.
 
     Returns:
         What was copied, after every entry of the copy has been read and checked.
@@ -52,24 +71,22 @@ def copy_store(source: str, target: str) -> Copied:
         AuditError: The entries copied are not those of their heads: the original is damaged.
         StoreError: One of the two cannot be opened or written.
     """
-    held, copy = open_store(source), open_store(target)
-    try:
-        with copy.transaction() as tx:
-            if tx.position() or tx.logs():
-                raise StoreCopyError("the target holds a journal already")
-        rows = _copy_rows(source, target)
-        with held.transaction() as old, copy.transaction() as new:
-            return Copied(rows=rows, heads=_compare(old, new))
-    finally:
-        held.close()
-        copy.close()
+    with (
+        closing(open_store(source, is_readonly=is_running)) as held,
+        closing(open_store(target)) as copy,
+    ):
+        _check_empty(copy)
+        with held.reading() as old:
+            rows = _copy_rows(source, target, picture=_picture(held) if is_running else "")
+            with copy.reading() as new:
+                return Copied(rows=rows, heads=_compare(old, new))
 
 
-def _copy_rows(source: str, target: str) -> Mapping[str, int]:
+def _copy_rows(source: str, target: str, *, picture: str) -> Mapping[str, int]:
     counts: dict[str, int] = {}
     reader = create_engine(source, poolclass=NullPool)
     writer = create_engine(target, poolclass=NullPool)
-    with reader.connect() as old, writer.begin() as new:
+    with _looking(reader, picture=picture) as old, writer.begin() as new:
         for table in METADATA.sorted_tables:
             if table is STORE:
                 continue
@@ -83,6 +100,28 @@ def _copy_rows(source: str, target: str) -> Mapping[str, int]:
         if new.dialect.name == "postgresql":
             _move_sequences(new)
     return counts
+
+
+def _picture(held: Store) -> str:
+    from relto.adapters.store.postgres import PostgresStore
+
+    if not isinstance(held, PostgresStore):
+        raise StoreCopyError("a journal in a file is copied by SQLite itself")
+    return held.picture()
+
+
+@contextmanager
+def _looking(reader: Engine, *, picture: str) -> Iterator[Connection]:
+    """Connect to the source; with a picture, to what another connection sees at this moment."""
+    if not picture:
+        with reader.connect() as old:
+            yield old
+        return
+    with reader.connect().execution_options(isolation_level="REPEATABLE READ") as old:
+        # Named by the server itself, in digits and dashes.
+        assert re.fullmatch(r"[0-9A-F-]+", picture)
+        old.execute(text(f"SET TRANSACTION SNAPSHOT '{picture}'"))
+        yield old
 
 
 def _move_sequences(new: Connection) -> None:

@@ -42,6 +42,11 @@ def place_of(directory: Path) -> str:
     return text
 
 
+def is_file(url: str) -> bool:
+    """Tell whether a store is a file, which has one writer."""
+    return url.startswith(_SQLITE)
+
+
 def set_place(directory: Path, url: str) -> None:
     """Make a node use a database from its next start on.
 
@@ -70,7 +75,7 @@ def open_store(url: str, *, is_readonly: bool = False) -> Store:
         StoreError: It cannot be opened.
     """
     _check(url)
-    if url.startswith(_SQLITE):
+    if is_file(url):
         return SqliteStore(Path(url.removeprefix(_SQLITE)), is_readonly=is_readonly)
     from relto.adapters.store.postgres import PostgresStore
 
@@ -88,10 +93,10 @@ def open_shared(url: str) -> SharedStore:
         StoreError: It cannot be opened.
     """
     _check(url)
-    if url.startswith(_SQLITE):
+    if is_file(url):
         raise StorePlaceError(
             "a journal in a file has one writer",
-            hint="`relto store migrate` moves it to PostgreSQL; or let one process serve the node",
+            hint="`relto store migrate` moves it to PostgreSQL; `workers = 0` serves it as it is",
         )
     from relto.adapters.store.shared import SharedPostgresStore
 

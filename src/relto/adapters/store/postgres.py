@@ -115,6 +115,14 @@ class PostgresStore:
             self._roll_back()
             raise
 
+    def picture(self) -> str:
+        """Name what the transaction under way sees, so that another connection can see the same."""
+        with self._watched():
+            self._cursor.execute("SELECT pg_export_snapshot()")
+            row = self._cursor.fetchone()
+        assert row is not None
+        return str(row[0])
+
     def newest(self) -> int:
         """See `Store.newest`."""
         return self._fence
