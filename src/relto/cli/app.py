@@ -139,8 +139,9 @@ def main(arguments: list[str] | None = None) -> int:
     words = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # What a terminal's encoding has no sign for is shown by its number.
-            stream.reconfigure(errors="backslashreplace")
+            # What a terminal's encoding has no sign for is shown by its number; JSON is UTF-8.
+            encoding = "utf-8" if "--json" in words else None
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
     try:
         for place, word in enumerate(words, start=1):
             _check_text(word, place=place)

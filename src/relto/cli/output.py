@@ -111,8 +111,7 @@ def emit(value: object, *, as_json: bool, render: Callable[[Console], None]) -> 
     """
     if as_json:
         try:
-            # Bytes: JSON is UTF-8, whatever the terminal speaks.
-            typer.echo(msgspec.json.format(to_json(value), indent=2))
+            typer.echo(msgspec.json.format(to_json(value), indent=2).decode())
         except BrokenPipeError:
             _hush()
     else:
