@@ -160,13 +160,12 @@ class RunningNode:
             # A partner may announce any card; with this one it has locked itself out (LK-21).
             self._log.warning("card_unusable", partner=partner)
             self._pins.replace(partner, ())
-            self._link_port.pins_changed()
             return Calling(caller=None, is_pulling=False)
         before = self._pins.of(partner)
-        # During a change of keys the certificate before still counts, until a restart.
+        # The certificate before counts until the partner knows that the new one is pinned here.
         kept = tuple(one for one in before if one != card.certificate)[:1]
-        self._pins.replace(partner, (card.certificate, *kept))
-        self._link_port.pins_changed()
+        if before[:1] != (card.certificate,):
+            self._pins.replace(partner, (card.certificate, *kept))
         dial = self._node.config.dials(partner)
         endpoints = self._callable(partner, card.endpoints)
         can_call = bool(endpoints) and dial is not Dial.THEM
@@ -207,6 +206,10 @@ class RunningNode:
             failures=health.failures,
             heard_at=self.service.heard_at.get(partner),
         )
+
+    def compared(self, partner: PartyCode) -> None:
+        """See `Service.compared`."""
+        self._pins.replace(partner, ())
 
     def reconcile(self, partner: PartyCode) -> None:
         """See `Service.reconcile`."""

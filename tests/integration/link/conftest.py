@@ -150,12 +150,12 @@ class Pair:
         self.caller = self.call()
         return self
 
-    def call(self, *endpoints: str) -> PartnerCaller:
+    def call(self, *endpoints: str, identity: Identity | None = None) -> PartnerCaller:
         places = endpoints or (f"https://127.0.0.1:{self.port}",)
         return PartnerCaller(
             PartyCode("JPN"),
             [endpoint_of(one) for one in places],
-            identity=self.kor.identity,
+            identity=(identity or self.kor).identity,
             pins=self.callers_pins,
         )
 

@@ -162,27 +162,46 @@ def test_a_caller_refuses_a_partner_in_another_partners_place(smith: Smith) -> N
     asyncio.run(run())
 
 
-def test_pins_change_under_a_listening_port(smith: Smith) -> None:
-    """LK-5: a partner is added, rotates its certificate and is withdrawn without a restart."""
-    jpn, kor, kor_next = smith.make("JPN"), smith.make("KOR"), smith.make("KOR")
+def trusted(context: ssl.SSLContext) -> int:
+    """How many certificates the library itself knows."""
+    return context.cert_store_stats()["x509"]
+
+
+def test_a_context_is_made_anew_when_its_pins_have_changed_and_only_then(smith: Smith) -> None:
+    """LK-5: what was withdrawn is no anchor of the next handshake, nor of a name asked for."""
+    jpn, jpn_next, kor, usa = (smith.make(name) for name in ("JPN", "JPN", "KOR", "USA"))
+    pins = pinned(KOR=kor)
+    port = PinnedContext.listening(jpn_next.identity, jpn.identity, pins=pins)
+    call = calling(jpn, pins, KOR)
+    assert port.current() is port
+    assert call.current() is call
+    pins.replace(USA, (usa.der,))
+    assert call.current() is call
+    both = port.current()
+    assert both is not port
+    assert trusted(both) == 2
+    pins.replace(KOR, ())
+    one = both.current()
+    for context in (one, *one.by_name.values()):
+        assert (trusted(context), context.anchors) == (1, (usa.der,))
+    assert set(one.by_name) == set(port.by_name)
+    assert trusted(call.current()) == 0
+
+
+def test_a_former_certificate_ends_when_the_partner_knows_that_its_newest_is_pinned(
+    smith: Smith,
+) -> None:
+    """LK-5."""
+    kor, kor_next = smith.make("KOR"), smith.make("KOR")
     pins = Pins()
-    context = listening(jpn, pins)
-    theirs = pinned(JPN=jpn)
-
-    async def run() -> None:
-        async with Port(context) as port:
-            assert not await port.echo(calling(kor, theirs, JPN))
-            pins.replace(KOR, (kor.der, kor_next.der))
-            context.trust_pins()
-            assert await port.echo(calling(kor, theirs, JPN))
-            assert await port.echo(calling(kor_next, theirs, JPN))
-            pins.replace(KOR, (kor_next.der,))
-            assert not await port.echo(calling(kor, theirs, JPN))
-            assert await port.echo(calling(kor_next, theirs, JPN))
-            pins.replace(KOR, ())
-            assert not await port.echo(calling(kor_next, theirs, JPN))
-
-    asyncio.run(run())
+    told: list[tuple[bytes, ...]] = []
+    pins.watch(lambda: told.append(pins.of(KOR)))
+    pins.replace(KOR, (kor_next.der, kor.der))
+    pins.settle(KOR, kor.der)
+    assert pins.of(KOR) == (kor_next.der, kor.der)
+    pins.settle(KOR, kor_next.der)
+    pins.settle(KOR, kor_next.der)
+    assert told == [(kor_next.der, kor.der), (kor_next.der,)]
 
 
 def test_one_certificate_never_speaks_for_two_parties(smith: Smith) -> None:

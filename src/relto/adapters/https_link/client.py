@@ -92,12 +92,14 @@ class PartnerCaller:
         self._endpoints = tuple(endpoints)
         # Where the last call got through is where the next begins.
         self._preferred = 0
-        context = PinnedContext.calling(identity, pins=pins, partner=partner)
-        # The newest pin comes first.
-        self._server_name = server_name(pins.of(partner)[0])
-        self._session = aiohttp.ClientSession(
+        self._pins = pins
+        self._context = PinnedContext.calling(identity, pins=pins, partner=partner)
+        self._session = self._open()
+
+    def _open(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                ssl=context,
+                ssl=self._context,
                 limit=_CALLS_MAX,
                 resolver=JudgingResolver(),
                 use_dns_cache=False,
@@ -144,6 +146,8 @@ class PartnerCaller:
             RefusedError: The partner refused.
             AnswerError: The answer is none.
         """
+        await self._follow_pins()
+        newest = self._context.anchors[0]
         headers = {"Content-Type": FRAME_TYPE}
         if wait_seconds:
             headers[WAIT_HEADER] = str(wait_seconds)
@@ -152,6 +156,8 @@ class PartnerCaller:
         )
         if status != 200:
             raise self._refused(status, body)
+        # What it was handed says that its newest card is pinned here.
+        self._pins.settle(self.partner, newest)
         return body
 
     async def card(self) -> bytes:
@@ -256,6 +262,7 @@ class PartnerCaller:
         bytes_max: int,
     ) -> tuple[int, dict[str, str], bytes]:
         """Try each endpoint, the one that last answered first; twice if a kept connection died."""
+        await self._follow_pins()
         last: Exception | None = None
         for step in range(len(self._endpoints)):
             index = (self._preferred + step) % len(self._endpoints)
@@ -274,6 +281,16 @@ class PartnerCaller:
         why = type(last).__name__ if last else "no endpoint"
         raise LinkDownError(f"{self.partner} cannot be reached: {why}") from last
 
+    async def _follow_pins(self) -> None:
+        """Hang up and begin anew when the partner's pins have changed (LK-5)."""
+        context = self._context.current()
+        if context is not self._context:
+            before, self._context = self._session, context
+            self._session = self._open()
+            await before.close()
+        if not context.anchors:
+            raise LinkDownError(f"{self.partner} cannot be reached: no certificate is pinned")
+
     async def _once(
         self,
         method: str,
@@ -290,7 +307,8 @@ class PartnerCaller:
             data=data,
             headers=headers,
             allow_redirects=False,
-            server_hostname=self._server_name,
+            # The newest pin comes first.
+            server_hostname=server_name(self._context.anchors[0]),
         ) as answer:
             length = answer.content_length
             limit = bytes_max if answer.status < 300 else _SMALL_BYTES_MAX

@@ -76,7 +76,7 @@ class Listener:
 
     Args:
         taken: From `bind`.
-        context: For the handshake.
+        context: Gives the context of the next handshake.
         protocol: Makes the protocol that is told about the connection once the handshake is done.
         count_open: How many connections have passed the handshake and are still open.
         report: Told the peer's address and why, for each one turned away.
@@ -86,7 +86,7 @@ class Listener:
         self,
         taken: socket.socket,
         *,
-        context: ssl.SSLContext,
+        context: Callable[[], ssl.SSLContext],
         protocol: Callable[[], asyncio.Protocol],
         count_open: Callable[[], int],
         report: Report,
@@ -152,7 +152,7 @@ class Listener:
             await loop.connect_accepted_socket(
                 self._protocol,
                 connection,
-                ssl=self._context,
+                ssl=self._context(),
                 ssl_handshake_timeout=LINK_HANDSHAKE_SECONDS_MAX,
                 ssl_shutdown_timeout=_SHUTDOWN_SECONDS,
             )

@@ -142,6 +142,9 @@ class _Connection(RequestHandler):
         super().connection_made(transport)
         if self.partner is None or not port.admit(self, self.partner):
             self.force_close()
+        elif self.certificate is not None:
+            # A partner that calls with its newest certificate knows that it is pinned here.
+            port.pins.settle(self.partner, self.certificate)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Give the place back."""
@@ -208,6 +211,7 @@ class LinkPort:
         self._listener: Listener | None = None
         self._accepting: asyncio.Task[None] | None = None
         self._server: _Server | None = None
+        self.pins.watch(self._hang_up)
 
     @property
     def pins(self) -> Pins:
@@ -241,7 +245,7 @@ class LinkPort:
         self._server = server = _Server(self)
         self._listener = Listener(
             taken,
-            context=self._context,
+            context=self._current,
             protocol=server,
             count_open=lambda: len(self._connections),
             report=self.report,
@@ -258,9 +262,12 @@ class LinkPort:
             self._server.pre_shutdown()
             await self._server.shutdown(timeout=0.5)
 
-    def pins_changed(self) -> None:
-        """Take note of changed pins: trust new ones, hang up on withdrawn ones (LK-5)."""
-        self._context.trust_pins()
+    def _current(self) -> PinnedContext:
+        self._context = self._context.current()
+        return self._context
+
+    def _hang_up(self) -> None:
+        """Hang up on connections whose certificate has been withdrawn (LK-5)."""
         for connection, partner in tuple(self._connections.items()):
             if self.pins.party_of(connection.certificate) != partner:
                 connection.force_close()

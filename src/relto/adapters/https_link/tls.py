@@ -4,13 +4,15 @@ Two checks stand behind each other. OpenSSL asks for a certificate and completes
 with one of the pinned, self-signed certificates: they are its trust anchors, so it also checks
 their dates and their use. The application then compares the certificate itself, byte for byte,
 with the pins: during the handshake, before a byte of ours is sent, and again at each request. Only
-the second check says who a partner is, so a pin that was withdrawn is refused although OpenSSL
-still knows it, and a certificate *issued by* a pinned one is a stranger.
+the second check says who a partner is: a certificate *issued by* a pinned one is a stranger, and a
+pin that was withdrawn a moment ago is refused. Anchors cannot be taken from a context, so a context
+is made anew for the next connection whenever pins have changed.
 
-Source: docs/spec/link.md LK-1 to LK-6; reliability FL-22.
+Source: docs/spec/link.md LK-1 to LK-6; reliability FL-22; ADR-0055.
 """
 
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -53,13 +55,18 @@ class Pins:
     def __init__(self) -> None:
         """Begin without partners: nobody is let in."""
         self._party_of: dict[bytes, PartyCode] = {}
+        self._watchers: list[Callable[[], None]] = []
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have something called after each change: whoever keeps connections hangs up on some."""
+        self._watchers.append(changed)
 
     def replace(self, party: PartyCode, certificates: tuple[bytes, ...]) -> None:
         """Pin exactly these certificates for a partner.
 
         Args:
             party: The partner.
-            certificates: In DER; empty withdraws the partner.
+            certificates: In DER, the newest first; empty withdraws the partner.
 
         Raises:
             ValueError: A certificate is another partner's already; one key never speaks for two.
@@ -69,6 +76,19 @@ class Pins:
                 raise ValueError(f"certificate of {party} is pinned for another party")
         kept = {der: who for der, who in self._party_of.items() if who != party}
         self._party_of = kept | dict.fromkeys(certificates, party)
+        for changed in self._watchers:
+            changed()
+
+    def settle(self, party: PartyCode, newest: bytes) -> None:
+        """Withdraw a partner's former certificates: it knows that its newest one is pinned here.
+
+        Args:
+            party: The partner.
+            newest: In DER; nothing happens unless it is the newest one pinned.
+        """
+        pinned = self.of(party)
+        if len(pinned) > 1 and pinned[0] == newest:
+            self.replace(party, (newest,))
 
     def party_of(self, certificate: bytes | None) -> PartyCode | None:
         """Name the partner whose card pins this certificate; `None` for a stranger.
@@ -79,7 +99,7 @@ class Pins:
         return None if certificate is None else self._party_of.get(certificate)
 
     def of(self, party: PartyCode) -> tuple[bytes, ...]:
-        """List a partner's pinned certificates, in DER."""
+        """List a partner's pinned certificates, in DER, the newest first."""
         return tuple(der for der, who in self._party_of.items() if who == party)
 
     def all(self) -> tuple[bytes, ...]:
@@ -110,6 +130,8 @@ class PinnedContext(ssl.SSLContext):
     pins: Pins
     expected: PartyCode | None
     by_name: dict[str, "PinnedContext"]
+    identities: tuple[Identity, ...]
+    anchors: tuple[bytes, ...]
 
     @classmethod
     def listening(cls, *identities: Identity, pins: Pins) -> Self:
@@ -125,6 +147,7 @@ class PinnedContext(ssl.SSLContext):
         """
         made = [cls._one_listening(identity, pins=pins) for identity in identities]
         first = made[0]
+        first.identities = identities
         first.by_name = {
             server_name(identity.pinned): context
             for identity, context in zip(identities, made, strict=True)
@@ -167,20 +190,25 @@ class PinnedContext(ssl.SSLContext):
         self.pins = pins
         self.expected = expected
         self.by_name = {}
-        self.trust_pins()
+        self.identities = (identity,)
+        self.anchors = self._wanted()
+        if self.anchors:
+            self.load_verify_locations(cadata=b"".join(self.anchors))
         return self
 
-    def trust_pins(self) -> None:
-        """Let OpenSSL complete handshakes with new pins; call after `Pins.replace`.
+    def _wanted(self) -> tuple[bytes, ...]:
+        return self.pins.all() if self.expected is None else self.pins.of(self.expected)
 
-        Anchors are only ever added to a context; who may speak is decided by the pins (LK-5).
+    def current(self) -> Self:
+        """Give this context, or a new one like it when its anchors are not the pins any more.
+
+        Connections that are open keep the one they were made with (LK-5).
         """
-        wanted = self.pins.all() if self.expected is None else self.pins.of(self.expected)
-        if wanted:
-            self.load_verify_locations(cadata=b"".join(wanted))
-        for context in self.by_name.values():
-            if context is not self:
-                context.trust_pins()
+        if self.anchors == self._wanted():
+            return self
+        if self.expected is None:
+            return self.listening(*self.identities, pins=self.pins)
+        return self.calling(self.identities[0], pins=self.pins, partner=self.expected)
 
 
 def _choose(connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
