@@ -16,7 +16,7 @@ from statistics import median
 from relto.decide import Planner
 from relto.law import Terms
 from relto.routes import Router
-from relto.testing import PlainLaw, RandomDice, make_case, make_instant
+from relto.testing import PlainLaw, RandomDice, make_case, make_instant, vocabulary_of
 from relto.testing.generate import make_library, make_life, make_terms
 
 
@@ -43,7 +43,8 @@ def main() -> None:
     law = world(parties=chosen.parties, agreements=chosen.agreements)
     dice = RandomDice(2)
     router = Router(Planner(law))
-    questions = [(make_case(dice, law), make_instant(dice)) for _ in range(chosen.questions)]
+    words = vocabulary_of(law)
+    questions = [(make_case(dice, law, words), make_instant(dice)) for _ in range(chosen.questions)]
     for name in ("cold", "warm"):
         spent, lengths = [], Counter()
         for case, at in questions:

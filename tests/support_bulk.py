@@ -21,7 +21,7 @@ from relto.impact import (
 from relto.impact.words import OUTCOMES
 from relto.model import Case, Consent, Label, Outcome, Verdict
 from relto.testing import Dice, PlainLaw, make_case, make_instant
-from relto.testing.generate import UNKNOWN_PARTY
+from relto.testing.cases import UNKNOWN_PARTY
 from relto.units import HoldingId, PartyCode
 
 

@@ -7,8 +7,10 @@ instruments that matter and written as data that another implementation can run.
 Usage: python tools/decide_vectors.py [SEEDS]
 """
 
+import ast
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -20,20 +22,22 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from relto.decide import reference, rules, view  # noqa: E402
-from relto.model import Case, Decision, Verdict  # noqa: E402
-from relto.testing.generate import (  # noqa: E402
-    RandomDice,
-    make_case,
-    make_instant,
-    make_law,
-    make_library,
-)
+from relto.model import RULE_ORDER, Case, Decision, Rule, Verdict  # noqa: E402
+from relto.testing.cases import make_case, make_instant  # noqa: E402
+from relto.testing.generate import RandomDice, make_law, make_library  # noqa: E402
 from relto.testing.plain import PlainLaw  # noqa: E402
-from relto.testing.vectors import encode, expectation_of, vector_of  # noqa: E402
+from relto.testing.vectors import (  # noqa: E402
+    Vector,
+    decode,
+    encode,
+    expectation_of,
+    vector_of,
+)
 from relto.units import InstrumentId  # noqa: E402
 from tools.mutation import Mutant, module_of, mutants  # noqa: E402
 
 FOLDER = ROOT / "tests" / "vectors" / "decide"
+SPEC = ROOT / "docs" / "spec" / "decide.md"
 Question = tuple[PlainLaw, Case, Instant]
 
 
@@ -141,9 +145,48 @@ def main(seeds: int) -> None:
             law, case, at, decision, id=f"{count:03d}", clauses=_clauses(decision), why=_why(new)
         )
         (FOLDER / f"{count:03d}.json").write_bytes(_encoded(vector))
+    vectors = [decode(file.read_bytes(), Vector) for file in sorted(FOLDER.glob("[0-9]*.json"))]
+    text = SPEC.read_text(encoding="utf-8")
+    before, _, rest = text.partition("| rule | pass ")
+    after = rest.partition("\n\n")[2]
+    end = f"\n\n{after}" if after else "\n"
+    SPEC.write_text(f"{before}{coverage(vectors)}{end}", encoding="utf-8")
     print(f"{count} vectors notice {total - len(alive)} of {total} faults")
     for module, mutant, _ in alive:
         print(f"not noticed: {module.__name__}:{mutant.line}: {mutant.what}")
+
+
+def verdicts_given() -> dict[Rule, set[Verdict]]:
+    """The verdicts that each rule can give, read off its source."""
+    words = {"_passes": Verdict.PASS, "_asks": Verdict.ASK, "_fails": Verdict.FAIL}
+    found: dict[Rule, set[Verdict]] = {rule: set() for rule in RULE_ORDER}
+    for node in ast.walk(ast.parse(Path(str(rules.__file__)).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            first = node.args[0] if node.args else None
+            if node.func.id in words and isinstance(first, ast.Attribute):
+                found[Rule[first.attr]].add(words[node.func.id])
+    return found
+
+
+def coverage(vectors: Iterable[Vector]) -> str:
+    """For each rule and verdict that it can give, in how many vectors it stands; a table."""
+    count = Counter(
+        (rule, Verdict(verdict))
+        for vector in vectors
+        for rule, verdict in {
+            (rule, verdict)
+            for one in vector.expect.considered
+            for rule, verdict in zip(RULE_ORDER, one.verdicts, strict=True)
+        }
+    )
+    lines = [f"| rule | {' | '.join(Verdict)} |", "|---|---|---|---|"]
+    lines += [
+        f"| {rule} | "
+        + " | ".join(str(count[rule, one]) if one in given else "-" for one in Verdict)
+        + " |"
+        for rule, given in verdicts_given().items()
+    ]
+    return "\n".join(lines)
 
 
 def _encoded(value: object) -> bytes:

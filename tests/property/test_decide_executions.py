@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from relto.decide import Planner, decide
 from relto.model import RULE_ORDER, Outcome, Verdict
-from relto.testing.generate import RandomDice, make_case, make_instant, make_law
+from relto.testing.cases import make_case, make_instant
+from relto.testing.generate import RandomDice, make_law
 from relto.testing.strategies import cases, instants, laws, questions
 
 FACTS = (

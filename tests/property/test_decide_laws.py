@@ -8,7 +8,8 @@ from whenever import TimeDelta
 from relto.decide import decide
 from relto.law import Reliance
 from relto.model import RULE_ORDER, Evidence, Outcome, Rule, Verdict
-from relto.testing.generate import GRID, make_case, make_instant, make_law, refine_law
+from relto.testing.cases import make_case, make_instant
+from relto.testing.generate import GRID, make_law, refine_law
 from relto.testing.strategies import DrawDice, questions
 from relto.units import InstrumentId, PartyCode
 

@@ -12,14 +12,8 @@ from relto.decide import Conditions, Facts, LevelFact, Planner, changed_pairs, d
 from relto.decide.rules import caps_of, consents_for, runs_at
 from relto.decide.view import leg_of
 from relto.model import Form, Outcome, Verdict
-from relto.testing.generate import (
-    RandomDice,
-    make_case,
-    make_instant,
-    make_law,
-    make_library,
-    refine_law,
-)
+from relto.testing.cases import make_case, make_instant
+from relto.testing.generate import RandomDice, make_law, make_library, refine_law
 
 quick = settings(max_examples=100, deadline=None)
 seeds = st.integers(min_value=0, max_value=10**9)

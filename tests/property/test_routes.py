@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from relto.decide import Planner, decide
 from relto.model import Label, Outcome, Verdict
 from relto.routes import Router
-from relto.testing.generate import RandomDice, make_case, make_instant, make_law
+from relto.testing.cases import make_case, make_instant
+from relto.testing.generate import RandomDice, make_law
 
 seeds = st.integers(min_value=0, max_value=10**9)
 quick = settings(max_examples=150, deadline=None)

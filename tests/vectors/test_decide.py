@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from relto.decide import Planner, decide
+from relto.model import RULE_ORDER, Outcome, Verdict
 from relto.testing.plain import PlainLibrary
 from relto.testing.vectors import Vector, decode, encode, expectation_of, law_of, vector_of
-from tools.decide_vectors import decider, faults, notices
+from tests.architecture.project import ROOT
+from tools.decide_vectors import coverage, decider, faults, notices, verdicts_given
 
 FOLDER = Path(__file__).parent / "decide"
 LIBRARY = decode((FOLDER / "library.json").read_bytes(), PlainLibrary)
@@ -58,14 +60,26 @@ def test_a_question_is_written_down_as_it_was_asked(vector):
     assert decide(again, written.case, at=written.at) == decided
 
 
-def test_every_rule_fails_in_some_vector_and_passes_in_some():
+def test_every_verdict_that_a_rule_can_give_stands_in_some_vector():
+    """Read off the rules themselves: a rule that begins to ask needs a vector in which it asks."""
     seen = {
-        (number, verdict)
+        (rule, Verdict(verdict))
         for vector in VECTORS
         for one in vector.expect.considered
-        for number, verdict in enumerate(one.verdicts)
+        for rule, verdict in zip(RULE_ORDER, one.verdicts, strict=True)
     }
-    assert {(number, verdict) for number in range(11) for verdict in ("pass", "fail")} <= seen
+    given = {(rule, verdict) for rule, some in verdicts_given().items() for verdict in some}
+    assert len(given) == 2 * len(RULE_ORDER) + 3
+    assert seen == given
+
+
+def test_the_specification_shows_how_many_vectors_there_are_for_each_verdict():
+    assert coverage(VECTORS) in (ROOT / "docs/spec/decide.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_outcome_is_reached_by_some_instrument_in_some_vector(outcome):
+    assert any(one.outcome is outcome for vector in VECTORS for one in vector.expect.considered)
 
 
 def test_the_vectors_notice_every_fault_in_the_rules():

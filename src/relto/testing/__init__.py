@@ -3,7 +3,8 @@
 `strategies` needs Hypothesis, which is no dependency of the product: import it from its own module.
 """
 
-from relto.testing.generate import Dice, RandomDice, make_case, make_instant, make_law, refine_law
+from relto.testing.cases import Vocabulary, make_case, make_instant, vocabulary_of
+from relto.testing.generate import Dice, RandomDice, make_law, refine_law
 from relto.testing.plain import PlainLaw, PlainLibrary
 
 __all__ = [
@@ -11,8 +12,10 @@ __all__ = [
     "PlainLaw",
     "PlainLibrary",
     "RandomDice",
+    "Vocabulary",
     "make_case",
     "make_instant",
     "make_law",
     "refine_law",
+    "vocabulary_of",
 ]

@@ -1,16 +1,14 @@
-"""Laws and cases made up from choices, so that one generator serves fuzzing, corpora and benches.
+"""Laws made up from choices, so that one generator serves fuzzing, corpora and benches.
 
 Whoever makes the choices is a `Dice`: Hypothesis, which can shrink what it finds, or a seeded
-generator, which is fast. Instants lie on cut points and one nanosecond beside them, since that is
-where answers change.
+generator, which is fast. Cases for a law are made in `cases`.
 """
 
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Final, Protocol, TypeVar
 
-import msgspec
-from whenever import Instant, TimeDelta
+from whenever import Instant
 
 from relto.law import (
     AssuranceRule,
@@ -39,20 +37,15 @@ from relto.law import (
     TopologyKind,
 )
 from relto.model import (
-    Assurance,
-    Case,
-    Consent,
     Evidence,
     Form,
     Ground,
-    Label,
     ObligationKind,
     Weight,
 )
 from relto.testing.plain import PlainLaw, PlainLibrary
 from relto.units import (
     CategoryId,
-    HoldingId,
     InstrumentId,
     LevelId,
     PartyCode,
@@ -76,11 +69,6 @@ PURPOSES: Final = tuple(
 PARTIES: Final = tuple(PartyCode(code) for code in ("AAA", "BBB", "CCC", "DDD"))
 LEVELS: Final = tuple(LevelId(name) for name in ("low", "middle", "high"))
 CATEGORIES: Final = (CategoryId("own-eyes"), CategoryId("with-care"))
-UNKNOWN_PARTY: Final = PartyCode("ZZZ")
-UNKNOWN_TOPIC: Final = TopicId("moon")
-UNKNOWN_PURPOSE: Final = PurposeId("leisure")
-UNKNOWN_LEVEL: Final = LevelId("cosmic")
-UNKNOWN_CATEGORY: Final = CategoryId("burn-first")
 UNKNOWN_INSTRUMENT: Final = InstrumentId("lost-pact")
 
 
@@ -351,106 +339,4 @@ def _reliance(
     return tuple(
         Reliance(parties=pair, instrument=name, ground=_ruled(dice, "3"))
         for name in dice.some(names, least=1, most=2)
-    )
-
-
-def make_case(dice: Dice, law: PlainLaw) -> Case:
-    """Make a case that the law can say something about: mostly lawful, with a fault here and there.
-
-    Args:
-        dice: Makes the choices.
-        law: The law it is for.
-    """
-    parties = tuple(law.library.parties)
-    terms = dice.pick(tuple(law.instruments.values())) if law.instruments else None
-    pool = parties if terms is None or dice.chance(10) else terms.parties
-    holder = dice.pick(pool)
-    recipient = dice.pick([one for one in pool if one != holder])
-    originator = holder
-    if dice.chance(30):
-        originator = UNKNOWN_PARTY if dice.chance(10) else dice.pick(pool)
-    label = _label(dice, originator, parties)
-    topics: tuple[TopicId, ...] = (dice.pick(TOPICS),)
-    if dice.chance(20):
-        topics = dice.some((*TOPICS, UNKNOWN_TOPIC), least=0, most=3)
-    received = originator != holder
-    case = Case(
-        holder=holder,
-        recipient=recipient,
-        onward=_onward(dice, terms, recipient, parties),
-        originator=originator,
-        label=label,
-        marked=_label(dice, holder, parties) if received and dice.chance(70) else None,
-        topics=topics,
-        form=dice.pick(tuple(Form)) if dice.chance(40) else Form.DOCUMENT,
-        provenance=dice.pick((*law.instruments, None)) if received else None,
-        purpose=_purpose(dice),
-        received_for=_purpose(dice) if received else None,
-        requested=not dice.chance(20),
-        assurance=_assurance(dice) if dice.chance(60) else None,
-        holding=HoldingId("item-1") if dice.chance(50) else None,
-    )
-    count = dice.pick((0, 1, 2)) if received else 0
-    consents = tuple(_consent(dice, case) for _ in range(count))
-    return msgspec.structs.replace(case, consents=consents)
-
-
-def _onward(
-    dice: Dice, terms: Terms | None, recipient: PartyCode, parties: Sequence[PartyCode]
-) -> PartyCode | None:
-    """A final recipient where the recipient is a hub, and seldom elsewhere."""
-    is_hub = terms is not None and terms.topology.intermediary == recipient
-    return dice.pick(parties) if dice.chance(75 if is_hub else 10) else None
-
-
-def _label(dice: Dice, party: PartyCode, parties: Sequence[PartyCode]) -> Label:
-    return Label(
-        scheme=SchemeId("nobody") if dice.chance(3) else _scheme_id(party),
-        level=UNKNOWN_LEVEL if dice.chance(3) else dice.pick(LEVELS),
-        categories=dice.some((*CATEGORIES, UNKNOWN_CATEGORY), least=0, most=2)
-        if dice.chance(10)
-        else (),
-        releasable_to=dice.some(parties, least=0, most=4) if dice.chance(10) else None,
-    )
-
-
-def _purpose(dice: Dice) -> PurposeId | None:
-    if dice.chance(30):
-        return dice.pick((*PURPOSES, None, UNKNOWN_PURPOSE))
-    return PURPOSES[1]
-
-
-def _assurance(dice: Dice) -> Assurance:
-    return Assurance(
-        cleared_to=dice.pick((*reversed(LEVELS), UNKNOWN_LEVEL)),
-        needs_access=not dice.chance(10),
-        will_protect=not dice.chance(10),
-        by="liaison",
-    )
-
-
-def _consent(dice: Dice, case: Case) -> Consent:
-    covers_topics = dice.chance(70)
-    start = dice.pick(GRID)
-    return Consent(
-        originator=case.originator if dice.chance(90) else case.holder,
-        recipient=case.recipient if dice.chance(90) else case.originator,
-        topics=dice.pick((case.topics, TOPICS, TOPICS[:1])) if covers_topics else (),
-        holding=_other_item(dice, case) if not covers_topics or dice.chance(30) else None,
-        purposes=dice.some(PURPOSES, least=0, most=2),
-        given_at=start,
-        ends_at=dice.pick((None, *(one for one in GRID if one > start))),
-    )
-
-
-def _other_item(dice: Dice, case: Case) -> HoldingId | None:
-    return HoldingId("item-2") if dice.chance(15) else case.holding
-
-
-def make_instant(dice: Dice) -> Instant:
-    """Choose an instant: at a cut point, one nanosecond beside it, or outside all of them."""
-    beside = TimeDelta(nanoseconds=1)
-    point = dice.pick(GRID)
-    return dice.pick(
-        (point, point.add(beside), point.subtract(beside), Instant.from_utc(2030, 1, 1))
     )

@@ -9,8 +9,10 @@ from typing import TypeVar
 from hypothesis import strategies as st
 from whenever import Instant
 
+from relto.decide import LawView
 from relto.model import Case
-from relto.testing.generate import make_case, make_instant, make_law
+from relto.testing.cases import Vocabulary, make_case, make_instant, vocabulary_of
+from relto.testing.generate import GRID, make_law
 from relto.testing.plain import PlainLaw
 
 T = TypeVar("T")
@@ -45,16 +47,32 @@ def laws(draw: st.DrawFn, *, most: int = 4) -> PlainLaw:
     return make_law(DrawDice(draw), most=most)
 
 
-@st.composite
-def cases(draw: st.DrawFn, law: PlainLaw) -> Case:
-    """Cases for a law: mostly lawful, with unknown words, gaps and stale consents among them."""
-    return make_case(DrawDice(draw), law)
+def cases(law: LawView) -> st.SearchStrategy[Case]:
+    """Cases for any law, a party's own too: mostly lawful, with unknown words and stale consents.
+
+    Args:
+        law: The law; gone through once.
+    """
+    return _cases(law, vocabulary_of(law))
+
+
+def instants(law: LawView | None = None) -> st.SearchStrategy[Instant]:
+    """Instants at cut points, one nanosecond beside them, and outside all.
+
+    Args:
+        law: Whose cut points; `None` takes those of made-up laws.
+    """
+    return _instants(GRID if law is None else vocabulary_of(law).cuts)
 
 
 @st.composite
-def instants(draw: st.DrawFn) -> Instant:
-    """Instants at the cut points of made-up laws, and one nanosecond beside them."""
-    return make_instant(DrawDice(draw))
+def _cases(draw: st.DrawFn, law: LawView, words: Vocabulary) -> Case:
+    return make_case(DrawDice(draw), law, words)
+
+
+@st.composite
+def _instants(draw: st.DrawFn, cuts: Sequence[Instant]) -> Instant:
+    return make_instant(DrawDice(draw), cuts)
 
 
 @st.composite

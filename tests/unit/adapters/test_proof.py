@@ -14,7 +14,8 @@ from relto.cli.proof_views import render_proof
 from relto.decide import decide
 from relto.law import State
 from relto.model import Outcome
-from relto.testing.generate import RandomDice, make_case, make_instant, make_law, refine_law
+from relto.testing.cases import make_case, make_instant
+from relto.testing.generate import RandomDice, make_law, refine_law
 from tests.unit.decide.world import ALL, LAPSE, LAPSING, PACT, law_of, span
 
 pytest.importorskip("z3")

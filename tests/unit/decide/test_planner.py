@@ -7,7 +7,8 @@ from relto.decide import Planner, decide
 from relto.decide import plan as plan_module
 from relto.decide import planner as planner_module
 from relto.model import Considered, Finding, Form, Outcome, Rule, Verdict
-from relto.testing.generate import RandomDice, make_case, make_instant, make_law
+from relto.testing.cases import make_case, make_instant
+from relto.testing.generate import RandomDice, make_law
 from tests.unit.decide.world import ALL, BEFORE, CASE, LAPSING, PACT, ground, law_of
 
 
