@@ -147,6 +147,7 @@ bench-exchange: setup-bench
 
 bench-journal: setup
 	PYTHONPATH=src $(PY) -m bench.journal $(ARGS)
+	PYTHONPATH=src $(PY) -m bench.years $(ARGS)
 
 bench-law: setup
 	PYTHONPATH=src $(PY) -m bench.law $(ARGS)

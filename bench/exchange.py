@@ -223,10 +223,11 @@ class Bench(NodeService):
 
     async def take_reply(self, partner: PartyCode, frame: bytes) -> None:
         await super().take_reply(partner, frame)
-        closed = self.driver.node.state.closed
+        state = self.driver.node.state
         counts = self.driver.counts(partner)
         for case in tuple(self.waiting):
-            if case in closed and case not in self.closed_at:
+            file = None if case in self.closed_at else state.case(case)
+            if file is not None and file.is_closed:
                 self.closed_at[case] = counts.ours
             if case in self.closed_at and counts.acknowledged >= self.closed_at[case]:
                 del self.closed_at[case]

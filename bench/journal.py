@@ -6,7 +6,6 @@ same flags) is measured in the same run; figures are of this machine alone.
 """
 
 import argparse
-import gc
 import sqlite3
 import tempfile
 import time
@@ -190,39 +189,6 @@ def measure_restart(path: Path, signer: Signer) -> None:
     store.close()
 
 
-def measure_node(count: int) -> None:
-    """What a node that has seen so many entries reads when it starts: its snapshot.
-
-    The cases of a few hundred real exchanges, each many times over.
-    """
-    from relto.node import restore_state
-    from tests.support_node import Three
-
-    three = Three()
-    three.adopt_all(known=None)
-    three.delegate("JPN")
-    three.hold("JPN", "launch-1")
-    for number in range(100):
-        three.ask(f"c-{number}")
-    three.settle()
-    state = three["KOR"].node.state
-    with three.sites["KOR"].store.transaction() as tx:
-        each = tx.position() / 100
-    kinds = (state.closed, state.register, state.stock)
-    whole = [list(kind.items()) for kind in kinds]
-    for copy in range(int(count / each / 100)):
-        for kind, rows in zip(kinds, whole, strict=True):
-            kind.update({f"{key}-{copy}": row for key, row in rows})
-    content = state.snapshot()
-    what = f"a node after {count:,} entries: its snapshot"
-    print(f"{what:<58} {len(content) / 1e6:9.1f} MB")
-    gc.disable()
-    began = time.perf_counter()
-    restore_state(content)
-    say("  read back, as the driver does at the start", time.perf_counter() - began, 1)
-    gc.enable()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=1_000_000)
@@ -234,7 +200,6 @@ def main() -> None:
         path = Path(folder) / "long.sqlite"
         fill(path, given.entries, signer)
         measure_restart(path, signer)
-    measure_node(given.entries)
 
 
 if __name__ == "__main__":
