@@ -212,7 +212,8 @@ class _Space:
                     cell = plan.assurance(book, given, label=fact.label, marked=fact.marked)
                     yield from (cell.passes, cell.stands)
 
-        return _distinct(facts, masks)
+        self._alike = _classes(facts, masks)
+        return tuple(self._alike)
 
     def _each(self, plan: Plan, rules: list[_Rule], which: int) -> dict[InstrumentId, z3.BoolRef]:
         """For each instrument: every rule holds under some condition that sets its bit."""
@@ -336,7 +337,8 @@ class _Space:
     def example(self, wanted: z3.BoolRef) -> tuple[Case, Instant] | None:
         """A case for which a condition holds, or `None` where there is none at all.
 
-        An own item of the holder's is preferred, then one whose label is its originator's own.
+        Preferred is an own item of the holder's with its own label, and nothing beside it that the
+        condition does not need.
         """
         solver = self._z3.Solver()
         choices = (
@@ -351,7 +353,15 @@ class _Space:
         if solver.check() != self._z3.sat:
             return None
         found = solver.model()
-        for preferred in (self._natural(), self._origin.is_(self._holder)):
+        plain = [
+            self._origin.is_(self._holder),
+            self._natural(),
+            self._z3.Not(self._consented),
+            self._received.is_(None),
+        ]
+        if (None, None) in self._way.values:
+            plain.append(self._way.is_((None, None)))
+        for preferred in plain:
             solver.push()
             solver.add(preferred)
             if solver.check() == self._z3.sat:
@@ -362,23 +372,25 @@ class _Space:
 
     def _natural(self) -> z3.BoolRef:
         """The label is its originator's own, and the holder marked what it received."""
-        parties = self._after.law.library.parties
-        ways = [
-            self._z3.And(
-                self._origin.is_(party),
-                self._level.is_(fact),
-                self._z3.BoolVal((fact.marked is not None) == (party != self._holder)),
+        return self._z3.Or(
+            *(
+                self._z3.And(self._origin.is_(party), self._level.is_(fact))
+                for party in self._origin.values
+                for fact, alike in self._alike.items()
+                if any(self._is_natural(one, party) for one in alike)
             )
-            for party in self._origin.values
-            for fact in self._level.values
-            if fact.label.scheme == parties[party].scheme
-        ]
-        return self._z3.Or(*ways)
+        )
+
+    def _is_natural(self, fact: LevelFact, origin: PartyCode) -> bool:
+        own = self._after.law.library.parties[origin].scheme
+        is_marked = fact.marked is not None
+        return fact.label.scheme == own and is_marked == (origin != self._holder)
 
     def _case(self, model: z3.ModelRef) -> tuple[Case, Instant]:
         """Read an example off the solver."""
         fact, (onward, provenance) = self._level.of(model), self._way.of(model)
         origin, wanted = self._origin.of(model), self._wanted.of(model)
+        fact = next((one for one in self._alike[fact] if self._is_natural(one, origin)), fact)
         topics = tuple(
             topic
             for topic, about in self._about.items()
@@ -415,10 +427,15 @@ class _Space:
 
 def _distinct(values: Iterable[T], masks: Callable[[T], Iterable[int]]) -> tuple[T, ...]:
     """The first of all values that have the same masks everywhere: no rule tells them apart."""
-    found: dict[tuple[int, ...], T] = {}
+    return tuple(_classes(values, masks))
+
+
+def _classes(values: Iterable[T], masks: Callable[[T], Iterable[int]]) -> dict[T, list[T]]:
+    """Values that have the same masks everywhere, by the first of them."""
+    found: dict[tuple[int, ...], list[T]] = {}
     for value in values:
-        found.setdefault(tuple(masks(value)), value)
-    return tuple(found.values())
+        found.setdefault(tuple(masks(value)), []).append(value)
+    return {alike[0]: alike for alike in found.values()}
 
 
 def _forms(plans: Iterable[Plan], form: Form) -> Iterator[int]:

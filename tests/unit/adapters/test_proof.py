@@ -38,6 +38,17 @@ def test_a_lapse_denies_what_was_permitted_from_its_very_instant():
         assert (claim.before, claim.after) == (Outcome.PERMIT, Outcome.DENY)
 
 
+def test_an_example_is_as_plain_as_it_can_be():
+    """DEC-44: an own item with its own label, and nothing that the claim does not need."""
+    proof = prove(law_of(*ALL), law_of(*ALL, lives=[("pact", LAPSING)]))
+    claim = next(claim for claim in proof.claims if claim.kind is ClaimKind.NEWLY_DENIED)
+    case = claim.case
+    assert case.originator == case.holder
+    assert case.label.scheme == case.holder.lower()
+    assert (case.marked, case.onward, case.provenance, case.received_for) == (None,) * 4
+    assert case.consents == ()
+
+
 def test_a_renewal_permits_what_was_denied():
     """DEC-41."""
     proof = prove(law_of(PACT, lives=[("pact", LAPSING)]), law_of(PACT))
@@ -129,6 +140,9 @@ def test_people_see_each_claim_with_its_example(capsys):
         "no case at all rests on it",
         "made by AAA",
         "requested",
+        "Newly permitted: nothing, in no case.",
+        "Newly denied: AAA>BBB, BBB>AAA.",
+        "Caveats and words",
     ):
         assert words in shown
 
@@ -136,4 +150,4 @@ def test_people_see_each_claim_with_its_example(capsys):
 def test_the_command_says_so_when_nothing_changes(capsys):
     words = ["law", "diff", "--known", "2018-01-01", "--known", "2018-01-02", "--prove"]
     assert main(words) == 0
-    assert "no pair" in capsys.readouterr().out
+    assert "decide every case between any two parties alike" in capsys.readouterr().out
