@@ -10,6 +10,7 @@ from rich.console import Console
 from relto.adapters.lawfiles import read_file, read_files
 from relto.cli.desk import DirOption, OfficerOption, ReasonOption, answer_of, by
 from relto.cli.desk_views import render_card, render_done, render_status
+from relto.cli.key_uses import uses
 from relto.cli.output import InputError, JsonFlag, emit, instant_of, safe
 from relto.console import (
     AdoptAuthorities,
@@ -180,6 +181,9 @@ def card(
         except OSError as error:
             raise InputError(f"cannot write `{out}`: {error.strerror}") from error
     emit(answer, as_json=as_json, render=lambda console: render_card(console, answer))
+
+
+key_app.command("uses")(uses)
 
 
 @key_app.command("rotate")

@@ -6,9 +6,9 @@ Exit codes (house style 11): 0 yes, 1 no, 2 usage, 3 peer, 4 world, 70 bug.
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeVar
 
 import msgspec
 import typer
@@ -18,7 +18,9 @@ from rich.text import Text
 from whenever import Date, Instant, OffsetDateTime, Time, ZonedDateTime
 
 from relto.errors import LocalError, PeerError, ReltoError, WorldError
-from relto.units import PartyCode
+from relto.units import PARTY_PATTERN, PartyCode
+
+T = TypeVar("T")
 
 
 class Exit(IntEnum):
@@ -118,6 +120,32 @@ def emit(value: object, *, as_json: bool, render: Callable[[Console], None]) -> 
         render(stdout())
 
 
+def emit_each(
+    values: Iterable[T], *, as_json: bool, heading: str, line: Callable[[T], str]
+) -> None:
+    """Print one answer that is too long to be held: each part as soon as it is known.
+
+    Args:
+        values: The parts; JSON gives them as one list.
+        as_json: Print JSON.
+        heading: Over the lines, for a person.
+        line: One part, for a person; already safe.
+    """
+    try:
+        if as_json:
+            mark = "["
+            for value in values:
+                typer.echo(mark + to_json(value).decode(), nl=False)
+                mark = ",\n "
+            typer.echo("[]" if mark == "[" else "]")
+            return
+        typer.echo(heading)
+        for value in values:
+            typer.echo(line(value))
+    except BrokenPipeError:
+        _hush()
+
+
 def to_json(value: object) -> bytes:
     """Encode an answer as JSON; instants in ISO 8601 with `Z`, digests and ids as text."""
     return msgspec.json.encode(value, enc_hook=_encode_other, order="deterministic")
@@ -188,6 +216,17 @@ def party_of(text: str, *, name: str, known: Sequence[str]) -> PartyCode:
     if text in known:
         return PartyCode(text)
     raise unknown("party", text, name=name, known=known)
+
+
+def party_code(text: str) -> PartyCode:
+    """Read a party code from an argument, whoever that is.
+
+    Raises:
+        InputError: Not of the form of a code.
+    """
+    if not PARTY_PATTERN.fullmatch(text):
+        raise InputError(f"no party code: `{safe(text)}`", hint="write a code like KOR")
+    return PartyCode(text)
 
 
 def unknown(what: str, text: str, *, name: str, known: Sequence[str]) -> InputError:

@@ -7,10 +7,9 @@ import typer
 
 from relto.cli.desk import DirOption, OfficerOption, ReasonOption, answer_of, by
 from relto.cli.desk_views import render_done, render_links
-from relto.cli.output import InputError, JsonFlag, emit
+from relto.cli.output import InputError, JsonFlag, emit, party_code
 from relto.console import Done, Links, LookLinks, PassOverPartner, PinCard, ReconcileLink
 from relto.limits import CARD_BYTES_MAX
-from relto.units import PARTY_PATTERN, PartyCode
 
 peer_app = typer.Typer(name="peer", help="Partners, by their cards.", no_args_is_help=True)
 link_app = typer.Typer(name="link", help="Links to partners.", no_args_is_help=True)
@@ -76,7 +75,7 @@ def reconcile(
 
     Example: relto link reconcile KOR --dir jpn
     """
-    answer = answer_of(directory, ReconcileLink(partner=_party(partner)))
+    answer = answer_of(directory, ReconcileLink(partner=party_code(partner)))
     assert isinstance(answer, Links)
     emit(answer, as_json=as_json, render=lambda console: render_links(console, answer))
 
@@ -98,7 +97,7 @@ def pass_over(
 
     Example: relto link pass-over USA --reason "its node was destroyed" --dir jpn
     """
-    code = _party(partner)
+    code = party_code(partner)
     if not is_sure:
         typer.confirm(
             f"{code} cannot give back any more what this node said after the backup. Go on?",
@@ -109,12 +108,6 @@ def pass_over(
     answer = answer_of(directory, order)
     assert isinstance(answer, Links)
     emit(answer, as_json=as_json, render=lambda console: render_links(console, answer))
-
-
-def _party(text: str) -> PartyCode:
-    if not PARTY_PATTERN.fullmatch(text):
-        raise InputError(f"no party code: `{text}`", hint="write a code like KOR")
-    return PartyCode(text)
 
 
 def register(app: typer.Typer) -> None:

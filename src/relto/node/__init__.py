@@ -74,6 +74,7 @@ from relto.node.inputs import (
 from relto.node.inspect import BadEvidenceError, verify_proof
 from relto.node.node import Node, Waiting
 from relto.node.state import Head, Parcel, Peer, State, restore_state
+from relto.node.uses import How, KeyUses
 
 __all__ = [
     "AddPeer",
@@ -101,8 +102,10 @@ __all__ = [
     "Forgotten",
     "Head",
     "Hold",
+    "How",
     "Input",
     "Kept",
+    "KeyUses",
     "NoLawError",
     "NoPartnerError",
     "NoReasonError",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from relto.cli import main
 from relto.console import open_home, partner_card, prepare_keys
 from relto.units import PartyCode
 from tests.integration.nodes.conftest import Party
@@ -81,3 +82,34 @@ def test_keys_that_were_made_but_not_announced_are_announced_later(
     assert jpn.run("card")["serial"] == 2
     jpn.start()
     exchange(jpn, kor)
+
+
+def test_fl_21_a_command_lists_what_a_card_has_touched(
+    pair: tuple[Party, Party], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """FL-21, JN-34: for whoever has to tell others which key is not its owner's alone any more."""
+    jpn, _ = pair
+    assert jpn.run("key", "rotate", "--reason", "a laptop is missing")["serial"] == 2
+    first = jpn.run("key", "uses", "--serial", "1")
+    kinds = {(one["source"], one["target"], one["kind"], one["how"]) for one in first}
+    assert ("JPN", "JPN", "law-adopted", "signed") in kinds
+    assert ("JPN", "KOR", "key-change", "signed") in kinds
+    announced = next(one for one in first if one["kind"] == "key-change")
+    later = jpn.run("key", "uses", "--serial", "1", "--after", str(announced["position"] - 1))
+    assert announced in later
+    assert len(later) < len(first)
+    since = ("--since", announced["at"])
+    assert announced in jpn.run("key", "uses", "--serial", "1", *since)
+    until = ("--until", announced["at"])
+    assert announced not in jpn.run("key", "uses", "--serial", "1", *until)
+    newest = jpn.run("key", "uses")
+    assert ("JPN/JPN", "head") in {
+        (f"{one['source']}/{one['target']}", one["how"]) for one in newest
+    }
+    assert jpn.run("key", "uses", "--party", "KOR") == []
+    for words in (("--party", "USA"), ("--serial", "3"), ("--party", "ＫＯＲ")):
+        assert jpn.run("key", "uses", *words, expect=2)["error"] == "local.input"
+    assert main(["key", "uses", "--serial", "1", "--dir", str(jpn.directory)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(first) + 1
+    assert lines[0].split() == ["position", "log", "number", "at", "kind", "case", "touched", "by"]
