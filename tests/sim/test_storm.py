@@ -67,6 +67,7 @@ def test_storms_draw_every_kind_of_fault_and_every_named_point() -> None:
     struck = {f.point for plan in plans for f in plan.faults if f.kind is Kind.CRASH}
     assert struck == set(POINTS)
     assert any(not plan.faults for plan in plans), "a seed without any fault is a seed too"
+    assert {len(plan.crews) for plan in plans} >= {0, 1, 2}, "EX-50: several workers on one store"
 
 
 def test_a_failing_storm_is_made_small_and_says_how_to_replay_it(lab: Lab) -> None:

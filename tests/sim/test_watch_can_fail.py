@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 import relto.driver.laws
 import relto.driver.logs
+import relto.driver.loop
 import relto.driver.packer
 import relto.node.assess
 import relto.node.proceed
@@ -140,6 +141,15 @@ def ignore_the_fence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MemoryStore, "transaction", transaction)
 
 
+def pass_over_other_workers(patch: pytest.MonkeyPatch) -> None:
+    """Go on from what is in memory, whatever another worker has stored since."""
+    patch.setattr(
+        relto.driver.loop.Engine,
+        "_catch_up",
+        lambda self, tx: setattr(self, "_fence", tx.fence),
+    )
+
+
 def lose_the_last_commit(patch: pytest.MonkeyPatch) -> None:
     """A disk that says `durable` and lies: the last entry is gone after a crash."""
     honest = MemoryStore.crash
@@ -176,6 +186,11 @@ MUTANTS: dict[str, tuple[Plant, frozenset[str], frozenset[Kind]]] = {
     "tells what is held": (leak_what_is_held, frozenset({"label"}), frozenset()),
     "lets one officer do": (let_one_officer_do, frozenset({"unlawful"}), frozenset()),
     "ignores the fence": (ignore_the_fence, frozenset({"second"}), frozenset({Kind.SECOND})),
+    "passes over what other workers have stored": (
+        pass_over_other_workers,
+        frozenset({"bug", "fork", "unsigned", "doubled", "memory", "stuck"}),
+        frozenset(),
+    ),
     "loses what was durable": (
         lose_the_last_commit,
         frozenset({"lost", "fork", "bug", "unstored", "ack"}),

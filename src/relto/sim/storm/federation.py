@@ -77,8 +77,8 @@ class Federation(Strikes):
             self.watch.reconcile(self._sound_pairs())
             for site in self.sites.values():
                 self.watch.search(site.party, site.blobs)
-                if site.driver is not None:
-                    check_memory(site.driver, site.disk)
+                for driver in site.drivers:
+                    check_memory(driver, site.disk)
         except UnsafeError as error:
             failure, rule = str(error), error.rule
         except UnlawfulError as error:

@@ -47,12 +47,16 @@ class Lab:
     Args:
         files: The law.
         make: Opens a driver; tests hand in one with a planted bug.
+        open_: Opens a store on a disk; tests hand in one that is kept elsewhere as well.
     """
 
-    def __init__(self, files: Files, *, make: Make = Driver) -> None:
+    def __init__(
+        self, files: Files, *, make: Make = Driver, open_: type[MemoryStore] = MemoryStore
+    ) -> None:
         """Compile the law and prepare a disk for each party."""
         self.files = files
         self.make = make
+        self.open_ = open_
         self.laws = LawBook()
         library = load_library(files.files, digest=files.digest)
         self.judged: dict[Instant | None, Law] = {

@@ -145,6 +145,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         two_from: Whether two officers are needed from the second level on, per party.
         asked: The load.
         faults: What goes wrong.
+        crews: Parties whose node runs as several workers on one store.
     """
 
     seed: int
@@ -158,6 +159,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     two_from: tuple[PartyCode, ...]
     asked: tuple[Asked, ...]
     faults: tuple[Fault, ...]
+    crews: tuple[PartyCode, ...] = ()
 
 
 def draw(seed: int, *, points: tuple[str, ...], tricks: tuple[str, ...]) -> Plan:
@@ -187,7 +189,13 @@ def draw(seed: int, *, points: tuple[str, ...], tricks: tuple[str, ...]) -> Plan
         two_from=tuple(party for party in PARTIES if luck.random() < 0.2),
         asked=_asked(chance(seed, "asked"), seed, storm_ns, before_ns, planted),
         faults=faults,
+        crews=_crews(chance(seed, "crews")),
     )
+
+
+def _crews(luck: random.Random) -> tuple[PartyCode, ...]:
+    """Let one node in six run as several workers."""
+    return tuple(party for party in PARTIES if luck.random() < 1 / 6)
 
 
 def _planted(luck: random.Random) -> tuple[Planted, ...]:

@@ -6,6 +6,7 @@ handed: clock, disk, chance and keys; and the loop around them, which sends, wai
 
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeVar
 
 from relto.driver import Driver, LawBook, NotReconciledError
@@ -28,6 +29,9 @@ from relto.units import PartyCode
 T = TypeVar("T")
 
 RESTART_NS: Final = 5 * SECOND
+_WORKERS: Final = 2
+# How often a worker hears in time what another has told; hints may get lost.
+_HEEDING: Final = 0.7
 # A node that forgets at once, soon, or not within a storm.
 _MEMORIES: Final = (1, 7, 40, SNAPSHOT_ENTRIES)
 
@@ -64,6 +68,8 @@ class Site:
         memory: Chance of its own: after how many entries each life of it forgets.
         laws: Compiled laws, shared because they are pure.
         make: Opens a driver; a test hands in one with a planted bug.
+        crew: Which of several workers on one store takes a call; `None` where one process is alone.
+        open_: Opens the store on a disk; a test hands in another.
     """
 
     def __init__(
@@ -77,6 +83,8 @@ class Site:
         memory: random.Random,
         laws: LawBook,
         make: Make = Driver,
+        crew: random.Random | None = None,
+        open_: type[MemoryStore] = MemoryStore,
     ) -> None:
         """Stand there, switched off."""
         self.party = party
@@ -97,7 +105,9 @@ class Site:
         self._laws = laws
         self._memory = memory
         self._make = make
-        self._store: MemoryStore | None = None
+        self._crew = crew
+        self._open = open_
+        self._workers: list[tuple[Driver, MemoryStore]] = []
         self.on_down: Callable[[int], None] = lambda _down_ns: None
         self.points: dict[str, int] = {}
 
@@ -106,30 +116,50 @@ class Site:
         """Whether a process runs."""
         return self.driver is not None
 
+    @property
+    def is_crewed(self) -> bool:
+        """Whether several workers run here."""
+        return self._crew is not None
+
+    @property
+    def drivers(self) -> tuple[Driver, ...]:
+        """All processes that run."""
+        return tuple(driver for driver, _ in self._workers)
+
     def boot(self) -> bool:
-        """Start the process; tells whether it runs."""
+        """Start the process, or all of them; tells whether it runs."""
         assert self.driver is None
         self.life += 1
+        for _ in range(1 if self._crew is None else _WORKERS):
+            if not self._begin():
+                return self.is_up
+        return self.do(_tick) is True
+
+    def _begin(self) -> bool:
+        """Start one process."""
+        store: MemoryStore | None = None
         try:
-            self._store = MemoryStore(self.disk, hook=self._strike)
+            store = self._open(self.disk, hook=self._strike, is_shared=self.is_crewed)
             driver = self._make(
-                self._world(self._store),
+                self._world(store),
                 laws=self._laws,
                 fault=self._strike,
                 snapshot_entries=self._memory.choice(_MEMORIES),
             )
         except Crash:
-            return self._down()
+            return self._end(store)
         except WorldError as error:
-            return self._down(error)
+            return self._end(store, error)
+        self._workers.append((driver, store))
         self.driver = driver
-        return self.do(_tick) is True
+        return True
 
-    def do(self, act: Callable[[Driver], T]) -> T | None:
+    def do(self, act: Callable[[Driver], T], *, by: Driver | None = None) -> T | None:
         """Let the running process do something; `None` when it could not, or is no more.
 
         Args:
             act: One call of the driver.
+            by: Which of several workers; `None` for any.
 
         Raises:
             LocalError: Its caller broke a rule.
@@ -138,12 +168,16 @@ class Site:
         self.is_troubled = False
         if self.driver is None:
             return None
+        if self._crew is not None:
+            self.driver = by or self._crew.choice(self.drivers)
+            if self._crew.random() < _HEEDING:
+                self.driver.heed()
         try:
             return act(self.driver)
         except Crash:
-            self._down()
+            self._lose()
         except (StoreFailedError, StoreFencedError, StoreCorruptError) as error:
-            self._down(error)
+            self._lose(error)
         except NotReconciledError:
             # It was set back and has to hear from its partners first.
             return None
@@ -153,17 +187,41 @@ class Site:
             return None
         return None
 
+    def _lose(self, error: WorldError | None = None) -> None:
+        """The process that did the last thing is no more."""
+        (lost,) = [one for one in self._workers if one[0] is self.driver]
+        self._workers.remove(lost)
+        self._end(lost[1], error)
+
+    def _end(self, store: MemoryStore | None, error: WorldError | None = None) -> bool:
+        """One process has ended; others on the same store go on, and it is started again."""
+        if store is not None:
+            store.crash()
+        if not self._workers or isinstance(error, StoreCorruptError):
+            return self._down(error)
+        self.driver = self._workers[0][0]
+        self.is_troubled = True
+        down_ns, self._down_ns = self._down_ns, RESTART_NS
+        self._agenda.after(down_ns, partial(self._join, self.life))
+        return False
+
+    def _join(self, life: int) -> None:
+        """Start one more worker in the place of one that has ended."""
+        if self.driver is not None and self.life == life and self._begin():
+            self.do(_tick, by=self.driver)
+
     def is_reconciling(self) -> bool:
         """Whether it was set back and has not heard from every partner yet."""
         return bool(self.do(lambda driver: driver.reconciling()))
 
     def steal(self) -> "Driver | None":
         """Let another process take the store; gives the one that still believes in its lock."""
-        zombie = self.driver
-        if zombie is None or self._store is None:
+        assert self._crew is None
+        if self.driver is None:
             return None
-        self._store.steal()
-        self.driver, self._store = None, None
+        ((zombie, store),) = self._workers
+        store.steal()
+        self.driver, self._workers = None, []
         return zombie
 
     def has_room(self) -> None:
@@ -171,10 +229,10 @@ class Site:
         self.is_full = False
 
     def switch_off(self) -> None:
-        """End the process without warning."""
-        if self._store is not None:
-            self._store.crash()
-        self.driver, self._store = None, None
+        """End every process without warning."""
+        for _, store in self._workers:
+            store.crash()
+        self.driver, self._workers = None, []
 
     def _down(self, error: WorldError | None = None) -> bool:
         down_ns, self._down_ns = self._down_ns, RESTART_NS

@@ -55,7 +55,9 @@ class Strikes(People):
                 site.clock.stop(LAPSE.add(nanoseconds=fault.amount))
                 self.agenda.after(fault.for_ns, site.clock.go_on)
             case Kind.SECOND:
-                self._second(site, is_stolen=fault.for_ns % 2 == 0)
+                # A worker that is one of several may go on beside any other.
+                is_stolen = fault.for_ns % 2 == 0 and not site.is_crewed
+                self._second(site, is_stolen=is_stolen)
             case Kind.LAW:
                 self._learn(site)
             case Kind.ROT:

@@ -100,6 +100,10 @@ def shrink(plan: Plan, lab: Lab, *, rule: str, play: Callable[[Plan, Lab], Outco
             smaller = replace(plan, asked=tuple(one for one in plan.asked if one is not asked))
             if breaks(smaller):
                 plan, is_smaller = smaller, True
+        for party in plan.crews:
+            smaller = replace(plan, crews=tuple(one for one in plan.crews if one != party))
+            if breaks(smaller):
+                plan, is_smaller = smaller, True
         for planted in plan.planted:
             if any(asked.item == planted.id for asked in plan.asked):
                 continue
@@ -120,6 +124,7 @@ def report(plan: Plan, outcome: Outcome, *, whole: Plan) -> str:
             f"from {plan.start} for {plan.storm_ns // SECOND} s:"
         ),
     ]
+    lines += [f"    {party} runs as several workers" for party in plan.crews]
     lines += [f"    {_of_fault(fault)}" for fault in plan.faults]
     lines += [f"    {_of_asked(asked)}" for asked in plan.asked]
     return "\n".join(lines)

@@ -71,6 +71,8 @@ class Traffic:
                 memory=chance(plan.seed, f"memory/{party}"),
                 laws=lab.laws,
                 make=lab.make,
+                crew=chance(plan.seed, f"crew/{party}") if party in plan.crews else None,
+                open_=lab.open_,
             )
             site.on_down = partial(self._fell, site)
             self.sites[party] = site
@@ -87,10 +89,12 @@ class Traffic:
 
     # ------------------------------------------------------------ what a site does
 
-    def _do(self, site: Site, act: Callable[[Driver], object]) -> object:
+    def _do(
+        self, site: Site, act: Callable[[Driver], object], *, by: Driver | None = None
+    ) -> object:
         """Let a site do something, then look at its disk and see what follows."""
         try:
-            done = site.do(act)
+            done = site.do(act, by=by)
         except BaseException:
             self._look(site)
             raise
@@ -168,6 +172,8 @@ class Traffic:
         if data is None:
             self._fetch(site, partner)
             return
+        caller = site.driver
+        assert caller is not None
         self._call_ids += 1
         call = self._call_ids
         self._calls[key] = call
@@ -181,7 +187,9 @@ class Traffic:
                 self.sites[partner],
                 site.party,
                 arrived,
-                lambda answer: self._answered(site, partner, answer, call=call, life=life),
+                lambda answer: self._answered(
+                    site, partner, answer, call=call, life=life, caller=caller
+                ),
             ),
         )
         self.agenda.after(_CALL_NS, lambda: self._give_up(site, partner, call))
@@ -213,17 +221,24 @@ class Traffic:
         return data if liar is None else liar.hear(partner, data)
 
     def _answered(
-        self, site: Site, partner: PartyCode, answer: bytes, *, call: int, life: int
+        self,
+        site: Site,
+        partner: PartyCode,
+        answer: bytes,
+        *,
+        call: int,
+        life: int,
+        caller: Driver,
     ) -> None:
         """An answer has arrived; also a late one, and one that comes twice."""
-        if site.driver is None or site.life != life:
+        if site.life != life or caller not in site.drivers:
             return
         key = (site.party, partner)
         if self._calls.get(key) == call:
             del self._calls[key]
         answer = self._let_in(site, partner, answer)
         try:
-            self._do(site, lambda driver: driver.receive_reply(partner, answer))
+            self._do(site, lambda driver: driver.receive_reply(partner, answer), by=caller)
         except ForkError as error:
             self._forked(site, partner, error)
         except PeerError:
