@@ -1,6 +1,7 @@
 """Every engine gives the answers of the reference, with reasons and obligations (IMP-3 …)."""
 
 import warnings
+from pathlib import Path
 
 import ibis
 import pytest
@@ -150,7 +151,7 @@ def test_postgresql_through_ibis_agrees_with_the_reference(postgres_url: str) ->
 
 @pytest.mark.slow
 @pytest.mark.spark
-def test_spark_through_ibis_agrees_with_the_reference() -> None:
+def test_spark_through_ibis_agrees_with_the_reference(tmp_path: Path) -> None:
     """IMP-12: local mode; needs a Java machine."""
     pyspark = pytest.importorskip("pyspark.sql")
     with warnings.catch_warnings():
@@ -162,6 +163,7 @@ def test_spark_through_ibis_agrees_with_the_reference() -> None:
             .config("spark.sql.shuffle.partitions", "2")
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.host", "127.0.0.1")
+            .config("spark.sql.warehouse.dir", str(tmp_path))
             .getOrCreate()
         )
         try:
@@ -192,7 +194,8 @@ def check_words(connection: ibis.BaseBackend, sample: Sample) -> None:
     import polars as pl
 
     twice = pl.concat([sample.frame, sample.frame[:1]])
-    table = connection.create_table("registry", twice.to_arrow(), temp=True, overwrite=True)
+    is_temporary = connection.name != "pyspark"  # which knows no temporary tables
+    table = connection.create_table("registry", twice.to_arrow(), temp=is_temporary, overwrite=True)
     question, planner = sample.question, Planner(sample.law)
     decided = decide_words(table, planner, question, connection=connection)
     found = connection.to_pyarrow(decided).to_pylist()
