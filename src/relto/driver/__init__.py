@@ -29,7 +29,6 @@ from relto.driver.exchanges import (
     RefusedFrameError,
     StoppedError,
     UnpinnedPartnerError,
-    mark_restored,
 )
 from relto.driver.faults import FAULT_POINTS, Hook, no_fault
 from relto.driver.identity import (
@@ -43,7 +42,7 @@ from relto.driver.laws import LawBook
 from relto.driver.loop import Moved, Notice
 from relto.driver.parcels import BadPackageBytesError, NoSuchPackageError
 from relto.driver.passed import NothingToPassOverError
-from relto.driver.recovery import NotReconciledError
+from relto.driver.recovery import NotReconciledError, mark_restored
 
 __all__ = [
     "FAULT_POINTS",

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from whenever import Instant
 
-from relto.driver.exchanges import EPOCH, RESTORED_VALUE
+from relto.driver.exchanges import EPOCH
 from relto.driver.facts import fact_of
 from relto.driver.faults import Hook, no_fault
 from relto.driver.identity import (
@@ -29,6 +29,7 @@ from relto.driver.identity import (
 from relto.driver.laws import LawBook
 from relto.driver.parcels import Parcels
 from relto.driver.passed import NothingToPassOverError
+from relto.driver.recovery import RESTORED_VALUE
 from relto.errors import LocalError
 from relto.exchange import CaseFile, Fact, fold_case
 from relto.journal import verify_card

@@ -7,6 +7,7 @@ Source: docs/spec/exchange.md EX-34 to EX-38.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from msgspec import Struct
@@ -26,6 +27,7 @@ from relto.driver.recovery import (
     GIVEN_BACK,
     HELPFUL,
     RECONCILING,
+    RESTORED_VALUE,
     REWOUND,
     Helper,
     NotReconciledError,
@@ -54,13 +56,12 @@ from relto.limits import (
 from relto.model import PROTOCOL_MAJOR, Batch, Entry, Frame, InlinePackage, Rejection
 from relto.model.message import KeyChanged
 from relto.node import Alarm, Append, PackageArrived, Received, Tick
-from relto.ports import Kept, Store, Transaction, World
+from relto.ports import Kept, Transaction, World
 from relto.seal import digest as digest_of
 from relto.units import Digest, PartyCode
 
 _STOPPED: Final = "stopped/"
 _RESTORED: Final = "restored/"
-RESTORED_VALUE: Final = "restored"
 EPOCH: Final = Draft(kind=EPOCH_KIND)
 
 
@@ -119,6 +120,7 @@ class Exchanges(Hints):
         self._telling: dict[PartyCode, int] = {}
         self._inlined: dict[PartyCode, frozenset[Digest]] = {}
         self._held: dict[PartyCode, int] = {}
+        self._sent_from: dict[PartyCode, int | None] = {}
         self._give_back: dict[PartyCode, int] = {}
         self._reach: dict[PartyCode, int] = {}
 
@@ -339,9 +341,12 @@ class Exchanges(Hints):
         ring = self._ring(partner)
         assert ring is not None
         # A node that is recovering helps others all the same: two may have been set back at once.
-        if frame.rejection is not None and frame.rejection.code in {REWOUND, GAP}:
-            self._help(partner, frame.rejection)
-            return
+        asked = frame.rejection
+        if asked is not None and asked.code in {REWOUND, GAP}:
+            self._help(partner, asked)
+            # Whoever holds more than there is here says so with a signature: then go on with it.
+            if asked.code == REWOUND or asked.held <= self._logs.out(partner).size:
+                return
         if self._helpers:
             self._recover(turn, partner, frame)
             return
@@ -384,7 +389,7 @@ class Exchanges(Hints):
         if partner in self._give_back or (self._helpers and partner not in self._held):
             self._reach[partner] = out.acknowledged
             return self._recovery_frame(turn, partner)
-        held = self._held.get(partner)
+        held = self._sent_from[partner] = self._held.get(partner)
         batch = self._logs.batch(turn.tx, partner, held=held)
         if held is not None and (held >= out.acknowledged or self._helpers):
             # It has lost nothing that it had acknowledged: from here on it is as ever. And whoever
@@ -437,7 +442,7 @@ class Exchanges(Hints):
         if asked.code == REWOUND:
             self._give_back[partner] = asked.held
         elif self._helpers or asked.held <= self._logs.out(partner).size:
-            if self._held.pop(partner, None) == asked.held:
+            if self._held.pop(partner, None) == asked.held == self._sent_from.pop(partner, None):
                 # Slowed down, not given up: it may have begun anew after a crash of its own.
                 raise RefusedFrameError(f"`{partner}` gets no further than {asked.held}")
             self._held[partner] = asked.held
@@ -492,6 +497,7 @@ class Exchanges(Hints):
                 )
             if helper.ours is not None or said.held <= out.size:
                 helper.phase = Phase.THEIRS
+                helper.acknowledgement = frame.acknowledgement
         elif helper.phase is Phase.THEIRS and said.code == CAUGHT_UP:
             after = mirror if helper.mirror is None else helper.mirror.state
             if batch is not None and batch.log == mirror.log:
@@ -520,6 +526,8 @@ class Exchanges(Hints):
             for verified in (helper.ours, helper.mirror):
                 if verified is not None:
                     self._logs.settle(verified, now=turn.now)
+                # What it gave back it holds: keys that were announced there are known to it.
+                self._credit(turn, partner, helper)
             turn.tx.put_value(_RESTORED + partner, b"")
         turn.tx.put_value(RESTORED_VALUE, b"")
         # A partner's new keys count from here on; whatever else came is gone on with by the tick.
@@ -531,6 +539,12 @@ class Exchanges(Hints):
         for target in (*lost, *((self.party,) if lost else ())):
             self._fold(turn, self._logs.append(target, EPOCH, now=turn.now))
         self._feed(turn, Tick())
+
+    def _credit(self, turn: Turn, partner: PartyCode, helper: Helper) -> None:
+        ring, note, own = helper.ring or self._ring(partner), helper.acknowledgement, self._own_ring
+        if note and ring is not None:
+            with suppress(PeerError, RewoundError):  # said again with the next frame
+                self._logs.acknowledged(turn.tx, note, partner=partner, ring=ring, own=own)
 
     def _announce_again(self, turn: Turn, helpers: Mapping[PartyCode, Helper]) -> None:
         """Stand by keys that were announced after the backup, to whom had not heard of them too."""
@@ -584,12 +598,3 @@ class Exchanges(Hints):
         """Let a stopped link run again, after its cause has been removed outside this program."""
         with self._turn() as turn:
             turn.tx.put_value(_STOPPED + partner, b"")
-
-
-def mark_restored(store: Store) -> None:
-    """Mark a store that was brought back from a backup: its node hears from its partners first.
-
-    Source: docs/spec/exchange.md EX-42.
-    """
-    with store.transaction() as tx:
-        tx.put_value(RESTORED_VALUE, b"1")

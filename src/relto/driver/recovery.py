@@ -22,7 +22,11 @@ from relto.journal import KeyRing, VerifiedBatch, rotate, verify_successor
 from relto.limits import KEY_OVERLAP_SECONDS
 from relto.model import Batch, Entry, NodeCard, Rejection
 from relto.model.message import KeyChanged
+from relto.ports import Store
 from relto.units import PartyCode
+
+# The row of the store that says so.
+RESTORED_VALUE: Final = "restored"
 
 # Codes that a recovering node and its partner say to each other in place of entries.
 REWOUND: Final = "world.rewound"  # I have lost what I said after entry `held`: give it back
@@ -62,6 +66,7 @@ class Helper(Struct, kw_only=True):
         theirs: The partner's entries, verified.
         mirror: The newest verified batch of the partner's log.
         ring: The partner's keys, with those that its log has announced so far.
+        acknowledgement: The partner's own signature over what it holds of our log.
     """
 
     phase: Phase = Phase.OURS
@@ -70,6 +75,7 @@ class Helper(Struct, kw_only=True):
     theirs: list[Entry] = field(default_factory=list)
     mirror: VerifiedBatch | None = None
     ring: KeyRing | None = None
+    acknowledgement: bytes = b""
 
     @property
     def given_count(self) -> int:
@@ -185,3 +191,12 @@ def ring_through(batch: Batch, *, ring: KeyRing, card: bytes) -> KeyRing:
 def everybody(partners: Iterable[PartyCode]) -> dict[PartyCode, Helper]:
     """Begin to ask every partner."""
     return {partner: Helper() for partner in sorted(partners)}
+
+
+def mark_restored(store: Store) -> None:
+    """Mark a store that was brought back from a backup: its node hears from its partners first.
+
+    Source: docs/spec/exchange.md EX-42.
+    """
+    with store.transaction() as tx:
+        tx.put_value(RESTORED_VALUE, b"1")

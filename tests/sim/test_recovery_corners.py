@@ -1,0 +1,155 @@
+"""Backups brought back in unlucky combinations: with a change of keys, at both ends, twice."""
+
+from contextlib import suppress
+
+import pytest
+
+from relto.errors import PeerError
+from tests.sim.test_keys import new_keys
+from tests.sim.test_recovery import set_back
+from tests.support_node import ADMIN, Three
+
+OLDER = ("both", "JPN", "KOR")
+
+
+def pair() -> Three:
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-0")
+    three.settle()
+    return three
+
+
+def change_keys(three: Three, *, serial: int = 2) -> None:
+    card = new_keys(three, "JPN", serial=serial)
+    three["JPN"].announce(card, by=ADMIN)
+
+
+def carry_on(three: Three) -> None:
+    """Let each dial in turn, whatever the other says to a frame; only time can help."""
+    for _ in range(20):
+        three.clock.at = three.clock.at.add(seconds=10)
+        for source in three.sites:
+            for target in three[source].pending():
+                with suppress(PeerError):
+                    three.exchange(source, target)
+
+
+def check(three: Three, *cases: str) -> None:
+    """Both have heard, go on, and read the same out of their journals again."""
+    for party in three.sites:
+        assert three[party].reconciling() == ()
+    three.ask("z-1")
+    three.ask("z-2", by="JPN", holder="KOR", topics=("dprk.nuclear",))
+    carry_on(three)
+    for case in (*cases, "z-1"):
+        assert three.state("JPN", case) == three.state("KOR", case) == "receipted", case
+    assert three.state("JPN", "z-2") == three.state("KOR", "z-2") == "refused"
+    for party, site in three.sites.items():
+        assert three[party].pending() == ()
+        assert three[party].node.state.quarantine == []
+        digest = three[party].node.state.digest()
+        assert site.start().node.state.digest() == digest
+
+
+@pytest.mark.parametrize("days", [0, 30], ids=["at once", "when the old keys have run out"])
+@pytest.mark.parametrize("has_spoken", [True, False])
+def test_a_backup_from_before_a_change_of_keys_comes_back(days: int, has_spoken: bool) -> None:
+    """EX-42, FL-17, FL-20: what a partner gives back it knows, the new keys among it."""
+    three = pair()
+    backup = three.sites["JPN"].disk.copy()
+    change_keys(three)
+    three.settle()
+    if has_spoken:
+        three.ask("c-1")
+        three.settle()
+    three.clock.at = three.clock.at.add(hours=24 * days)
+    set_back(three, "JPN", backup)
+    carry_on(three)
+    # It speaks first: its partner has nothing new to say.
+    three.hold("JPN", "launch-2", topics=("dprk.nuclear",))
+    three.ask("c-2", by="JPN", holder="KOR", topics=("dprk.nuclear",))
+    carry_on(three)
+    assert three.state("KOR", "c-2") == "refused"
+    check(three, "c-0", *(("c-1",) if has_spoken else ()))
+
+
+@pytest.mark.parametrize("days", [0, 30])
+def test_a_backup_from_before_the_partners_change_of_keys_comes_back(days: int) -> None:
+    """EX-42, FL-20."""
+    three = pair()
+    backup = three.sites["KOR"].disk.copy()
+    change_keys(three)
+    three.settle()
+    three.clock.at = three.clock.at.add(hours=24 * days)
+    three.ask("c-1")
+    three.settle()
+    set_back(three, "KOR", backup)
+    carry_on(three)
+    check(three, "c-0", "c-1")
+
+
+@pytest.mark.parametrize("party", ["JPN", "KOR"])
+def test_a_backup_comes_back_while_two_changes_of_keys_wait_for_their_reader(party: str) -> None:
+    """EX-41, EX-42."""
+    three = pair()
+    backups = {one: site.disk.copy() for one, site in three.sites.items()}
+    three.ask("c-1")
+    three.settle()
+    for serial in (2, 3):
+        change_keys(three, serial=serial)
+    set_back(three, party, backups[party])
+    carry_on(three)
+    check(three, "c-0", "c-1")
+
+
+@pytest.mark.parametrize("older", OLDER)
+@pytest.mark.parametrize("marked", [(True, True), (True, False), (False, True), (False, False)])
+def test_both_ends_are_set_back_at_once(marked: tuple[bool, bool], older: str) -> None:
+    """EX-42, FL-17: by a restored backup, or by a disk that nobody said was old."""
+    three = pair()
+    old = {one: site.disk.copy() for one, site in three.sites.items()}
+    three.ask("c-1")
+    three.settle()
+    newer = {one: site.disk.copy() for one, site in three.sites.items()}
+    three.ask("c-2")
+    three.settle()
+    for (party, site), is_marked in zip(tuple(three.sites.items()), marked, strict=True):
+        assert site.party == party
+        disk = old[party] if older in {"both", party} else newer[party]
+        set_back(three, party, disk, is_marked=is_marked)
+    carry_on(three)
+    check(three, "c-0", *(() if older == "both" else ("c-1",)))
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_one_backup_comes_back_again_and_again(is_marked: bool) -> None:
+    """EX-42: also in the middle of hearing."""
+    three = pair()
+    backup = three.sites["JPN"].disk.copy()
+    for case in ("c-1", "c-2", "c-3"):
+        three.ask(case)
+        carry_on(three)
+        set_back(three, "JPN", backup, is_marked=is_marked)
+        with suppress(PeerError):
+            three.exchange("JPN", "KOR")
+        set_back(three, "JPN", backup, is_marked=is_marked)
+        carry_on(three)
+    check(three, "c-0", "c-1", "c-2", "c-3")
+
+
+def test_all_three_are_set_back_at_once() -> None:
+    """EX-42: nobody has what was said since; everybody goes on."""
+    three = Three()
+    three.hold("JPN", "launch-1")
+    three.ask("c-0")
+    three.settle()
+    backups = {party: site.disk.copy() for party, site in three.sites.items()}
+    three.ask("c-1")
+    three.settle()
+    for party, backup in backups.items():
+        set_back(three, party, backup)
+    carry_on(three)
+    three.ask("z-1")
+    carry_on(three)
+    assert three.state("KOR", "z-1") == "receipted"
