@@ -62,7 +62,10 @@ class _Commands(DeferredGroup):
         "peer": Place("relto.cli.peer", "Partners, by their cards."),
         "link": Place("relto.cli.peer", "Links to partners."),
         "key": Place("relto.cli.node", "The node's keys."),
-        "clock": Place("relto.cli.node", "The exercise clock of an exercise node."),
+        "clock": Place(
+            "relto.cli.clock",
+            "The node's clock: was it ahead, what follows; the exercise clock.",
+        ),
         "delegations": Place("relto.cli.node", "Standing authorities to release."),
         "hold": Place("relto.cli.exchange", "Register an item that this party holds."),
         "holdings": Place("relto.cli.exchange", "List what this party holds."),

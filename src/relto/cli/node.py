@@ -1,4 +1,4 @@
-"""`relto init`, `serve`, `status`, `card`, `key`, `clock`, `delegations`, `law adopt`."""
+"""`relto init`, `serve`, `status`, `card`, `key`, `delegations`, `law adopt`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,6 @@ from relto.console import (
     Home,
     LookCard,
     LookStatus,
-    MoveClock,
     RotateKeys,
     Status,
     create_home,
@@ -32,9 +31,6 @@ from relto.console import (
 from relto.units import Digest, PartyCode
 
 key_app = typer.Typer(name="key", help="The node's keys.", no_args_is_help=True)
-clock_app = typer.Typer(
-    name="clock", help="The exercise clock of an exercise node.", no_args_is_help=True
-)
 delegations_app = typer.Typer(
     name="delegations", help="Standing authorities to release.", no_args_is_help=True
 )
@@ -203,22 +199,6 @@ def rotate(
     emit(answer, as_json=as_json, render=lambda console: render_card(console, answer))
 
 
-@clock_app.command("set")
-def clock_set(
-    at: Annotated[str, typer.Argument(metavar="INSTANT", help="Later than the clock is now.")],
-    directory: DirOption,
-    officer: OfficerOption = "",
-    reason: ReasonOption = "",
-    as_json: JsonFlag = False,
-) -> None:
-    """Move the clock of an exercise node forward; it runs on from there.
-
-    Example: relto clock set 2019-11-23T00:01+09:00 --dir jpn
-    """
-    order = MoveClock(at=instant_of(at, name="INSTANT"), by=by(officer, "administrator", reason))
-    _done(directory, order, as_json=as_json)
-
-
 @delegations_app.command("adopt")
 def delegations_adopt(
     file: Annotated[Path, typer.Argument(metavar="FILE")],
@@ -283,9 +263,7 @@ def _name(path: Path) -> str:
     return f"{folder}/{path.name}" if folder in {"acts", "instruments", "schemes"} else path.name
 
 
-def _done(
-    directory: Path, order: MoveClock | AdoptAuthorities | AdoptFiles, *, as_json: bool
-) -> None:
+def _done(directory: Path, order: AdoptAuthorities | AdoptFiles, *, as_json: bool) -> None:
     answer = answer_of(directory, order)
     assert isinstance(answer, Done)
     emit(answer, as_json=as_json, render=lambda console: render_done(console, answer))
@@ -298,6 +276,5 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
     app.command()(card)
     app.add_typer(key_app)
-    app.add_typer(clock_app)
     app.add_typer(delegations_app)
     app.command("adopt")(law_adopt)

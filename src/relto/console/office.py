@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import Protocol, assert_never
+from typing import Final, Protocol, assert_never
 
 from relto.adapters.blobs import FileBlobs
 from relto.adapters.https_link import endpoint_of
@@ -72,6 +72,8 @@ from relto.node import (
     UnknownWordError,
 )
 from relto.units import DIGEST_PATTERN, Digest, HoldingId, PartyCode
+
+_AHEAD: Final = "our entries are dated until {}, ahead of the clock; see `relto clock check`"
 
 
 class UnknownCaseError(LocalError):
@@ -285,6 +287,7 @@ class Office:
 
     def _link(self, partner: PartyCode) -> LinkLine:
         counts = self._driver.link(partner)
+        ahead = self._driver.ahead_until(partner)
         line = LinkLine(
             partner=partner, dial=self._config.dials(partner), state="the node is not running"
         )
@@ -294,7 +297,7 @@ class Office:
             partner=partner,
             dial=line.dial,
             state=line.state,
-            error=line.error,
+            error=line.error if ahead is None else _AHEAD.format(ahead.format_iso(unit="second")),
             failures=line.failures,
             heard_at=line.heard_at,
             ours=counts.ours,

@@ -302,6 +302,12 @@ class Driver(Parcels):
         self._refresh()
         return self._active == 0
 
+    def ahead_until(self, partner: PartyCode) -> Instant | None:
+        """Give the time of the newest entry to a partner if it lies ahead of the clock (JN-35)."""
+        self._refresh()
+        at = self._logs.out(partner).at
+        return None if at is None or at <= self.now() else at
+
     def unaware(self) -> tuple[PartyCode, ...]:
         """Give the partners that have not acknowledged the newest keys yet, sorted.
 

@@ -7,6 +7,7 @@ acknowledged (stored by the partner), and at any later time with some bodies des
 forks stops; the evidence stays.
 """
 
+from relto.journal.ahead import Ahead, find_ahead
 from relto.journal.audit import AuditError, audit_log
 from relto.journal.card import (
     FingerprintError,
@@ -99,6 +100,7 @@ __all__ = [
     "EPOCH_KIND",
     "LAW_KIND",
     "LOG_STATE",
+    "Ahead",
     "AuditError",
     "BodyMissingError",
     "ChainError",
@@ -140,6 +142,7 @@ __all__ = [
     "entry_bytes",
     "extend",
     "extract_log",
+    "find_ahead",
     "first_ring",
     "fork_sizes",
     "frontier_of",

@@ -37,9 +37,7 @@ class ClockError(WorldError):
     """The clock stands before the entry that was journaled last (FL-13)."""
 
     code = "world.clock_went_back"
-    hint_default = (
-        "set the clock right; entries are ordered by number, but their times never go back"
-    )
+    hint_default = "set the clock right; if it is, `relto clock check` says what can be done"
 
 
 class EntryTooLargeError(LocalError):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from relto.cli import main
+from relto.console.node import MachineClock
 from tests.integration.nodes.conftest import Party
 
 pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -103,3 +104,41 @@ def test_a_partner_that_is_gone_for_good_is_passed_over_by_a_command_that_asks_a
     kinds = [line["kind"] for line in jpn.run("journal", "list", "--log", "JPN/JPN")]
     assert kinds[-2:] == ["epoch", "passed-over"]
     assert jpn.run("journal", "verify")
+
+
+def test_a_clock_that_was_ahead_is_named_with_what_it_has_left_and_a_backup_helps(
+    pair: tuple[Party, Party],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """JN-35, FL-13."""
+    jpn, _ = pair
+    assert jpn.run("clock", "check")["ahead"] == []
+    jpn.run("backup", "--out", str(tmp_path / "backup"), "--with-keys")
+    real = MachineClock.now
+    with monkeypatch.context() as jump:
+        jump.setattr(MachineClock, "now", lambda clock: real(clock).add(hours=72))
+        jpn.hold(CONTENT, topic="dprk.missile.launch")
+        jpn.run("request", "KOR", "--topic", "dprk", "--purpose", "defence.warning", "--direct")
+    item = tmp_path / "item"
+    item.write_bytes(b"another")
+    words = ("--topic", "dprk", "--scheme", "jpn", "--level", "hi")
+    told = jpn.run("hold", str(item), *words, expect=4)
+    assert told["error"] == "world.clock_went_back"
+    assert "relto clock check" in told["hint"]
+    said = jpn.run("clock", "check", expect=1)
+    logs = {f"{one['log']['source']}/{one['log']['target']}": one for one in said["ahead"]}
+    assert set(logs) == {"JPN/JPN", "JPN/KOR"}
+    assert (logs["JPN/KOR"]["first"], logs["JPN/KOR"]["final"]) == (1, 1)
+    assert said["goes_on_at"] == max(one["until"] for one in logs.values())
+    assert said["can_be_restored"]
+    (link,) = jpn.run("link", "status")["links"]
+    assert "relto clock check" in link["error"]
+    capsys.readouterr()
+    assert main(["clock", "check", "--dir", str(jpn.directory)]) == 1
+    assert "all heals by itself" in capsys.readouterr().out
+    jpn.directory.rename(tmp_path / "lost")
+    assert main(["restore", str(tmp_path / "backup"), "--dir", str(jpn.directory)]) == 0
+    assert jpn.run("clock", "check")["ahead"] == []
+    jpn.hold(CONTENT, topic="dprk.missile.launch")
