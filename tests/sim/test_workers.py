@@ -80,7 +80,7 @@ def test_what_an_answer_carried_is_not_sent_again_by_another_worker():
     crew, one, two_ = two()
     crew.ask("c-1", holding="jpn.launch-1")
     answer = one.handle_exchange("KOR", crew["KOR"].next_batch("JPN"))
-    assert two_.heed() == frozenset()
+    assert two_.heed() == ()
     assert two_.pending() == ()
     crew["KOR"].receive_reply("JPN", answer)
     crew.settle()
@@ -91,26 +91,31 @@ def test_a_hint_that_was_lost_or_makes_no_sense_costs_a_repetition(monkeypatch):
     crew, one, two_ = two()
     crew.ask("c-1", holding="jpn.launch-1")
     with crew.jpn.stores[1].transaction() as tx:
-        for words in ("", "KOR", "KOR x 1", "KOR 1 -1", "KOR 1 2 3", "USA 0 0"):
+        for words in ("", "KOR", "KOR answered", "KOR answered 1 -1", "KOR answered 1 2 3"):
             tx.tell(words)
+        tx.tell("USA answered 0 0")
     answer = one.handle_exchange("KOR", crew["KOR"].next_batch("JPN"))
     monkeypatch.setattr(crew.jpn.stores[1], "heard", lambda: ())
     assert two_.pending() == ("KOR",)
     crew["KOR"].receive_reply("JPN", answer)
     frame = two_.next_batch("KOR")
     two_.receive_reply("KOR", crew["KOR"].handle_exchange("JPN", frame))
-    assert one.heed() == frozenset()
+    assert one.heed() == ()
     monkeypatch.undo()
     crew.settle()
     crew.check()
     assert crew.state("KOR", "c-1") == "receipted"
 
 
-def test_a_partner_is_called_by_whoever_calls_it():
+def test_shells_tell_each_other_of_a_link():
     _, one, two_ = two()
-    one.nudge("KOR")
-    assert two_.heed() == {"KOR"}
-    assert two_.heed() == one.heed() == frozenset()
+    one.tell("KOR", "call")
+    one.tell("KOR", "state up 0\n")
+    assert [(told.partner, told.words) for told in two_.heed()] == [
+        ("KOR", "call"),
+        ("KOR", "state up 0"),
+    ]
+    assert two_.heed() == one.heed() == ()
 
 
 def test_a_tail_of_another_workers_making_is_read_from_the_store():

@@ -31,6 +31,7 @@ from relto.driver.exchanges import (
     UnpinnedPartnerError,
 )
 from relto.driver.faults import FAULT_POINTS, Hook, no_fault
+from relto.driver.hints import Told
 from relto.driver.identity import (
     Identity,
     KeysChangedError,
@@ -66,6 +67,7 @@ __all__ = [
     "Result",
     "StoppedError",
     "Story",
+    "Told",
     "UnpinnedPartnerError",
     "mark_restored",
     "no_fault",

@@ -8,6 +8,7 @@ Source: docs/spec/exchange.md EX-35, EX-50.
 
 from typing import Final
 
+from msgspec import Struct
 from whenever import Instant
 
 from relto.driver.faults import Hook, no_fault
@@ -17,7 +18,20 @@ from relto.limits import RESEND_SECONDS, SNAPSHOT_ENTRIES
 from relto.ports import World
 from relto.units import PartyCode
 
-_CALL: Final = "call"
+_SHELL: Final = "shell"
+_ANSWERED: Final = "answered"
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """What the shell of another worker has told this one's.
+
+    Args:
+        partner: About which link.
+        words: What; each may be missing, and none decides anything.
+    """
+
+    partner: PartyCode
+    words: str
 
 
 class Hints(Engine):
@@ -37,31 +51,38 @@ class Hints(Engine):
         self._answered: dict[PartyCode, tuple[int, Instant]] = {}
         super().__init__(world, laws=laws, fault=fault, snapshot_entries=snapshot_entries)
 
-    def heed(self) -> frozenset[PartyCode]:
-        """Take in what other workers have told; gives the partners to be called at once."""
-        nudged: set[PartyCode] = set()
-        for words in self._world.store.heard():
-            match words.split():
-                case [first, party] if first == _CALL:
-                    nudged.add(PartyCode(party))
-                case [party, held, reach] if held.isdecimal() and reach.isdecimal():
-                    partner = PartyCode(party)
-                    self._told[partner] = max(self._told.get(partner, 0), int(held))
-                    before = self._answered.get(partner, (0, None))[0]
-                    self._answered[partner] = (max(before, int(reach)), self.now())
+    def heed(self) -> tuple[Told, ...]:
+        """Take in what other workers have told; gives what is for the shell, oldest first."""
+        found: list[Told] = []
+        for line in self._world.store.heard():
+            match line.split(maxsplit=2):
+                case [party, kind, words] if kind == _SHELL:
+                    found.append(Told(partner=PartyCode(party), words=words))
+                case [party, kind, words] if kind == _ANSWERED:
+                    self._heed_answer(PartyCode(party), words)
                 case _:
                     # Of another version of this program, perhaps.
                     pass
-        return frozenset(nudged)
+        return tuple(found)
 
-    def nudge(self, partner: PartyCode) -> None:
-        """Have a partner called at once by whichever worker calls it."""
+    def tell(self, partner: PartyCode, words: str) -> None:
+        """Tell the shells of the other workers something about a link; it may get lost."""
         with self._world.store.transaction() as tx:
-            tx.tell(f"{_CALL} {partner}")
+            tx.tell(f"{partner} {_SHELL} {' '.join(words.split())}")
 
     def _tell_answered(self, turn: Turn, partner: PartyCode, *, reach: int) -> None:
         """Tell the others what an answer says, so that nobody sends it again at once."""
-        turn.tx.tell(f"{partner} {self._logs.mirror(partner).acknowledged} {reach}")
+        held = self._logs.mirror(partner).acknowledged
+        turn.tx.tell(f"{partner} {_ANSWERED} {held} {reach}")
+
+    def _heed_answer(self, partner: PartyCode, words: str) -> None:
+        match words.split():
+            case [held, reach] if held.isdecimal() and reach.isdecimal():
+                self._told[partner] = max(self._told.get(partner, 0), int(held))
+                before = self._answered.get(partner, (0, None))[0]
+                self._answered[partner] = (max(before, int(reach)), self.now())
+            case _:
+                pass
 
     def _on_its_way(self, partner: PartyCode) -> int:
         """How far an answer has carried our log.

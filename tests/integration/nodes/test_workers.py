@@ -41,6 +41,15 @@ def start(party: Party, count: int) -> None:
         time.sleep(0.05)
 
 
+def kill(party: Party, worker: int) -> None:
+    """Kill a worker without warning, and wait until its supervisor has seen it."""
+    os.kill(worker, signal.SIGKILL)
+    until = time.monotonic() + 30
+    while worker in party.workers():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 def logs(party: Party) -> dict[str, tuple[int, str]]:
     """Verify a journal; gives where the logs with the partner stand."""
     found = party.run("journal", "verify")
@@ -79,7 +88,7 @@ def test_workers_answer_every_request_once_while_one_after_another_is_killed(
         cases.append(kor.ask("JPN", "--item", item)["line"]["case"])
         own.append(jpn.ask("KOR", topic="dprk.nuclear.test")["line"]["case"])
         if number % 6 == 3:
-            os.kill(luck.choice(jpn.workers()), signal.SIGKILL)
+            kill(jpn, luck.choice(jpn.workers()))
     for case in cases:
         story = kor.wait(case, "receipted")
         kinds = [entry["kind"] for entry in story["entries"]]
@@ -88,9 +97,12 @@ def test_workers_answer_every_request_once_while_one_after_another_is_killed(
         story = jpn.wait(case, "refused", "queued", "asked", "unroutable")
         assert sum(entry["kind"] == "request" for entry in story["entries"]) == 1
     settle(jpn, kor)
+    # Whichever worker answers knows how the link is doing.
+    assert {jpn.run("link", "status")["links"][0]["state"] for _ in range(8)} == {"up"}
+    assert jpn.run("link", "reconcile", "KOR")["links"][0]["partner"] == "KOR"
     assert jpn.stop() == 0
     assert kor.stop() == 0
-    assert jpn.log.read_text().count('"worker_started"') == 3 + 5
+    assert jpn.log.read_text().count('"worker_ended"') == 3 + 5
     assert logs(jpn) == logs(kor)
 
 

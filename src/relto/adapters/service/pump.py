@@ -335,17 +335,13 @@ class Pump:
         # Half of it is fixed, so that the wait never shrinks to nothing.
         pause *= 0.5 + 0.5 * self._jitter()
         self._is_heard = False
-        if (self.health.state, self.health.error) != (state, f"{error.code}: {error.message}"):
-            self._report("link_failed", self.partner, f"{error.code}: {error.message}")
-        self.health = Health(
-            state=state,
-            failures=failures,
-            error=f"{error.code}: {error.message}",
-            retry_seconds=pause,
-        )
+        before, words = self.health, f"{error.code}: {error.message}"
+        self.health = Health(state=state, failures=failures, error=words, retry_seconds=pause)
+        if (before.state, before.error) != (state, words):
+            self._report("link_failed", self.partner, words)
         return pause
 
     def _succeeded(self) -> None:
         if self.health.state is not LinkState.UP:
-            self._report("link_up", self.partner, "")
             self.health = Health(state=LinkState.UP)
+            self._report("link_up", self.partner, "")

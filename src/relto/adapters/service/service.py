@@ -13,7 +13,7 @@ from whenever import Instant
 
 from relto.adapters.service.pump import Caller, Direction, Health, LinkState, Move, Pump
 from relto.adapters.service.writer import Writer
-from relto.driver import Driver, KeysChangedError, Moved, Result
+from relto.driver import Driver, KeysChangedError, Moved, Result, Told
 from relto.errors import PeerError, ReltoError, WorldError
 from relto.limits import LINK_PIECE_BYTES_MAX, RESEND_SECONDS
 from relto.node import Command
@@ -27,6 +27,8 @@ _TICK_SECONDS_MAX: Final = 30.0
 _POISON_MAX: Final = 1_024
 # So long after a worker has ended, others take over its links.
 _CLAIM_SECONDS: Final = 1.0
+# What workers tell each other of the links that they keep.
+_TOLD: Final = frozenset({LinkState.UP, LinkState.DOWN, LinkState.REFUSED})
 
 T = TypeVar("T")
 
@@ -94,6 +96,8 @@ class NodeService:
         # A partner's call that waits for news, and what wakes it.
         self._waiters: dict[PartyCode, asyncio.Event] = {}
         self._looking: set[PartyCode] = set()
+        # How links are doing that other workers keep, as they have told.
+        self._elsewhere: dict[PartyCode, Health] = {}
         # Frames that broke the node, by digest; the oldest are forgotten first.
         self._poison: dict[Digest, None] = {}
         self._stopped = asyncio.Event()
@@ -110,6 +114,8 @@ class NodeService:
         if self._crew is not None:
             loop.add_reader(self._crew.fileno(), self._after)
         await self._writer.call(self.driver.tick)
+        if self._crew is not None:
+            self.driver.tell(self.driver.party, "who")
         try:
             while not self._stopped.is_set():
                 try:
@@ -171,8 +177,8 @@ class NodeService:
             self._on_failure(error)
 
     def _follow(self) -> None:
-        for partner in self.driver.heed():
-            self._wake(partner, is_heard=True)
+        for told in self.driver.heed():
+            self._hear(told)
         for notice in self.driver.notices():
             if isinstance(notice, Moved):
                 self._report(notice.kind, notice.source, f"{notice.target} {notice.number}")
@@ -184,6 +190,28 @@ class NodeService:
             if waiter is not None:
                 waiter.set()
             self._wake(partner)
+
+    def _hear(self, told: Told) -> None:
+        """Take what another worker tells of a link (LK-22)."""
+        match told.words.split(maxsplit=3):
+            case ["call"]:
+                self._wake(told.partner, is_heard=True)
+            case ["who"]:
+                for partner in self._pumps:
+                    self._tell_state(partner)
+            case ["state", state, failures, *error] if state in _TOLD and failures.isdecimal():
+                self._elsewhere[told.partner] = Health(
+                    state=LinkState(state), failures=int(failures), error="".join(error)
+                )
+            case _:
+                # Of another version of this program, perhaps.
+                pass
+
+    def _tell_state(self, partner: PartyCode) -> None:
+        """Tell the other workers how a link is doing that this one keeps."""
+        health = self._pumps[partner][0].health
+        if self._crew is not None and health.state in _TOLD:
+            self.driver.tell(partner, f"state {health.state} {health.failures} {health.error}")
 
     def _wake(self, partner: PartyCode, *, is_heard: bool = False) -> None:
         kept = self._pumps.get(partner)
@@ -232,6 +260,10 @@ class NodeService:
 
     def _report_link(self, event: str, partner: PartyCode, words: str) -> None:
         self._report(event, partner, words)
+        try:
+            self._tell_state(partner)
+        except WorldError as error:
+            self._on_failure(error)
 
     # ---------------------------------------------------------------- officers
 
@@ -246,13 +278,16 @@ class NodeService:
     def health(self, partner: PartyCode) -> Health:
         """Tell how a link is doing."""
         kept = self._pumps.get(partner)
-        return Health(state=LinkState.NEW) if kept is None else kept[0].health
+        found = Health(state=LinkState.NEW) if kept is None else kept[0].health
+        if found.state is LinkState.ELSEWHERE:
+            return self._elsewhere.get(partner, found)
+        return found
 
     def reconcile(self, partner: PartyCode) -> None:
         """Call a partner now, whatever it was waiting for, and whichever worker does."""
         self._wake(partner, is_heard=True)
         if self._crew is not None:
-            self.driver.nudge(partner)
+            self.driver.tell(partner, "call")
 
     # ---------------------------------------------------------------- the desk behind the link port
 
