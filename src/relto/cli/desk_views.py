@@ -58,6 +58,9 @@ def render_status(console: Console, answer: Status) -> None:
     _line(console, "partners", _list(answer.peers) or "none")
     _line(console, "cases", f"{answer.open_cases} open, {answer.waiting} for your officers")
     _line(console, "holdings", str(answer.holdings))
+    if answer.certificate_until is not None:
+        until = answer.certificate_until.format_iso(unit="second")
+        _line(console, "links until", f"{until}: `relto key rotate` before that")
 
 
 def render_card(console: Console, answer: CardAnswer) -> None:

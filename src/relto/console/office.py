@@ -12,7 +12,7 @@ from typing import Final, Protocol, assert_never
 
 from relto.adapters.blobs import FileBlobs
 from relto.adapters.https_link import endpoint_of
-from relto.adapters.keys import is_of_party
+from relto.adapters.keys import is_of_party, valid_until
 from relto.adapters.lawfiles import digest_of, library_of, locate
 from relto.console.home import Config, Home, write_private
 from relto.console.orders import (
@@ -229,6 +229,7 @@ class Office:
             open_cases=len(state.open),
             waiting=len(self._driver.node.queue()),
             holdings=state.stock_count,
+            certificate_until=valid_until(self._card.card.certificate),
         )
 
     def _cases(self, *, is_inbox: bool) -> Cases:

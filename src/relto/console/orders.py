@@ -263,6 +263,7 @@ class Status(Answer, frozen=True, kw_only=True, tag="status"):
         open_cases: Cases in which somebody has to act.
         waiting: Of those, how many wait for this party's officers.
         holdings: Items held.
+        certificate_until: When the links' certificate runs out; `None` where nobody looked.
     """
 
     party: PartyCode
@@ -275,6 +276,7 @@ class Status(Answer, frozen=True, kw_only=True, tag="status"):
     open_cases: int = 0
     waiting: int = 0
     holdings: int = 0
+    certificate_until: Instant | None = None
 
 
 class Done(Answer, frozen=True, kw_only=True, tag="done"):

@@ -14,6 +14,7 @@ from random import SystemRandom
 
 import structlog
 from msgspec import Struct
+from whenever import Instant
 
 from relto.adapters.https_link import (
     Endpoint,
@@ -26,7 +27,7 @@ from relto.adapters.https_link import (
     bind,
     endpoint_of,
 )
-from relto.adapters.keys import NodeKeys, is_of_party
+from relto.adapters.keys import NodeKeys, is_of_party, valid_until
 from relto.adapters.service import Calling, NodeService
 from relto.console.home import Config, Dial
 from relto.console.node import OpenNode, change_keys, open_home, partner_card, prepare_keys
@@ -40,6 +41,8 @@ from relto.units import PartyCode
 
 # Who changes the keys; a claim, so that two workers do not do it at once.
 _CHANGE = "keys"
+# From so many days before its end on, a start says when the links' certificate runs out.
+_WARNED_DAYS = 90
 # The answer to the order that ends this run reaches its sender first.
 _ANSWER_SECONDS = 0.05
 
@@ -139,6 +142,7 @@ class RunningNode:
                 self.listens_at = f"{at[0]}:{at[1]}"
             await self._officers.open()
             self._log.info("serving", party=node.config.party, link=self.listens_at)
+            self._warn_of_the_end()
             ready()
             await self.service.run()
         finally:
@@ -146,6 +150,15 @@ class RunningNode:
             await self._link_port.close()
             node.office.service = None
             self._log.info("stopped", party=node.config.party)
+
+    def _warn_of_the_end(self) -> None:
+        """Say in good time that the links' certificate runs out: they are down then, all of them.
+
+        By the machine's clock, also on a node in exercise: TLS checks dates by it.
+        """
+        until = valid_until(self._node.card.card.certificate)
+        if until <= Instant.now().add(hours=24 * _WARNED_DAYS):
+            self._log.warning("certificate_ends", at=str(until), next="relto key rotate")
 
     def stop(self) -> None:
         """End `run`."""

@@ -419,6 +419,24 @@ def test_an_impostor_at_the_partners_endpoint_is_sent_nothing(pair: Pair, smith:
     asyncio.run(run())
 
 
+def test_a_partner_that_cannot_be_reached_is_told_with_what_broke(pair: Pair, smith: Smith) -> None:
+    """House style 9: in the machine's words, and not in those of a programming language."""
+    fresh = smith.make("JPN")
+
+    async def run() -> None:
+        async with pair:
+            for endpoint, words in (
+                ("https://127.0.0.1:1", "connection refused"),
+                (f"https://127.0.0.1:{pair.port}", "self-signed certificate"),
+            ):
+                pair.callers_pins.replace(PartyCode("JPN"), (fresh.der,))
+                async with pair.call(endpoint) as caller:
+                    with pytest.raises(LinkDownError, match=f"JPN cannot be reached: {words}"):
+                        await caller.exchange(b"{}")
+
+    asyncio.run(run())
+
+
 LYING = {
     "a redirect": (b"HTTP/1.1 307 X\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"),
     "no length": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",

@@ -13,6 +13,7 @@ from relto.adapters.keys import (
     KeysUnsafeError,
     NodeKeys,
     OsEntropy,
+    valid_until,
 )
 from relto.adapters.keys.keys import EntropyError
 from relto.journal import sign_card, verify_card, verify_successor
@@ -137,6 +138,11 @@ def test_the_certificate_serves_both_ends_of_a_link(keys):
         context = ssl.create_default_context(purpose)
         context.load_cert_chain(keys.tls_certificate_file, keys.tls_key_file)
     assert len(keys.certificate) < 1_000
+
+
+def test_a_certificate_says_until_when_it_serves(keys):
+    """LK-21: for three years, since nobody may be surprised that every link is down."""
+    assert valid_until(keys.certificate) == AT.add(hours=24 * (3 * 366 - 1))
 
 
 def test_fl_20_after_a_key_change_old_packages_still_open_and_new_keys_sign(keys, tmp_path):

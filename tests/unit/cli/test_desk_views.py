@@ -50,6 +50,12 @@ def test_a_node_that_has_nothing_says_so():
     ]
 
 
+def test_a_node_says_until_when_its_links_work():
+    """LK-21: a certificate that has run out takes every link down, so nobody may be surprised."""
+    lines = shown(views.render_status, replace(STATUS, certificate_until=AT))
+    assert lines[-1] == "links until 2019-10-02T01:02:03Z: `relto key rotate` before that"
+
+
 def test_an_exercise_is_said_before_everything_else():
     status = replace(
         STATUS,

@@ -6,7 +6,9 @@ used, no cookie is kept, no environment variable is read (FL-31). Every phase ha
 
 import asyncio
 import io
+import os
 import re
+import ssl
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
@@ -278,8 +280,7 @@ class PartnerCaller:
                     break
                 self._preferred = index
                 return answer
-        why = type(last).__name__ if last else "no endpoint"
-        raise LinkDownError(f"{self.partner} cannot be reached: {why}") from last
+        raise LinkDownError(f"{self.partner} cannot be reached: {_why(last)}") from last
 
     async def _follow_pins(self) -> None:
         """Hang up and begin anew when the partner's pins have changed (LK-5)."""
@@ -327,3 +328,18 @@ class PartnerCaller:
         if not _CODE.fullmatch(remote):
             return AnswerError(f"{self.partner} answered with status {status} and no reason")
         return RefusedError(f"{self.partner} refused: {remote}", remote=remote, status=status)
+
+
+def _why(error: BaseException | None) -> str:
+    """Say in words what broke: what the certificate lacks, or what the machine says."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        error = error.certificate_error
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
+        if isinstance(error, OSError) and error.errno:
+            return os.strerror(error.errno).lower()
+        if isinstance(error, TimeoutError):
+            return "it does not answer in time"
+        error = error.__cause__
+    return "the connection broke"

@@ -8,7 +8,7 @@ Files are written whole or not at all, readable by their owner alone, and never 
 change adds a set.
 """
 
-from relto.adapters.keys.certificate import is_of_party
+from relto.adapters.keys.certificate import is_of_party, valid_until
 from relto.adapters.keys.files import KeysExistError, KeysMissingError, KeysUnsafeError
 from relto.adapters.keys.keys import NodeKeys, OsEntropy
 
@@ -19,4 +19,5 @@ __all__ = [
     "NodeKeys",
     "OsEntropy",
     "is_of_party",
+    "valid_until",
 ]

@@ -71,6 +71,15 @@ def is_of_party(der: bytes, party: str) -> bool:
     return names == [f"relto {party}"]
 
 
+def valid_until(der: bytes) -> Instant:
+    """Give the instant from which partners refuse a certificate: links are down then, both ways.
+
+    Args:
+        der: The certificate, as a card carries it.
+    """
+    return Instant(x509.load_der_x509_certificate(der).not_valid_after_utc)
+
+
 def der_of(pem: bytes) -> bytes:
     """Give a PEM certificate's DER bytes, as the card carries them."""
     return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
