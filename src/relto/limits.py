@@ -110,12 +110,9 @@ LINK_PARTNER_BYTES_PER_SECOND_MAX: Final = 67_108_864
 # anew.
 PLANS_MAX: Final = 65_536
 
-# Facts remembered in one table of one plan; a label, a set of topics or a purpose each take one
-# place.
+# Facts remembered in one table of one plan, and words numbered at one desk; a label, a set of
+# topics or a purpose each take a place or a few.
 PLAN_FACTS_MAX: Final = 4_096
-
-# Whole answers remembered by one planner: the same kind of item for the same pair, asked again.
-PLAN_ANSWERS_MAX: Final = 65_536
 
 # A scenario names its content by file; the longest one written has a few hundred lines.
 SCENARIO_BYTES_MAX: Final = 262_144

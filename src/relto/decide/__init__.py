@@ -13,7 +13,7 @@ from relto.decide.delegation import (
     handle,
     load_delegations,
 )
-from relto.decide.planner import Planner, Removed, Weighing
+from relto.decide.planner import Planner
 from relto.decide.reference import decide
 from relto.decide.tables import (
     Conditions,
@@ -24,6 +24,7 @@ from relto.decide.tables import (
     tables_of,
 )
 from relto.decide.view import LawView, LibraryView
+from relto.decide.weighing import Removed, Weighing
 from relto.model.delegation import Delegation, Delegations
 
 __all__ = [

@@ -1,75 +1,70 @@
-"""What one fact decides about each instrument of a pair: masks at once, words on demand."""
+"""What one fact decides about each instrument of a pair: what it removes at once, words on demand.
+
+What is removed is one integer: the low half has a bit for each instrument that is denied, the high
+half one for each that is not permitted (denied or referred). Facts together remove what any of
+them removes, so that a decision is an `or`.
+"""
 
 from collections.abc import Callable, Iterable
-from typing import Final
 
 from relto.model import Finding, Verdict
 
 FindingsMaker = Callable[[], Iterable[Finding]]
 
-# One fail weighs more than all asks together, and eleven of each still fit into sixteen bits.
-FAIL_WEIGHT: Final = 256
-WEIGHT_BYTES: Final = 2
-
-# Every byte with its bits moved sixteen apart.
-_SPREAD: Final = tuple(
-    sum((byte >> bit & 1) << 8 * WEIGHT_BYTES * bit for bit in range(8)) for byte in range(256)
-)
-
 
 class Cell:
-    """What one fact decides; compared by identity, since equal facts find the same cell.
+    """What one fact decides.
 
     Args:
-        full: The mask of all instruments.
-        passes: Where the rule passes.
-        stands: Where it passes or asks.
+        count: How many instruments the pair has.
+        passes: The mask of those for which the rule passes.
+        stands: Of those for which it passes or asks.
         make: Puts it into words, one finding for each instrument.
     """
 
-    __slots__ = ("_findings", "_full", "_make", "_weight", "passes", "stands")
+    __slots__ = ("_count", "_findings", "_make", "removed")
 
-    def __init__(self, *, full: int, passes: int, stands: int, make: FindingsMaker) -> None:
-        """Keep the masks; words and weight come when they are asked for."""
-        self.passes = passes
-        self.stands = stands
-        self._full = full
+    def __init__(self, *, count: int, passes: int, stands: int, make: FindingsMaker) -> None:
+        """Keep what is removed; words come when they are asked for."""
+        self.removed = removed_of(count, passes=passes, stands=stands)
+        self._count = count
         self._make = make
         self._findings: tuple[Finding, ...] | None = None
-        self._weight: int | None = None
+
+    @property
+    def passes(self) -> int:
+        """Where the rule passes."""
+        return (1 << self._count) - 1 & ~(self.removed >> self._count)
+
+    @property
+    def stands(self) -> int:
+        """Where it passes or asks."""
+        return (1 << self._count) - 1 & ~self.removed
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """One finding for each instrument."""
         found = self._findings
         if found is None:
-            found = self._findings = tuple(self._words())
-        return found
-
-    def _words(self) -> Iterable[Finding]:
-        return self._make()
-
-    @property
-    def weight(self) -> int:
-        """Fails and asks of every instrument side by side, sixteen bits each.
-
-        Adding the weights of all rules adds up every instrument's at once.
-        """
-        found = self._weight
-        if found is None:
-            fails, asks = self._full & ~self.stands, self.stands & ~self.passes
-            found = self._weight = _spread(fails) * FAIL_WEIGHT + _spread(asks)
+            found = self._findings = tuple(self._make())
         return found
 
 
-def cell_of(findings: Iterable[Finding], *, full: int) -> Cell:
+def removed_of(count: int, *, passes: int, stands: int) -> int:
+    """What a rule removes that passes for some instruments and stands for some."""
+    full = (1 << count) - 1
+    return (full ^ passes) << count | full ^ stands
+
+
+def cell_of(findings: Iterable[Finding]) -> Cell:
     """A cell whose masks are read off its findings."""
     made = tuple(findings)
-    passes = stands = 0
-    for index, found in enumerate(made):
-        passes |= (found.verdict is Verdict.PASS) << index
-        stands |= (found.verdict is not Verdict.FAIL) << index
-    return Cell(full=full, passes=passes, stands=stands, make=lambda: made)
+    return Cell(
+        count=len(made),
+        passes=mask_of(one.verdict is Verdict.PASS for one in made),
+        stands=mask_of(one.verdict is not Verdict.FAIL for one in made),
+        make=lambda: made,
+    )
 
 
 def mask_of(verdicts: Iterable[bool]) -> int:
@@ -78,12 +73,3 @@ def mask_of(verdicts: Iterable[bool]) -> int:
     for index, verdict in enumerate(verdicts):
         mask |= verdict << index
     return mask
-
-
-def _spread(mask: int) -> int:
-    spread = shift = 0
-    while mask:
-        spread |= _SPREAD[mask & 255] << shift
-        mask >>= 8
-        shift += 64 * WEIGHT_BYTES
-    return spread

@@ -8,12 +8,12 @@ are asked for.
 Source: docs/spec/decide.md DEC-26 to DEC-28; ADR on the mask plan.
 """
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from operator import xor
-from struct import Struct
-from typing import TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from whenever import Instant
 
@@ -29,6 +29,10 @@ from relto.units import InstrumentId, LevelId, PartyCode, PurposeId, TopicId
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+Owed: TypeAlias = tuple[tuple[LevelId, ...], tuple[Obligation, ...]]
+"""The recipient's own levels for an item, the default first, and what comes with a release."""
+NOTHING_OWED: Final[Owed] = ((), ())
 
 
 class Book:
@@ -89,28 +93,22 @@ def _upwards(dotted: str) -> list[str]:
 class Segment:
     """A stretch of time in which no state and no table of the pair changes."""
 
-    __slots__ = ("_at", "_contested", "_plan", "book", "force", "holds_until", "reliance")
+    __slots__ = ("_at", "_contested", "_plan", "book", "force", "holds_until", "index", "reliance")
 
     def __init__(self, plan: "Plan", *, at: Instant, index: int) -> None:
         """Begin with what is laid out; words come later, from any instant of the stretch."""
+        self.index = index
         self.holds_until = plan.ends[index]
         self.book = plan.book(at)
         self._plan = plan
         self._at = at
         self._contested: tuple[str, ...] | None = None
-        law, legs, reading = plan.law, plan.legs, plan.holder
         mask = plan.force_masks[index]
         self.force = Cell(
-            full=plan.full,
-            passes=mask,
-            stands=mask,
-            make=lambda: [
-                rules.in_force(leg, law.state(leg.terms.id, at=at, reading=reading)) for leg in legs
-            ],
+            count=len(plan.legs), passes=mask, stands=mask, make=lambda: plan.force_words(at)
         )
         self.reliance = plan.no_reliance or cell_of(
-            (rules.reliance(leg, _relied_states(law, leg, at, reading)) for leg in legs),
-            full=plan.full,
+            rules.reliance(leg, _relied_states(plan.law, leg, at, plan.holder)) for leg in plan.legs
         )
 
     @property
@@ -144,7 +142,6 @@ class Plan:
             leg_of(law, one, holder=holder, recipient=recipient) for one in self.names
         )
         self.full = (1 << len(self.legs)) - 1
-        self.weights = Struct(f"<{len(self.legs)}H")
         self._find_cuts()
         self._lay_out()
 
@@ -152,15 +149,17 @@ class Plan:
         ours = _bounds(self.law, self.legs, self.holder)
         theirs = _bounds(self.law, self.legs, self.recipient)
         self.cuts = tuple(sorted(ours | theirs))
+        self.moments = moments_of(self.cuts)
         ends = sorted(ours)
         starts = (0, *(bisect_right(ends, cut) for cut in self.cuts))
         self.ends = tuple(ends[one] if one < len(ends) else None for one in starts)
         self.segments: list[Segment | None] = [None] * (len(self.cuts) + 1)
         self.force_masks = self._sweep()
         self._books: dict[tuple[int, ...], Book] = {}
-        self._plain_book = None
+        self._force_words: dict[tuple[int, Instant | None], Finding] = {}
+        self.plain_book = None
         if all(_is_lasting(leg.tables) for leg in self.legs):
-            self._plain_book = Book(tuple(next(iter(leg.tables), None) for leg in self.legs))
+            self.plain_book = Book(tuple(next(iter(leg.tables), None) for leg in self.legs))
 
     def _sweep(self) -> tuple[int, ...]:
         """For each segment, the instruments in force; a bound flips those that change."""
@@ -182,10 +181,11 @@ class Plan:
         self.has_assurance = any(leg.terms.assurance.is_required for leg in legs)
         self.no_reliance = None
         if not any(leg.relied for leg in legs):
-            self.no_reliance = self._cell(rules.reliance(leg, ()) for leg in legs)
-        self.no_assurance = self._cell(rules.assurance(leg, None, markings=()) for leg in legs)
+            self.no_reliance = cell_of(rules.reliance(leg, ()) for leg in legs)
+        self.is_plain = bool(legs) and self.plain_book is not None and not self.has_form_caps
+        self.no_assurance = cell_of(rules.assurance(leg, None, markings=()) for leg in legs)
         self.initiatives = tuple(
-            self._cell(rules.initiative(leg, is_requested=requested) for leg in legs)
+            cell_of(rules.initiative(leg, is_requested=requested) for leg in legs)
             for requested in (False, True)
         )
         allowed = [rules.allowed_forms(leg) for leg in legs]
@@ -200,7 +200,6 @@ class Plan:
             (leg.terms.purposes.is_open, leg.terms.purposes.purposes, ()) for leg in legs
         )
         self.topics: dict[tuple[TopicId, ...], Cell] = {}
-        self._topic_masks: dict[TopicId, int] = {}
         self.topologies: dict[Hashable, Cell] = {}
         self.caveats: dict[Hashable, Cell] = {}
         self.third_parties: dict[Hashable, Cell] = {}
@@ -211,21 +210,22 @@ class Plan:
         self.plain_topology = self.topology(None, None)
         self.own_third_party = self.third_party(self.holder, is_consented=False)
 
-    def _cell(self, findings: Iterable[Finding]) -> Cell:
-        return cell_of(findings, full=self.full)
-
     def _form(self, form: Form, mask: int) -> Cell:
         legs = self.legs
         return Cell(
-            full=self.full,
+            count=len(legs),
             passes=mask,
             stands=mask,
             make=lambda: [rules.form(leg, form) for leg in legs],
         )
 
+    def index(self, at: Instant) -> int:
+        """The number of the segment that contains an instant; bounds belong to what begins."""
+        return bisect_right(self.moments, at.timestamp(unit="nanosecond"))
+
     def segment(self, at: Instant) -> Segment:
-        """The stretch of time that contains an instant; bounds belong to what begins there."""
-        index = bisect_right(self.cuts, at)
+        """The stretch of time that contains an instant."""
+        index = self.index(at)
         found = self.segments[index]
         if found is None:
             found = Segment(self, at=at, index=index)
@@ -234,14 +234,26 @@ class Plan:
 
     def stretch(self, at: Instant) -> tuple[Instant | None, Instant | None]:
         """The bounds of the segment that contains an instant; `None` for no bound."""
-        index = bisect_right(self.cuts, at)
+        index = self.index(at)
         start = self.cuts[index - 1] if index else None
         return start, self.cuts[index] if index < len(self.cuts) else None
 
+    def force_words(self, at: Instant) -> list[Finding]:
+        """Rule `in-force` at an instant; worded once for each span of each instrument."""
+        words: list[Finding] = []
+        for bit, leg in enumerate(self.legs):
+            span = self.law.state(leg.terms.id, at=at, reading=self.holder)
+            key = (bit, span.start)
+            found = self._force_words.get(key)
+            if found is None:
+                found = keep(self._force_words, key, rules.in_force(leg, span))
+            words.append(found)
+        return words
+
     def book(self, at: Instant) -> Book:
         """The book of the tables that are valid at an instant."""
-        if self._plain_book is not None:
-            return self._plain_book
+        if self.plain_book is not None:
+            return self.plain_book
         tables = tuple(table_at(leg, at) for leg in self.legs)
         # The laws keep their tables, so that identity is enough and never outlives them.
         key = tuple(map(id, tables))
@@ -257,7 +269,7 @@ class Plan:
         key = (onward, provenance)
         found = self.topologies.get(key)
         if found is None:
-            found = self._cell(
+            found = cell_of(
                 rules.topology(leg, onward=onward, provenance=provenance) for leg in self.legs
             )
             keep(self.topologies, key, found)
@@ -269,24 +281,29 @@ class Plan:
         if found is None:
             mask = self.full if topics else 0
             for one in topics:
-                mask &= self._topic_mask(one)
-            found = _TopicCell(self, topics, mask)
-            keep(self.topics, topics, found)
+                mask &= self.topic_mask(one)
+            found = keep(self.topics, topics, self._topic_cell(topics, mask))
         return found
 
-    def _topic_mask(self, topic: TopicId) -> int:
-        found = self._topic_masks.get(topic)
-        if found is None:
-            found = self._topic_roots.mask(topic) if topic in self.law.library.topics else 0
-            keep(self._topic_masks, topic, found)
-        return found
+    def topic_mask(self, topic: TopicId) -> int:
+        """The instruments that cover one topic."""
+        return self._topic_roots.mask(topic) if topic in self.law.library.topics else 0
+
+    def _topic_cell(self, topics: tuple[TopicId, ...], mask: int) -> Cell:
+        legs, library = self.legs, self.law.library
+        return Cell(
+            count=len(legs),
+            passes=mask,
+            stands=mask,
+            make=lambda: [rules.topic(leg, topics, library=library) for leg in legs],
+        )
 
     def level(self, book: Book, *, label: Label, marked: Label | None, form: Form) -> Cell:
         """Rule `level`; the form counts only where a cap names one."""
         key = _level_key(label, marked, form if self.has_form_caps else None)
         found = book.levels.get(key)
         if found is None:
-            found = self._cell(
+            found = cell_of(
                 rules.level(leg, table, label=label, marked=marked, shape=form)
                 for leg, table in zip(self.legs, book.tables, strict=True)
             )
@@ -303,7 +320,7 @@ class Plan:
         key = (_level_key(label, marked, None), stated)
         found = book.assurances.get(key)
         if found is None:
-            found = self._cell(
+            found = cell_of(
                 rules.assurance(
                     leg,
                     given,
@@ -327,7 +344,7 @@ class Plan:
                 rules.caveat(leg, label=label, marked=marked, onward=onward, library=library)
                 for leg in self.legs[:1]
             ]
-            found = keep(self.caveats, key, self._cell(first * len(self.legs)))
+            found = keep(self.caveats, key, cell_of(first * len(self.legs)))
         return found
 
     def third_party(self, originator: PartyCode, *, is_consented: bool) -> Cell:
@@ -335,7 +352,7 @@ class Plan:
         key = (originator, is_consented)
         found = self.third_parties.get(key)
         if found is None:
-            found = self._cell(
+            found = cell_of(
                 rules.third_party(leg, originator=originator, is_consented=is_consented)
                 for leg in self.legs
             )
@@ -371,53 +388,44 @@ class Plan:
             if is_own:
                 is_known_word = wanted is None or wanted in library.purposes
                 mask = self._purpose_roots.mask(wanted or "") if is_known_word else 0
-                found = Cell(full=self.full, passes=mask, stands=mask, make=make)
+                found = Cell(count=len(legs), passes=mask, stands=mask, make=make)
             else:
-                found = self._cell(make())
+                found = cell_of(make())
             keep(self.purposes, key, found)
         return found
 
-    def owed(
-        self, book: Book, index: int, markings: tuple[LevelId, ...], case: Case
-    ) -> tuple[Obligation, ...]:
-        """The obligations of a release under one instrument."""
-        table = book.tables[index]
-        key = (index, None if table is None else id(table), markings, case.originator, case.purpose)
+    def markings(self, book: Book, bit: int, case: Case) -> tuple[LevelId, ...]:
+        """The recipient's own levels for an item under one instrument, the default first."""
+        return rules.markings_of(
+            self.legs[bit], book.tables[bit], label=case.label, marked=case.marked
+        )
+
+    def owed(self, book: Book, bit: int, case: Case) -> Owed:
+        """How the recipient marks an item under one instrument, and what it owes for it."""
+        leg, table, markings = self.legs[bit], book.tables[bit], self.markings(book, bit, case)
+        key = (bit, None if table is None else id(table), markings, case.originator, case.purpose)
         found = self.duties.get(key)
         if found is None:
             found = obligations_of(
-                self.legs[index],
-                table,
-                markings=markings,
-                originator=case.originator,
-                purpose=case.purpose,
+                leg, table, markings=markings, originator=case.originator, purpose=case.purpose
             )
             keep(self.duties, key, found)
-        return found
-
-
-class _TopicCell(Cell):
-    """Rule `topic`, made lightly: a set of topics is the one fact that seldom comes twice."""
-
-    __slots__ = ("_plan", "_topics")
-
-    def __init__(self, plan: Plan, topics: tuple[TopicId, ...], mask: int) -> None:
-        self.passes = self.stands = mask
-        self._full = plan.full
-        self._findings = None
-        self._weight = None
-        self._plan = plan
-        self._topics = topics
-
-    def _words(self) -> Iterable[Finding]:
-        library = self._plan.law.library
-        return (rules.topic(leg, self._topics, library=library) for leg in self._plan.legs)
+        return markings, found
 
 
 def _level_key(label: Label, marked: Label | None, form: Form | None) -> Hashable:
     if marked is None:
         return (label.scheme, label.level, form)
     return (label.scheme, label.level, form, marked.scheme, marked.level)
+
+
+def moments_of(instants: Iterable[Instant]) -> Sequence[int]:
+    """Instants as nanoseconds, close together in memory where they fit (years 1678 to 2261)."""
+    found = [one.timestamp(unit="nanosecond") for one in instants]
+    try:
+        return array("q", found)
+    except OverflowError:
+        return found
 
 
 def _is_lasting(tables: Sequence[Equivalence]) -> bool:

@@ -8,83 +8,28 @@ Source: docs/spec/decide.md DEC-26 to DEC-29.
 """
 
 from collections.abc import Sequence
-from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final
 
-from msgspec import Struct
 from whenever import Instant
 
 from relto.decide import rules
-from relto.decide.cell import FAIL_WEIGHT, Cell
+from relto.decide.cell import Cell
 from relto.decide.change import Change
-from relto.decide.plan import Plan, Segment, keep
+from relto.decide.desk import Desk, is_plain
+from relto.decide.plan import NOTHING_OWED, Plan, Segment, keep
 from relto.decide.view import LawView
-from relto.limits import PLAN_ANSWERS_MAX, PLANS_MAX
+from relto.decide.weighing import Weighing, best, merits, outcome_of, together
+from relto.limits import PLAN_FACTS_MAX, PLANS_MAX
 from relto.model import (
-    RULE_ORDER,
     Case,
     Considered,
     Decision,
     Evidence,
     Finding,
     Form,
-    Obligation,
     Outcome,
-    Rule,
 )
 from relto.units import InstrumentId, LevelId, PartyCode, SchemeId, TopicId
-
-_FINDINGS_OF = attrgetter("findings")
-
-
-class Removed(NamedTuple):
-    """What one rule took away: bit `i` stands for the i-th instrument of the weighing."""
-
-    rule: Rule
-    failed: int
-    asked: int
-
-
-class Weighing(Struct, frozen=True, kw_only=True):
-    """A decision with its reasons as bits: cheap to make, exact, and not yet in words.
-
-    Args:
-        outcome: As in `Decision`.
-        instrument: As in `Decision`.
-        obligations: As in `Decision`.
-        markings: As in `Decision`.
-        holds_until: As in `Decision`.
-        instruments: All considered, by id; bit `i` of a mask is the i-th.
-        cells: One for each rule, in rule order.
-    """
-
-    outcome: Outcome
-    instrument: InstrumentId | None
-    obligations: tuple[Obligation, ...]
-    markings: tuple[LevelId, ...]
-    holds_until: Instant | None
-    instruments: tuple[InstrumentId, ...]
-    cells: tuple[Cell, ...]
-
-    @property
-    def passes(self) -> int:
-        """The instruments that permit."""
-        return _passing(self.cells) if self.cells else 0
-
-    @property
-    def stands(self) -> int:
-        """The instruments that permit or refer."""
-        return _standing(self.cells) if self.cells else 0
-
-    @property
-    def removed(self) -> tuple[Removed, ...]:
-        """For each rule in order, the instruments it denies and those it refers."""
-        full = (1 << len(self.instruments)) - 1
-        return tuple(
-            Removed(rule, full & ~cell.stands, cell.stands & ~cell.passes)
-            for rule, cell in zip(RULE_ORDER, self.cells, strict=bool(self.cells))
-        )
-
 
 NOTHING_LINKS: Final = Weighing(
     outcome=Outcome.DENY,
@@ -93,19 +38,8 @@ NOTHING_LINKS: Final = Weighing(
     markings=(),
     holds_until=None,
     instruments=(),
-    cells=(),
+    bits=(),
 )
-
-
-class _Answer(Struct, frozen=True):
-    """What a decision says apart from its instant and its end."""
-
-    outcome: Outcome
-    instrument: InstrumentId | None
-    considered: tuple[Considered, ...]
-    obligations: tuple[Obligation, ...]
-    markings: tuple[LevelId, ...]
-    assumed: tuple[str, ...]
 
 
 class Planner:
@@ -123,7 +57,7 @@ class Planner:
         """Begin with no plan; each is built on its first use."""
         self.law = law
         self._plans: dict[tuple[PartyCode, PartyCode], Plan] = {}
-        self._answers: dict[tuple[Cell, ...], _Answer] = {}
+        self._desks: dict[PartyCode, Desk] = {}
         self._scopes: dict[tuple[InstrumentId, tuple[TopicId, ...], Form], bool] = {}
 
     def renewed(self, law: LawView) -> "Planner":
@@ -164,19 +98,23 @@ class Planner:
         segment = plan.segment(at)
         is_consented, until = _consents(case, at, segment.holds_until)
         cells = _cells(plan, segment, case, is_consented=is_consented)
-        key = (*cells, segment.force)
-        answer = self._answers.get(key)
-        if answer is None:
-            answer = _answer(plan, segment, cells, case)
-            keep(self._answers, key, answer, most=PLAN_ANSWERS_MAX)
+        ranked = _ranked(plan, segment, cells)
+        bit, best = ranked[0]
+        considered = tuple(one for _, one in ranked)
+        if best.outcome is Outcome.DENY:
+            markings, obligations = NOTHING_OWED
+            resting = [(one, one.reason) for one in considered]
+        else:
+            markings, obligations = plan.owed(segment.book, bit, case)
+            resting = [(best, found) for found in best.findings]
         return Decision(
-            outcome=answer.outcome,
-            instrument=answer.instrument,
-            considered=answer.considered,
-            obligations=answer.obligations,
-            markings=answer.markings,
+            outcome=best.outcome,
+            instrument=best.instrument,
+            considered=considered,
+            obligations=obligations,
+            markings=markings,
             holds_until=until,
-            assumed=answer.assumed,
+            assumed=_assumed(resting),
             at=at,
             reading=case.holder,
         )
@@ -190,26 +128,25 @@ class Planner:
 
         Source: docs/spec/decide.md DEC-28.
         """
+        desk = self._desks.get(case.holder)
+        found = None if desk is None else desk.weigh(case, at)
+        if found is not None:
+            return found
         plan = self.plan(case.holder, case.recipient)
         if not plan.full:
             return NOTHING_LINKS
-        segment = plan.segment(at)
-        is_consented, until = _consents(case, at, segment.holds_until)
-        cells = _cells(plan, segment, case, is_consented=is_consented)
-        outcome, index = _best(plan, cells)
-        obligations: tuple[Obligation, ...] = ()
-        markings: tuple[LevelId, ...] = ()
-        if outcome is not Outcome.DENY:
-            markings = _markings(plan, segment, index, case)
-            obligations = plan.owed(segment.book, index, markings, case)
+        segment, bits, until = self._bits(plan, case, at)
+        outcome, bit = best(bits, together(bits), len(plan.legs))
+        is_denied = outcome is Outcome.DENY
+        markings, obligations = NOTHING_OWED if is_denied else plan.owed(segment.book, bit, case)
         return Weighing(
             outcome=outcome,
-            instrument=plan.names[index],
+            instrument=plan.names[bit],
             obligations=obligations,
             markings=markings,
             holds_until=until,
             instruments=plan.names,
-            cells=cells,
+            bits=bits,
         )
 
     def outcome(self, case: Case, *, at: Instant) -> Outcome:
@@ -221,12 +158,29 @@ class Planner:
 
         Source: docs/spec/decide.md DEC-27.
         """
+        desk = self._desks.get(case.holder)
+        found = None if desk is None else desk.outcome(case, at)
+        if found is not None:
+            return found
         plan = self.plan(case.holder, case.recipient)
         if not plan.full:
             return Outcome.DENY
+        _, bits, _ = self._bits(plan, case, at)
+        return outcome_of(together(bits), len(plan.legs))
+
+    def _bits(
+        self, plan: Plan, case: Case, at: Instant
+    ) -> tuple[Segment, tuple[int, ...], Instant | None]:
+        """Ask the plan; what it says of a plain case is noted at the holder's desk."""
         segment = plan.segment(at)
-        is_consented = bool(case.consents) and _consents(case, at, None)[0]
-        return _outcome(_cells(plan, segment, case, is_consented=is_consented))
+        is_consented, until = _consents(case, at, segment.holds_until)
+        cells = _cells(plan, segment, case, is_consented=is_consented)
+        if is_plain(plan, case):
+            desk = self._desks.get(case.holder)
+            if desk is None or desk.count > PLAN_FACTS_MAX:
+                desk = self._desks[case.holder] = Desk()
+            desk.note(plan, case, segment.index, cells)
+        return segment, tuple(cell.removed for cell in cells), until
 
     def markings(
         self, case: Case, instrument: InstrumentId, *, at: Instant
@@ -245,7 +199,7 @@ class Planner:
         """
         plan = self.plan(case.holder, case.recipient)
         index = plan.names.index(instrument)
-        found = _markings(plan, plan.segment(at), index, case)
+        found = plan.markings(plan.segment(at).book, index, case)
         scheme = plan.legs[index].scheme
         assert scheme is not None
         assert found
@@ -274,7 +228,7 @@ class Planner:
             found = case.form in terms.forms.forms and all(
                 rules.is_in_scope(terms.topics, topic, library) for topic in case.topics
             )
-            keep(self._scopes, key, found, most=PLAN_ANSWERS_MAX)
+            keep(self._scopes, key, found, most=PLAN_FACTS_MAX)
         return found and rules.is_in_force(self.law.state(instrument, at=at, reading=holder))
 
     def plan(self, holder: PartyCode, recipient: PartyCode) -> Plan:
@@ -283,6 +237,8 @@ class Planner:
         plan = self._plans.get(pair)
         if plan is None:
             plan = Plan(self.law, holder=holder, recipient=recipient)
+            if len(self._plans) >= PLANS_MAX:
+                self._desks.clear()
             keep(self._plans, pair, plan, most=PLANS_MAX)
         return plan
 
@@ -323,88 +279,22 @@ def _cells(plan: Plan, segment: Segment, case: Case, *, is_consented: bool) -> t
     )
 
 
-def _outcome(cells: tuple[Cell, ...]) -> Outcome:
-    """Intersect the masks."""
-    if not _standing(cells):
-        return Outcome.DENY
-    return Outcome.PERMIT if _passing(cells) else Outcome.REFER
-
-
-def _standing(cells: tuple[Cell, ...]) -> int:
-    """The instruments that permit or refer."""
-    a, b, c, d, e, f, g, h, i, j, k = cells
-    return (
-        a.stands & b.stands & c.stands & d.stands & e.stands & f.stands
-        & g.stands & h.stands & i.stands & j.stands & k.stands
-    )  # fmt: skip
-
-
-def _passing(cells: tuple[Cell, ...]) -> int:
-    """The instruments that permit."""
-    a, b, c, d, e, f, g, h, i, j, k = cells
-    return (
-        a.passes & b.passes & c.passes & d.passes & e.passes & f.passes
-        & g.passes & h.passes & i.passes & j.passes & k.passes
-    )  # fmt: skip
-
-
-def _weights(plan: Plan, cells: tuple[Cell, ...]) -> tuple[int, ...]:
-    """For each instrument, its fails and asks as one number."""
-    a, b, c, d, e, f, g, h, i, j, k = cells
-    total = (
-        a.weight + b.weight + c.weight + d.weight + e.weight + f.weight
-        + g.weight + h.weight + i.weight + j.weight + k.weight
-    )  # fmt: skip
-    return plan.weights.unpack(total.to_bytes(plan.weights.size, "little"))
-
-
-def _best(plan: Plan, cells: tuple[Cell, ...]) -> tuple[Outcome, int]:
-    """The outcome and the instrument that gives it: fewest fails, then asks, then the first id."""
-    if passes := _passing(cells):
-        return Outcome.PERMIT, (passes & -passes).bit_length() - 1
-    weights = _weights(plan, cells)
-    least = min(weights)
-    return _outcome_of(least), weights.index(least)
-
-
-def _answer(plan: Plan, segment: Segment, cells: tuple[Cell, ...], case: Case) -> _Answer:
-    """Put every finding into words, the instruments in order of merit."""
-    columns = zip(*map(_FINDINGS_OF, cells), strict=True)
-    ranked = sorted(zip(_weights(plan, cells), range(len(plan.legs)), columns, strict=True))
-    considered = tuple(
-        Considered(
-            instrument=plan.names[index],
-            outcome=_outcome_of(weight),
-            findings=findings,
-            contested=segment.contested[index],
+def _ranked(plan: Plan, segment: Segment, cells: tuple[Cell, ...]) -> list[tuple[int, Considered]]:
+    """Every finding in words, the instruments in order of merit, each with its bit."""
+    found = merits([cell.removed for cell in cells], len(plan.legs))
+    columns = list(zip(*[cell.findings for cell in cells], strict=True))
+    return [
+        (
+            bit,
+            Considered(
+                instrument=plan.names[bit],
+                outcome=outcome,
+                findings=columns[bit],
+                contested=segment.contested[bit],
+            ),
         )
-        for weight, index, findings in ranked
-    )
-    best, index = considered[0], ranked[0][1]
-    if best.outcome is Outcome.DENY:
-        denying = [(one, one.reason) for one in considered]
-        return _Answer(Outcome.DENY, best.instrument, considered, (), (), _assumed(denying))
-    markings = _markings(plan, segment, index, case)
-    return _Answer(
-        best.outcome,
-        best.instrument,
-        considered,
-        plan.owed(segment.book, index, markings, case),
-        markings,
-        _assumed([(best, found) for found in best.findings]),
-    )
-
-
-def _outcome_of(weight: int) -> Outcome:
-    if weight == 0:
-        return Outcome.PERMIT
-    return Outcome.REFER if weight < FAIL_WEIGHT else Outcome.DENY
-
-
-def _markings(plan: Plan, segment: Segment, index: int, case: Case) -> tuple[LevelId, ...]:
-    return rules.markings_of(
-        plan.legs[index], segment.book.tables[index], label=case.label, marked=case.marked
-    )
+        for outcome, bit in found
+    ]
 
 
 def _assumed(resting: Sequence[tuple[Considered, Finding | None]]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from whenever import Instant
 from relto.decide import Planner, Weighing
 from relto.law import Terms, ThirdPartyKind
 from relto.limits import ROUTE_HOPS_MAX, ROUTE_TRIALS_MAX, ROUTES_BLOCKED_MAX, ROUTES_MAX
-from relto.model import Case, Label, Outcome
+from relto.model import Case, Finding, Label, Outcome, Verdict
 from relto.routes.route import Blocked, Hop, Measured, Route, Routes
 from relto.units import InstrumentId, LevelId, PartyCode
 
@@ -91,7 +91,8 @@ class Router:
 
         Source: docs/spec/routes.md RT-2.
         """
-        return next(self._found(case, self._search(case, at, hops_most)), None)
+        chain = next(self._found(case, self._search(case, at, hops_most)), None)
+        return None if chain is None else self._route(chain, at)
 
     def routes(
         self,
@@ -114,11 +115,11 @@ class Router:
         limits: list[str] = []
         search = self._search(case, at, hops_most)
         found: list[Route] = []
-        for route in self._found(case, search):
+        for chain in self._found(case, search):
             if len(found) == min(routes_most, ROUTES_MAX):
                 limits.append("ROUTES_MAX")
                 break
-            found.append(route)
+            found.append(self._route(chain, at))
         if search.trials > ROUTE_TRIALS_MAX:
             limits.append("ROUTE_TRIALS_MAX")
         blocked = self._blocked(case, search)
@@ -157,7 +158,7 @@ class Router:
             search.near.append(last | reaching)
         return search.near[remaining]
 
-    def _found(self, case: Case, search: _Search) -> Iterator[Route]:
+    def _found(self, case: Case, search: _Search) -> Iterator[_Chain]:
         """Complete chains in order of cost."""
         start = _Chain(steps=(), case=case)
         # The names make the order total, so that equal costs never compare chains.
@@ -165,7 +166,7 @@ class Router:
         while heap and search.trials <= ROUTE_TRIALS_MAX:
             cost, names, chain = heappop(heap)
             if chain.case.holder == search.goal:
-                yield _route(chain)
+                yield chain
                 continue
             for longer in self._grow(chain, search):
                 step = longer.steps[-1]
@@ -249,6 +250,34 @@ class Router:
             )
         return found
 
+    def _route(self, chain: _Chain, at: Instant) -> Route:
+        """Put a complete chain into words."""
+        times = [step.expected_ms for step in chain.steps]
+        known = [time for time in times if time is not None]
+        ends = [step.weighing.holds_until for step in chain.steps]
+        return Route(
+            hops=tuple(self._hop(step, at) for step in chain.steps),
+            approvals=sum(step.outcome is Outcome.REFER for step in chain.steps),
+            expected_ms=sum(known) if len(known) == len(times) else None,
+            holds_until=min((end for end in ends if end is not None), default=None),
+        )
+
+    def _hop(self, step: _Step, at: Instant) -> Hop:
+        steps: tuple[Finding, ...] = ()
+        if step.outcome is Outcome.REFER:
+            decision = self._planner.decide(step.case, at=at)
+            one = next(one for one in decision.considered if one.instrument == step.instrument)
+            steps = tuple(found for found in one.findings if found.verdict is Verdict.ASK)
+        return Hop(
+            sender=step.case.holder,
+            recipient=step.case.recipient,
+            instrument=step.instrument,
+            outcome=step.outcome,
+            steps=steps,
+            marking=step.marking,
+            expected_ms=step.expected_ms,
+        )
+
     def _blocked(self, case: Case, search: _Search) -> list[Blocked]:
         """Closed ways of one hop, and of two where the second or a named hub's first fails."""
         found = self._closed((), case, search)
@@ -326,35 +355,6 @@ def _plus(cost: _Cost, step: _Step) -> _Cost:
         hops + 1,
         unmeasured + (step.expected_ms is None),
         ms + (step.expected_ms or 0),
-    )
-
-
-def _route(chain: _Chain) -> Route:
-    """Put a complete chain into words."""
-    times = [step.expected_ms for step in chain.steps]
-    known = [time for time in times if time is not None]
-    ends = [step.weighing.holds_until for step in chain.steps]
-    return Route(
-        hops=tuple(_hop(step) for step in chain.steps),
-        approvals=sum(step.outcome is Outcome.REFER for step in chain.steps),
-        expected_ms=sum(known) if len(known) == len(times) else None,
-        holds_until=min((end for end in ends if end is not None), default=None),
-    )
-
-
-def _hop(step: _Step) -> Hop:
-    return Hop(
-        sender=step.case.holder,
-        recipient=step.case.recipient,
-        instrument=step.instrument,
-        outcome=step.outcome,
-        steps=tuple(
-            cell.findings[step.bit]
-            for cell in step.weighing.cells
-            if not cell.passes >> step.bit & 1
-        ),
-        marking=step.marking,
-        expected_ms=step.expected_ms,
     )
 
 

@@ -6,25 +6,52 @@ from msgspec.structs import replace
 from relto.decide import Planner, decide
 from relto.decide import plan as plan_module
 from relto.decide import planner as planner_module
-from relto.model import Considered, Finding, Form, Outcome, Rule, Verdict
+from relto.model import Considered, Finding, Form, Label, Outcome, Rule, Verdict
 from relto.testing.cases import make_case, make_instant
 from relto.testing.generate import RandomDice, make_law
-from tests.unit.decide.world import ALL, BEFORE, CASE, LAPSING, PACT, ground, law_of
+from tests.unit.decide.world import (
+    ALL,
+    ASSURED,
+    BEFORE,
+    CASE,
+    LAPSE,
+    LAPSING,
+    PACT,
+    ground,
+    law_of,
+)
 
 
 def test_tables_that_are_full_are_emptied_and_answer_the_same(monkeypatch):
-    """DEC-26."""
+    """DEC-26 to DEC-28."""
     monkeypatch.setattr(plan_module.keep, "__kwdefaults__", {"most": 2})
-    monkeypatch.setattr(planner_module, "PLANS_MAX", 1)
-    monkeypatch.setattr(planner_module, "PLAN_ANSWERS_MAX", 2)
+    monkeypatch.setattr(planner_module, "PLANS_MAX", 2)
+    monkeypatch.setattr(planner_module, "PLAN_FACTS_MAX", 12)
     dice = RandomDice(5)
     law = make_law(dice, most=6)
     planner = Planner(law)
-    for _ in range(60):
-        case, at = make_case(dice, law), make_instant(dice)
-        assert planner.decide(case, at=at) == decide(law, case, at=at)
-        assert len(planner._plans) <= 1
-        assert len(planner._answers) <= 2
+    case = make_case(dice, law)
+    for _ in range(200):
+        made, at = make_case(dice, law), make_instant(dice)
+        # Own items as often as not: those are what a desk remembers.
+        case = replace(made, holder="AAA", originator="AAA", marked=None, consents=())
+        for asked in (made, case) if case.recipient != "AAA" else (made,):
+            expected = decide(law, asked, at=at)
+            for _ in range(2):
+                assert planner.decide(asked, at=at) == expected
+                assert planner.outcome(asked, at=at) is expected.outcome
+                weighed = planner.weigh(asked, at=at)
+                assert (weighed.outcome, weighed.instrument, weighed.obligations) == (
+                    expected.outcome,
+                    expected.instrument,
+                    expected.obligations,
+                )
+            assert len(planner._plans) <= 2
+            assert len(planner._scopes) <= 2
+            for desk in planner._desks.values():
+                assert desk.count <= 12 + len(case.topics) + 6
+                assert len(desk.sheets) <= 2
+                assert all(len(sheet.owed) <= 2 for sheet in desk.sheets.values())
 
 
 def test_a_pair_without_an_instrument_is_denied_at_once():
@@ -64,6 +91,71 @@ def test_equal_facts_find_the_same_cell():
     plan = Planner(law_of(PACT)).plan("AAA", "BBB")
     assert plan.topic(("prc",)) is plan.topic(("prc",))
     assert plan.topic(("prc",)) is not plan.topic(("dprk",))
+
+
+def test_what_a_desk_has_noted_it_answers_itself():
+    """DEC-27, DEC-28, DEC-45: the plan is asked once for each word, and then no more."""
+    law = law_of(replace(PACT, caps=()), lives=[("pact", LAPSING)])
+    planner = Planner(law)
+    asked = planner.weigh(CASE, at=BEFORE)
+    desk = planner._desks["AAA"]
+    assert desk.weigh(CASE, BEFORE) == asked
+    assert desk.outcome(CASE, BEFORE) is asked.outcome is Outcome.PERMIT
+    for at in (LAPSE.subtract(nanoseconds=1), LAPSE):
+        expected = decide(law, CASE, at=at)
+        assert desk.outcome(CASE, at) is expected.outcome
+        assert desk.weigh(CASE, at).holds_until == expected.holds_until
+
+
+NOT_NOTED = {
+    "an item of somebody else's": {"originator": "CCC"},
+    "a holder's marking": {"marked": Label(scheme="aaa", level="low")},
+    "a caveat": {"label": replace(CASE.label, categories=("with-care",))},
+    "a list of readers": {"label": replace(CASE.label, releasable_to=("BBB",))},
+    "no topic": {"topics": ()},
+    "an unknown topic": {"topics": ("moon",)},
+    "an unknown level": {"label": replace(CASE.label, level="cosmic")},
+    "an unknown scheme": {"label": replace(CASE.label, scheme="nobody")},
+    "an unknown purpose": {"purpose": "leisure"},
+    "an unknown clearance": {"assurance": replace(ASSURED, cleared_to="cosmic")},
+}
+
+
+@pytest.mark.parametrize("facts", NOT_NOTED.values(), ids=NOT_NOTED)
+def test_what_is_not_plain_or_not_known_is_asked_of_the_plan_each_time(facts):
+    """DEC-20, DEC-45: nobody can fill a desk with words that are no words."""
+    law = law_of(replace(PACT, caps=()))
+    planner = Planner(law)
+    planner.weigh(CASE, at=BEFORE)
+    case = replace(CASE, **facts)
+    expected = decide(law, case, at=BEFORE)
+    count = planner._desks["AAA"].count
+    for _ in range(2):
+        assert planner._desks["AAA"].weigh(case, BEFORE) is None
+        assert planner.outcome(case, at=BEFORE) is expected.outcome
+        assert planner.weigh(case, at=BEFORE).outcome is expected.outcome
+    assert planner._desks["AAA"].count == count
+
+
+def test_the_way_so_far_counts_only_where_there_is_a_hub():
+    """DEC-7, DEC-27."""
+    law = law_of(*ALL)
+    planner = Planner(law)
+    first = replace(CASE, recipient="CCC", assurance=None)
+    planner.outcome(first, at=BEFORE)
+    case = replace(first, onward="BBB")
+    desk = planner._desks["AAA"]
+    assert desk.outcome(first, BEFORE) is not None
+    assert desk.outcome(case, BEFORE) is None
+    assert planner.outcome(case, at=BEFORE) is decide(law, case, at=BEFORE).outcome
+
+
+def test_a_planner_renewed_begins_with_empty_desks():
+    """DEC-32, DEC-45: numbers at two desks may come to mean different words."""
+    law = law_of(replace(PACT, caps=()))
+    planner = Planner(law)
+    planner.outcome(CASE, at=BEFORE)
+    assert planner.renewed(law_of(PACT))._desks == {}
 
 
 def test_more_instruments_than_a_machine_word_has_bits():
