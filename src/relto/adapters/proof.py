@@ -235,7 +235,7 @@ class _Space:
                 _row(about, plan.topic((topic,))),
                 (self._z3.Not(about), plan.full, plan.full),
             ]
-        yield [_row(self._form.is_(form), plan.forms[form]) for form in self._form.values]
+        yield [_row(self._form.is_(form), plan.form(form)) for form in self._form.values]
         books = [(when, segment.book) for when, segment in segments]
         yield [
             _row(self._z3.And(when, self._level.is_(fact), self._form.is_(form)), cell)
@@ -254,8 +254,8 @@ class _Space:
         yield list(self._third_party(plan))
         yield list(self._purpose(plan))
         yield [
-            _row(self._asked, plan.initiatives[True]),
-            _row(self._z3.Not(self._asked), plan.initiatives[False]),
+            _row(self._asked, plan.initiative(is_requested=True)),
+            _row(self._z3.Not(self._asked), plan.initiative(is_requested=False)),
         ]
 
     def _third_party(self, plan: Plan) -> Iterator[_Row]:
@@ -440,7 +440,7 @@ def _classes(values: Iterable[T], masks: Callable[[T], Iterable[int]]) -> dict[T
 
 def _forms(plans: Iterable[Plan], form: Form) -> Iterator[int]:
     for plan in plans:
-        yield plan.forms[form].passes
+        yield plan.form(form).passes
         # A cap may name a form; then it is a kind of its own.
         yield list(Form).index(form) if plan.has_form_caps else 0
 

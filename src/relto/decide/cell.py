@@ -59,17 +59,13 @@ def removed_of(count: int, *, passes: int, stands: int) -> int:
 def cell_of(findings: Iterable[Finding]) -> Cell:
     """A cell whose masks are read off its findings."""
     made = tuple(findings)
-    return Cell(
-        count=len(made),
-        passes=mask_of(one.verdict is Verdict.PASS for one in made),
-        stands=mask_of(one.verdict is not Verdict.FAIL for one in made),
-        make=lambda: made,
-    )
-
-
-def mask_of(verdicts: Iterable[bool]) -> int:
-    """Bit `i` is set where the i-th is true."""
-    mask = 0
-    for index, verdict in enumerate(verdicts):
-        mask |= verdict << index
-    return mask
+    passes = stands = 0
+    bit = 1
+    for one in made:
+        verdict = one.verdict
+        if verdict is not Verdict.FAIL:
+            stands |= bit
+            if verdict is Verdict.PASS:
+                passes |= bit
+        bit <<= 1
+    return Cell(count=len(made), passes=passes, stands=stands, make=lambda: made)

@@ -5,7 +5,7 @@ from relto.law import Duty, Equivalence
 from relto.model import Obligation, ObligationKind, Weight
 from relto.units import LevelId, PartyCode, PurposeId
 
-_KIND_ORDER = tuple(ObligationKind)
+_PLACE = {kind: place for place, kind in enumerate(ObligationKind)}
 
 
 def obligations_of(
@@ -54,7 +54,7 @@ def obligations_of(
             text=f"no release to a third party without {originator}'s written consent",
         )
         made.append(third_parties)
-    return tuple(sorted([*made, *stated], key=lambda one: _KIND_ORDER.index(one.kind)))
+    return tuple(sorted([*made, *stated], key=lambda one: _PLACE[one.kind]))
 
 
 def _obligation(duty: Duty) -> Obligation:

@@ -18,10 +18,10 @@ from typing import Final, TypeAlias, TypeVar
 from whenever import Instant
 
 from relto.decide import rules
-from relto.decide.cell import Cell, cell_of, mask_of
+from relto.decide.cell import Cell, cell_of
 from relto.decide.obligations import obligations_of
 from relto.decide.reference import contested_words
-from relto.decide.view import LawView, Leg, is_known, leg_of, links_of, state_of, table_at
+from relto.decide.view import LawView, Leg, is_known, legs_of, links_of, state_of, table_at
 from relto.law import Equivalence, Span, TopologyKind
 from relto.limits import PLAN_FACTS_MAX
 from relto.model import Assurance, Case, Finding, Form, Label, Obligation
@@ -118,7 +118,8 @@ class Segment:
         if found is None:
             plan, at = self._plan, self._at
             found = self._contested = tuple(
-                _contested(plan.law, name, at, plan.holder, plan.recipient) for name in plan.names
+                _contested(plan.law, name, at, plan.holder, plan.recipient) if is_disputed else ""
+                for name, is_disputed in zip(plan.names, plan.disputed, strict=True)
             )
         return found
 
@@ -138,9 +139,7 @@ class Plan:
         self.holder = holder
         self.recipient = recipient
         self.names = links_of(law, holder=holder, recipient=recipient)
-        self.legs = tuple(
-            leg_of(law, one, holder=holder, recipient=recipient) for one in self.names
-        )
+        self.legs = legs_of(law, self.names, holder=holder, recipient=recipient)
         self.full = (1 << len(self.legs)) - 1
         self._find_cuts()
         self._lay_out()
@@ -156,6 +155,7 @@ class Plan:
         self.segments: list[Segment | None] = [None] * (len(self.cuts) + 1)
         self.force_masks = self._sweep()
         self._books: dict[tuple[int, ...], Book] = {}
+        self._disputed: tuple[bool, ...] | None = None
         self._force_words: dict[tuple[int, Instant | None], Finding] = {}
         self.plain_book = None
         if all(_is_lasting(leg.tables) for leg in self.legs):
@@ -184,14 +184,12 @@ class Plan:
             self.no_reliance = cell_of(rules.reliance(leg, ()) for leg in legs)
         self.is_plain = bool(legs) and self.plain_book is not None and not self.has_form_caps
         self.no_assurance = cell_of(rules.assurance(leg, None, markings=()) for leg in legs)
-        self.initiatives = tuple(
-            cell_of(rules.initiative(leg, is_requested=requested) for leg in legs)
-            for requested in (False, True)
-        )
-        allowed = [rules.allowed_forms(leg) for leg in legs]
-        self.forms = {
-            form: self._form(form, mask_of(form in one for one in allowed)) for form in Form
-        }
+        self.initiatives: dict[bool, Cell] = {}
+        self.forms: dict[Form, Cell] = {}
+        self._form_masks = dict.fromkeys(Form, 0)
+        for bit, leg in enumerate(legs):
+            for one in rules.allowed_forms(leg):
+                self._form_masks[one] |= 1 << bit
         self._topic_roots = Roots(
             (leg.terms.topics.is_open, leg.terms.topics.topics, leg.terms.topics.excluded)
             for leg in legs
@@ -204,20 +202,23 @@ class Plan:
         self.caveats: dict[Hashable, Cell] = {}
         self.third_parties: dict[Hashable, Cell] = {}
         self.purposes: dict[Hashable, Cell] = {}
-        self.duties: dict[Hashable, tuple[Obligation, ...]] = {}
         if not legs:
             return
         self.plain_topology = self.topology(None, None)
         self.own_third_party = self.third_party(self.holder, is_consented=False)
 
-    def _form(self, form: Form, mask: int) -> Cell:
-        legs = self.legs
-        return Cell(
-            count=len(legs),
-            passes=mask,
-            stands=mask,
-            make=lambda: [rules.form(leg, form) for leg in legs],
-        )
+    @property
+    def disputed(self) -> tuple[bool, ...]:
+        """For each instrument, whether the two read its life otherwise at any time."""
+        found = self._disputed
+        if found is None:
+            law = self.law
+            found = self._disputed = tuple(
+                tuple(law.spans(name, reading=self.holder))
+                != tuple(law.spans(name, reading=self.recipient))
+                for name in self.names
+            )
+        return found
 
     def index(self, at: Instant) -> int:
         """The number of the segment that contains an instant; bounds belong to what begins."""
@@ -297,6 +298,28 @@ class Plan:
             stands=mask,
             make=lambda: [rules.topic(leg, topics, library=library) for leg in legs],
         )
+
+    def form(self, form: Form) -> Cell:
+        """Rule `form`."""
+        found = self.forms.get(form)
+        if found is None:
+            legs, mask = self.legs, self._form_masks[form]
+            found = self.forms[form] = Cell(
+                count=len(legs),
+                passes=mask,
+                stands=mask,
+                make=lambda: [rules.form(leg, form) for leg in legs],
+            )
+        return found
+
+    def initiative(self, *, is_requested: bool) -> Cell:
+        """Rule `initiative`."""
+        found = self.initiatives.get(is_requested)
+        if found is None:
+            found = self.initiatives[is_requested] = cell_of(
+                rules.initiative(leg, is_requested=is_requested) for leg in self.legs
+            )
+        return found
 
     def level(self, book: Book, *, label: Label, marked: Label | None, form: Form) -> Cell:
         """Rule `level`; the form counts only where a cap names one."""
@@ -402,15 +425,14 @@ class Plan:
 
     def owed(self, book: Book, bit: int, case: Case) -> Owed:
         """How the recipient marks an item under one instrument, and what it owes for it."""
-        leg, table, markings = self.legs[bit], book.tables[bit], self.markings(book, bit, case)
-        key = (bit, None if table is None else id(table), markings, case.originator, case.purpose)
-        found = self.duties.get(key)
-        if found is None:
-            found = obligations_of(
-                leg, table, markings=markings, originator=case.originator, purpose=case.purpose
-            )
-            keep(self.duties, key, found)
-        return markings, found
+        markings = self.markings(book, bit, case)
+        return markings, obligations_of(
+            self.legs[bit],
+            book.tables[bit],
+            markings=markings,
+            originator=case.originator,
+            purpose=case.purpose,
+        )
 
 
 def _level_key(label: Label, marked: Label | None, form: Form | None) -> Hashable:

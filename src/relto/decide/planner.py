@@ -258,7 +258,7 @@ def _cells(plan: Plan, segment: Segment, case: Case, *, is_consented: bool) -> t
         segment.reliance,
         plan.plain_topology if is_first else plan.topology(case.onward, case.provenance),
         plan.topics.get(case.topics) or plan.topic(case.topics),
-        plan.forms[form],
+        plan.form(form),
         (
             segment.book.levels.get(
                 (label.scheme, label.level, form if plan.has_form_caps else None)
@@ -275,7 +275,7 @@ def _cells(plan: Plan, segment: Segment, case: Case, *, is_consented: bool) -> t
         plan.no_assurance
         if case.assurance is None or not plan.has_assurance
         else plan.assurance(segment.book, case.assurance, label=label, marked=marked),
-        plan.initiatives[case.requested],
+        plan.initiative(is_requested=case.requested),
     )
 
 

@@ -181,7 +181,7 @@ def tables_of(
         reliance=_masks((segment.reliance,)),
         topology=_masks(plan.topology(now.onward, one) for one in facts.provenances),
         topic=_masks(plan.topic((one,)) for one in facts.topics),
-        form=_masks(plan.forms[one] for one in facts.forms),
+        form=_masks(plan.form(one) for one in facts.forms),
         level=tuple(levels if plan.has_form_caps else levels * len(facts.forms)),
         is_level_by_form=plan.has_form_caps,
         caveat=_masks(plan.caveat(one.label, one.marked, now.onward) for one in facts.caveats),
@@ -197,7 +197,7 @@ def tables_of(
             plan.assurance(segment.book, now.assurance, label=one.label, marked=one.marked)
             for one in facts.levels
         ),
-        initiative=_masks((plan.initiatives[now.requested],)),
+        initiative=_masks((plan.initiative(is_requested=now.requested),)),
     )
 
 

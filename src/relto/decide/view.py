@@ -125,23 +125,45 @@ def leg_of(
         holder: Who would release.
         recipient: Who would receive.
     """
-    terms = law.terms(instrument)
+    return legs_of(law, (instrument,), holder=holder, recipient=recipient)[0]
+
+
+def legs_of(
+    law: LawView, instruments: Sequence[InstrumentId], *, holder: PartyCode, recipient: PartyCode
+) -> tuple[Leg, ...]:
+    """Look up several instruments for one pair.
+
+    Args:
+        law: The law.
+        instruments: Instruments that the law knows.
+        holder: Who would release.
+        recipient: Who would receive.
+
+    Returns:
+        In the order of the instruments.
+    """
     pair = tuple(sorted((holder, recipient)))
-    relied = tuple(clause for clause in terms.reliance if clause.parties in {(), pair})
     party = law.library.parties.get(recipient)
     own = None if party is None else party.scheme
     scheme = None if own is None else law.library.schemes.get(own)
-    return Leg(
-        terms=terms,
-        holder=holder,
-        recipient=recipient,
-        relied=relied,
-        protecting=_known_terms(law, relied[0].instrument) if relied else None,
-        scheme=own,
-        ladder=() if scheme is None else tuple(level.id for level in scheme.levels),
-        schemes=law.library.schemes,
-        parties=law.library.parties,
-    )
+    ladder = () if scheme is None else tuple(level.id for level in scheme.levels)
+    legs: list[Leg] = []
+    for one in instruments:
+        terms = law.terms(one)
+        relied = tuple(clause for clause in terms.reliance if clause.parties in {(), pair})
+        leg = Leg(
+            terms=terms,
+            holder=holder,
+            recipient=recipient,
+            relied=relied,
+            protecting=_known_terms(law, relied[0].instrument) if relied else None,
+            scheme=own,
+            ladder=ladder,
+            schemes=law.library.schemes,
+            parties=law.library.parties,
+        )
+        legs.append(leg)
+    return tuple(legs)
 
 
 def state_of(
