@@ -25,7 +25,7 @@ WORDS_ONLY = {
     "words = [",
     'remedy = f"without',
     "if wanted is not None or received_for is None or received_for not in",
-    "any(covers(root, received_for)",
+    "if not is_for(rule, received_for)",
     'lack = "need"',
     "needed = leg.ladder",
 }

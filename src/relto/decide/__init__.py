@@ -13,7 +13,7 @@ from relto.decide.delegation import (
     handle,
     load_delegations,
 )
-from relto.decide.planner import Planner
+from relto.decide.planner import Planner, Sifted
 from relto.decide.reference import decide
 from relto.decide.tables import (
     Conditions,
@@ -43,6 +43,7 @@ __all__ = [
     "PairTables",
     "Planner",
     "Removed",
+    "Sifted",
     "Weighing",
     "changed_pairs",
     "decide",

@@ -7,8 +7,8 @@ bits, `decide` puts every finding into words.
 Source: docs/spec/decide.md DEC-26 to DEC-29.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Hashable, Sequence
+from typing import Final, NamedTuple
 
 from whenever import Instant
 
@@ -17,7 +17,7 @@ from relto.decide.cell import Cell
 from relto.decide.change import Change
 from relto.decide.desk import Desk, is_plain
 from relto.decide.plan import NOTHING_OWED, Plan, Segment, keep
-from relto.decide.view import LawView
+from relto.decide.view import LawView, leg_of, table_at
 from relto.decide.weighing import Weighing, best, merits, outcome_of, together
 from relto.limits import PLAN_FACTS_MAX, PLANS_MAX
 from relto.model import (
@@ -26,10 +26,10 @@ from relto.model import (
     Decision,
     Evidence,
     Finding,
-    Form,
     Outcome,
+    Verdict,
 )
-from relto.units import InstrumentId, LevelId, PartyCode, SchemeId, TopicId
+from relto.units import InstrumentId, LevelId, PartyCode, SchemeId
 
 NOTHING_LINKS: Final = Weighing(
     outcome=Outcome.DENY,
@@ -40,6 +40,25 @@ NOTHING_LINKS: Final = Weighing(
     instruments=(),
     bits=(),
 )
+
+
+class Sifted(NamedTuple):
+    """Which instruments of a pair let an item have a hop.
+
+    Args:
+        instruments: All considered, by id; bit `i` of a mask is the i-th.
+        passes: Those that permit.
+        stands: Those that permit or refer.
+        holds_until: As in `Decision`.
+    """
+
+    instruments: tuple[InstrumentId, ...]
+    passes: int
+    stands: int
+    holds_until: Instant | None
+
+
+NOTHING_STANDS: Final = Sifted((), 0, 0, None)
 
 
 class Planner:
@@ -58,7 +77,7 @@ class Planner:
         self.law = law
         self._plans: dict[tuple[PartyCode, PartyCode], Plan] = {}
         self._desks: dict[PartyCode, Desk] = {}
-        self._scopes: dict[tuple[InstrumentId, tuple[TopicId, ...], Form], bool] = {}
+        self._scopes: dict[Hashable, bool] = {}
 
     def renewed(self, law: LawView) -> "Planner":
         """Make a planner for a changed law that keeps the plans the change does not concern.
@@ -205,31 +224,76 @@ class Planner:
         assert found
         return scheme, found
 
-    def may_cover(
-        self, case: Case, instrument: InstrumentId, *, holder: PartyCode, at: Instant
-    ) -> bool:
-        """Say whether an instrument can carry an item at all from a holder, to whomever.
-
-        False only where it would deny every hop of this holder: not in force in its reading, a
-        topic outside its scope, a form it does not name. Cheaper than a plan; for searches.
+    def sift(self, case: Case, *, at: Instant) -> Sifted:
+        """Say which instruments let an item have one hop, without what comes with it.
 
         Args:
-            case: The item; holder and recipient are not looked at.
-            instrument: Which.
-            holder: Whose reading counts.
+            case: The facts.
             at: The instant decided for.
 
         Source: docs/spec/routes.md RT-2.
         """
-        key = (instrument, case.topics, case.form)
+        plan = self.plan(case.holder, case.recipient)
+        if not plan.full:
+            return NOTHING_STANDS
+        _, bits, until = self._bits(plan, case, at)
+        removed = together(bits)
+        return Sifted(
+            instruments=plan.names,
+            passes=plan.full & ~(removed >> len(plan.legs)),
+            stands=plan.full & ~removed,
+            holds_until=until,
+        )
+
+    def may_carry(
+        self, case: Case, instrument: InstrumentId, *, holder: PartyCode, recipient: PartyCode,
+        at: Instant,
+    ) -> bool:  # fmt: skip
+        """Say whether an instrument can carry an item over a hop, whatever it became on the way.
+
+        False only where the instrument would deny the hop with any marking, any provenance and any
+        consent. Cheaper than a plan; for searches.
+
+        Args:
+            case: The item, what it is wanted for, and whether somebody asked.
+            instrument: One to which both are parties.
+            holder: Who would release; its reading counts.
+            recipient: Who would receive.
+            at: The instant decided for.
+
+        Source: docs/spec/routes.md RT-2.
+        """
+        law = self.law
+        if not self._may_cover(case, instrument):
+            return False
+        if not rules.is_in_force(law.state(instrument, at=at, reading=holder)):
+            return False
+        leg = leg_of(law, instrument, holder=holder, recipient=recipient)
+        table, label = table_at(leg, at), case.label
+        if table is None:
+            return False
+        findings = [
+            rules.caveat(leg, label=label, marked=None, onward=None, library=law.library),
+        ]
+        if rules.has_scheme(table, label.scheme):
+            # Then the holder's own marking does not count.
+            findings.append(rules.level(leg, table, label=label, marked=None, shape=case.form))
+        return all(found.verdict is not Verdict.FAIL for found in findings)
+
+    def _may_cover(self, case: Case, instrument: InstrumentId) -> bool:
+        """By its topics, form and purpose, and by whether somebody asked; whoever the two are."""
+        key = (instrument, case.topics, case.form, case.purpose, case.requested)
         found = self._scopes.get(key)
         if found is None:
             terms, library = self.law.terms(instrument), self.law.library
-            found = case.form in terms.forms.forms and all(
-                rules.is_in_scope(terms.topics, topic, library) for topic in case.topics
+            found = (
+                case.form in terms.forms.forms
+                and rules.is_for(terms.purposes, case.purpose)
+                and not rules.awaits_request(terms.initiative, is_requested=case.requested)
+                and all(rules.is_in_scope(terms.topics, topic, library) for topic in case.topics)
             )
-            keep(self._scopes, key, found, most=PLAN_FACTS_MAX)
-        return found and rules.is_in_force(self.law.state(instrument, at=at, reading=holder))
+            keep(self._scopes, key, found, most=PLANS_MAX)
+        return found
 
     def plan(self, holder: PartyCode, recipient: PartyCode) -> Plan:
         """The plan of a pair, built on its first use."""

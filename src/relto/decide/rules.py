@@ -16,8 +16,10 @@ from relto.law import (
     STATES_IN_FORCE,
     CategoryEffect,
     Equivalence,
+    Initiative,
     InitiativeKind,
     LevelCap,
+    PurposeRule,
     Span,
     ThirdPartyKind,
     TopicScope,
@@ -36,7 +38,7 @@ from relto.model import (
     Rule,
     Verdict,
 )
-from relto.units import InstrumentId, LevelId, PartyCode, PurposeId, TopicId, covers
+from relto.units import InstrumentId, LevelId, PartyCode, PurposeId, SchemeId, TopicId, covers
 
 _EVIDENCE_ORDER = (Evidence.TEXT, Evidence.SECONDARY, Evidence.ASSUMED)
 
@@ -164,6 +166,11 @@ def allowed_forms(leg: Leg) -> tuple[Form, ...]:
     )
 
 
+def has_scheme(table: Equivalence, scheme: SchemeId) -> bool:
+    """Tell whether a table has any level of a scheme."""
+    return any(scheme in row.levels for row in table.rows)
+
+
 def row_of(
     leg: Leg, table: Equivalence | None, *, label: Label, marked: Label | None
 ) -> int | None:
@@ -184,7 +191,7 @@ def row_of(
     if table is None:
         return None
     used = label
-    if marked is not None and all(label.scheme not in row.levels for row in table.rows):
+    if marked is not None and not has_scheme(table, label.scheme):
         scheme = leg.schemes.get(label.scheme)
         if scheme is None or scheme.level(label.level) is None:
             return None
@@ -342,7 +349,7 @@ def purpose(
     if wanted is not None and wanted not in library.purposes:
         return _fails(Rule.PURPOSE, rule.ground, f"purpose {wanted} is unknown")
     is_received = is_third_party(leg, originator)
-    if not rule.is_open and not any(covers(root, wanted or "") for root in rule.purposes):
+    if not is_for(rule, wanted):
         remedy = f"with one of the purposes {', '.join(rule.purposes)}"
         if is_received:
             remedy = _with_its_purpose(leg, wanted, received_for, library)
@@ -360,6 +367,11 @@ def purpose(
     return _passes(Rule.PURPOSE, rule.ground, f"purpose {wanted or 'not stated'}; no other use")
 
 
+def is_for(rule: PurposeRule, wanted: PurposeId | None) -> bool:
+    """One purpose against a rule; where none is stated only an open rule covers it."""
+    return rule.is_open or any(covers(root, wanted or "") for root in rule.purposes)
+
+
 def _with_its_purpose(
     leg: Leg, wanted: PurposeId | None, received_for: PurposeId | None, library: LibraryView
 ) -> str:
@@ -367,7 +379,7 @@ def _with_its_purpose(
     rule = leg.terms.purposes
     if wanted is not None or received_for is None or received_for not in library.purposes:
         return ""
-    if not rule.is_open and not any(covers(root, received_for) for root in rule.purposes):
+    if not is_for(rule, received_for):
         return ""
     return f"with the purpose {received_for} stated"
 
@@ -404,14 +416,19 @@ def assurance(leg: Leg, given: Assurance | None, *, markings: tuple[LevelId, ...
 def initiative(leg: Leg, *, is_requested: bool) -> Finding:
     """Does a release need a request, or a decision of its own each time? (DEC-19)."""
     rule = leg.terms.initiative
+    if awaits_request(rule, is_requested=is_requested):
+        fact = "on request, and nobody has asked"
+        return _fails(Rule.INITIATIVE, rule.ground, fact, f"with a request from {leg.recipient}")
     if rule.kind is InitiativeKind.STANDING:
         return _passes(Rule.INITIATIVE, rule.ground, "standing")
     if rule.kind is InitiativeKind.CASE_BY_CASE:
         return _asks(Rule.INITIATIVE, rule.ground, "each release is decided by itself", "")
-    if is_requested:
-        return _passes(Rule.INITIATIVE, rule.ground, f"requested by {leg.recipient}")
-    fact = "on request, and nobody has asked"
-    return _fails(Rule.INITIATIVE, rule.ground, fact, f"with a request from {leg.recipient}")
+    return _passes(Rule.INITIATIVE, rule.ground, f"requested by {leg.recipient}")
+
+
+def awaits_request(rule: Initiative, *, is_requested: bool) -> bool:
+    """Tell whether nothing may be released before somebody asks, and nobody has."""
+    return rule.kind is InitiativeKind.ON_REQUEST and not is_requested
 
 
 def _passes(rule: Rule, ground: Ground, fact: str) -> Finding:

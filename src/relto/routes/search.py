@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from msgspec import Struct, structs
 from whenever import Instant
 
-from relto.decide import Planner, Weighing
+from relto.decide import Planner, Sifted
 from relto.law import Terms, ThirdPartyKind
 from relto.limits import ROUTE_HOPS_MAX, ROUTE_TRIALS_MAX, ROUTES_BLOCKED_MAX, ROUTES_MAX
 from relto.model import Case, Finding, Label, Outcome, Verdict
@@ -30,7 +30,7 @@ class _Step(Struct, frozen=True, kw_only=True):
     """One hop of a chain, not yet in words."""
 
     case: Case
-    weighing: Weighing
+    sifted: Sifted
     bit: int
     outcome: Outcome
     marking: LevelId
@@ -38,7 +38,7 @@ class _Step(Struct, frozen=True, kw_only=True):
 
     @property
     def instrument(self) -> InstrumentId:
-        return self.weighing.instruments[self.bit]
+        return self.sifted.instruments[self.bit]
 
 
 class _Chain(Struct, frozen=True, kw_only=True):
@@ -62,7 +62,6 @@ class _Search(Struct, kw_only=True):
     trials: int = 0
     near: list[frozenset[PartyCode]]
     usable: dict[tuple[PartyCode, PartyCode], bool]
-    covering: dict[tuple[InstrumentId, PartyCode], bool]
 
 
 class Router:
@@ -140,7 +139,6 @@ class Router:
             hops_most=max(1, min(hops_most, ROUTE_HOPS_MAX)),
             near=[frozenset({case.recipient})],
             usable={},
-            covering={},
         )
 
     def _near(self, case: Case, remaining: int, search: _Search) -> frozenset[PartyCode] | None:
@@ -185,20 +183,18 @@ class Router:
                 continue
             search.trials += 1
             case = _hop_case(chain.case, recipient, search.goal)
-            yield from self._open(chain, case, self._planner.weigh(case, at=search.at), search)
+            yield from self._open(chain, case, self._planner.sift(case, at=search.at), search)
 
-    def _open(
-        self, chain: _Chain, case: Case, weighing: Weighing, search: _Search
-    ) -> Iterator[_Chain]:
+    def _open(self, chain: _Chain, case: Case, sifted: Sifted, search: _Search) -> Iterator[_Chain]:
         """The chain one hop longer, under each instrument that lets it: the item changes hands."""
-        stands, passes = weighing.stands, weighing.passes
-        for bit, name in enumerate(weighing.instruments):
+        stands, passes = sifted.stands, sifted.passes
+        for bit, name in enumerate(sifted.instruments):
             if not stands >> bit & 1:
                 continue
             scheme, markings = self._planner.markings(case, name, at=search.at)
             step = _Step(
                 case=case,
-                weighing=weighing,
+                sifted=sifted,
                 bit=bit,
                 outcome=Outcome.PERMIT if passes >> bit & 1 else Outcome.REFER,
                 marking=markings[0],
@@ -232,21 +228,11 @@ class Router:
         key = (holder, recipient)
         found = search.usable.get(key)
         if found is None:
-            law = self._planner.law
+            law, planner = self._planner.law, self._planner
             found = search.usable[key] = any(
                 _may_pass(case, law.terms(name), holder, recipient)
-                and self._covers(case, name, holder, search)
+                and planner.may_carry(case, name, holder=holder, recipient=recipient, at=search.at)
                 for name in law.links(holder, recipient)
-            )
-        return found
-
-    def _covers(self, case: Case, name: InstrumentId, holder: PartyCode, search: _Search) -> bool:
-        """In force in the holder's reading, and about the item's topics and form."""
-        key = (name, holder)
-        found = search.covering.get(key)
-        if found is None:
-            found = search.covering[key] = self._planner.may_cover(
-                case, name, holder=holder, at=search.at
             )
         return found
 
@@ -254,7 +240,7 @@ class Router:
         """Put a complete chain into words."""
         times = [step.expected_ms for step in chain.steps]
         known = [time for time in times if time is not None]
-        ends = [step.weighing.holds_until for step in chain.steps]
+        ends = [step.sifted.holds_until for step in chain.steps]
         return Route(
             hops=tuple(self._hop(step, at) for step in chain.steps),
             approvals=sum(step.outcome is Outcome.REFER for step in chain.steps),
@@ -293,8 +279,8 @@ class Router:
                 for one in self._closed((), first, search)
                 if one.instrument in shared and self._hub_of(one.instrument) == hub
             ]
-            weighing = self._planner.weigh(first, at=search.at)
-            for chain in self._open(start, first, weighing, search):
+            sifted = self._planner.sift(first, at=search.at)
+            for chain in self._open(start, first, sifted, search):
                 one = chain.steps[-1]
                 found += [
                     two
