@@ -1,11 +1,14 @@
 """Commands are imported when they are called, and say of themselves what the program says."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
 
+import relto
 from relto.cli import app, main
 from relto.cli.deferred import DeferredGroup
 
@@ -23,7 +26,11 @@ def _imported_by(line: str) -> list[str]:
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(Path(relto.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert ran.stdout
     return ran.stderr.strip().splitlines()[-1:]

@@ -1,5 +1,7 @@
 """A node asked for what is over, unknown, or not its own: it looks, and does nothing wrong."""
 
+import re
+
 import pytest
 from msgspec.structs import replace
 
@@ -8,7 +10,7 @@ from relto.codec.message import encode_message
 from relto.driver.facts import prove
 from relto.exchange import CaseState, EntryRef, Role
 from relto.journal import Draft, sign_card, verify_card
-from relto.model import Case, Label
+from relto.model import Case, Form, Label
 from relto.model.message import PackageRef, Quarantined, RefusalCode
 from relto.node import (
     Append,
@@ -425,22 +427,37 @@ def amended(name: str, before: bytes, after: bytes) -> dict[str, bytes]:
 
 
 def test_an_originator_is_not_troubled_about_what_the_law_closes_anyway() -> None:
-    """EX-14, EX-31: its consent would open nothing."""
+    """EX-14, EX-31: its consent would open nothing for an item in this form."""
     three = Three()
-    three.hold("JPN", "launch-1")
+    three.hold("JPN", "launch-1", form=Form.ELECTRONIC)
     three.ask("c-1")
     three.settle()
-    files = amended(
-        "instruments/kor-usa-1987.toml",
-        b'excluded = ["finance"]',
-        b'excluded = ["dprk", "finance"]',
-    )
+    name = "instruments/kor-usa-1987.toml"
+    (before,) = re.findall(rb"^forms = .*$", FILES[name], re.MULTILINE)
+    files = amended(name, before, b'forms = ["document"]')
     three["KOR"].adopt_law(files, digest=digest_of(files), by=ADMIN)
     three.ask("c-2", by="USA", holder="KOR")
     three.settle()
     refused = three["USA"].story("c-2").file.refused
     assert refused.code is RefusalCode.NOT_LAWFUL
     assert three["KOR"].node.queue() == three["JPN"].node.queue() == ()
+
+
+def test_an_item_stands_under_the_label_its_originator_gives_it_today() -> None:
+    """EX-44: with the equivalent of the new label; where there is none, without a marking."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    label = Label(scheme="jpn", level="gokuhi")
+    three["JPN"].command(Reclassify(case="c-1", holding="launch-1", label=label, by=ADMIN))
+    three.settle()
+    state, wise = three["KOR"].node.state, counsel(three, "KOR")
+    (stock,) = state.stock.values()
+    today = as_it_stands(state, wise, stock, now=OCTOBER)
+    assert stock.holding.label.level == "hi"
+    assert today.holding.label == label
+    assert (today.marked.scheme, today.marked.level) == ("kor", "ii-kup")
 
 
 def test_a_package_lost_after_its_case_ended_ends_nothing_else() -> None:
