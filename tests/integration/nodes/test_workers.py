@@ -5,7 +5,9 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import psycopg
 import pytest
 
 from relto.console import is_running
@@ -157,6 +159,66 @@ def test_keys_changed_at_one_worker_are_taken_up_by_all(crew: tuple[Party, Party
     for _ in range(6):
         kor.wait(kor.ask("JPN", "--item", item)["line"]["case"], "receipted")
     assert jpn.run("card")["serial"] == 2
+    settle(jpn, kor)
+    assert jpn.stop() == kor.stop() == 0
+    assert logs(jpn) == logs(kor)
+
+
+def test_fl_15_workers_that_lose_the_database_end_and_are_started_again(
+    crew: tuple[Party, Party],
+) -> None:
+    """Each says so, writes nothing more, and the next ones go on."""
+    jpn, kor = crew
+    item = jpn.hold(CONTENT, topic="dprk.missile.launch")
+    kor.start()
+    start(jpn, 2)
+    kor.wait(kor.ask("JPN", "--item", item)["line"]["case"], "receipted")
+    before = jpn.workers()
+    place = (jpn.directory / "store.url").read_text().strip().replace("+psycopg", "")
+    with psycopg.connect(place, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    kor.wait(kor.ask("JPN", "--item", item)["line"]["case"], "receipted", seconds=40)
+    until = time.monotonic() + 30
+    while set(before) & set(jpn.workers()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert jpn.log.read_text().count('"store_failed"') == 2
+    settle(jpn, kor)
+    assert jpn.stop() == kor.stop() == 0
+    assert logs(jpn) == logs(kor)
+
+
+def test_fl_17_a_node_restored_into_a_database_hears_from_its_partner_with_all_its_workers(
+    crew: tuple[Party, Party],
+    databases: Callable[[], str],
+    tmp_path: Path,
+) -> None:
+    """EX-42, LK-22: what a partner gives back is not lost between two workers."""
+    jpn, kor = crew
+    item = jpn.hold(CONTENT, topic="dprk.missile.launch")
+    kor.start()
+    start(jpn, 2)
+    kor.wait(kor.ask("JPN", "--item", item)["line"]["case"], "receipted")
+    jpn.run("backup", "--out", str(tmp_path / "b"), "--with-keys")
+    after = kor.ask("JPN", "--item", item)["line"]["case"]
+    kor.wait(after, "receipted")
+    assert jpn.stop() == 0
+
+    jpn.directory.rename(tmp_path / "lost")
+    restored = ["--dir", str(jpn.directory), "--to", databases()]
+    jpn.run("restore", str(tmp_path / "b"), *restored, with_dir=False)
+    start(jpn, 3)
+    jpn.wait(after, "receipted", seconds=60)
+    fresh = kor.ask("JPN", "--item", item)["line"]["case"]
+    kor.wait(fresh, "receipted", seconds=60)
+    settle(jpn, kor)
+    # Soon one worker alone calls again.
+    kill(jpn, jpn.workers()[0])
+    last = kor.ask("JPN", "--item", item)["line"]["case"]
+    kor.wait(last, "receipted", seconds=60)
     settle(jpn, kor)
     assert jpn.stop() == kor.stop() == 0
     assert logs(jpn) == logs(kor)

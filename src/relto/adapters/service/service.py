@@ -114,9 +114,9 @@ class NodeService:
         if self._crew is not None:
             loop.add_reader(self._crew.fileno(), self._after)
         await self._writer.call(self.driver.tick)
-        if self._crew is not None:
-            self.driver.tell(self.driver.party, "who")
         try:
+            if self._crew is not None:
+                self.driver.tell(self.driver.party, "who")
             while not self._stopped.is_set():
                 try:
                     async with asyncio.timeout(self._until_deadline()):
@@ -242,21 +242,42 @@ class NodeService:
             self._pumps[party] = (pump, asyncio.get_running_loop().create_task(running))
 
     async def _run(self, pump: Pump) -> None:
-        """Run a pump once its link is this worker's; another takes it when this one ends (LK-22).
+        """Run a pump while its link is this worker's; another takes it when this one ends (LK-22).
 
-        What partners give a restored node back is in memory alone, so then each worker calls.
+        What partners give a restored node back is in memory alone, so until then each worker calls.
         """
-        if self._crew is not None:
-            name, found = f"link/{pump.partner}", pump.health
-            try:
-                while not (self._crew.claim(name) or self.driver.reconciling()):
-                    pump.health = Health(state=LinkState.ELSEWHERE)
-                    await asyncio.sleep(_CLAIM_SECONDS)
-            except WorldError as error:
-                self._on_failure(error)
-                return
-            pump.health = found
+        if self._crew is None:
+            await pump.run()
+            return
+        name, fresh = f"link/{pump.partner}", pump.health
+        try:
+            while not self._crew.claim(name):
+                if self.driver.reconciling():
+                    await self._run_beside(pump, name)
+                    return
+                pump.health = Health(state=LinkState.ELSEWHERE)
+                await asyncio.sleep(_CLAIM_SECONDS)
+        except WorldError as error:
+            self._on_failure(error)
+            return
+        pump.health = fresh
         await pump.run()
+
+    async def _run_beside(self, pump: Pump, name: str) -> None:
+        """Run a pump that others run as well, until the node has heard from all its partners."""
+        assert self._crew is not None
+        running = asyncio.create_task(pump.run())
+        try:
+            while self.driver.reconciling():
+                if self._crew.claim(name):
+                    await running
+                await asyncio.sleep(_CLAIM_SECONDS)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        # A new pump takes its place, and waits for its claim.
+        self._known.pop(pump.partner, None)
+        asyncio.get_running_loop().call_soon(self._after)
 
     def _report_link(self, event: str, partner: PartyCode, words: str) -> None:
         self._report(event, partner, words)
