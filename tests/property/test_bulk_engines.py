@@ -4,12 +4,14 @@ import warnings
 from pathlib import Path
 
 import ibis
+import ibis.expr.types as ir
 import pytest
+import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from relto.adapters.engine_ibis import IbisEngine, decide_words
+from relto.adapters.engine_ibis import CODE_COLUMNS, IbisEngine, decide_codes, decide_words
 from relto.adapters.engine_numpy import NumpyEngine
 from relto.adapters.engine_polars import PolarsEngine, code_frame
 from relto.decide import Planner, decide
@@ -211,18 +213,47 @@ def check_words(connection: ibis.BaseBackend, sample: Sample) -> None:
     connection.drop_table("registry", force=True)
 
 
-@pytest.mark.parametrize("dialect", ["trino", "clickhouse", "postgres", "pyspark", "duckdb"])
+# How each says that two masks are intersected; an engine that reads another sign would decide
+# wrongly.
+DIALECTS = {
+    "trino": "BITWISE_AND(",
+    "clickhouse": "bitAnd(",
+    "postgres": " & ",
+    "pyspark": " & ",
+    "duckdb": " & ",
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_expression_compiles_for_engines_we_do_not_run(dialect: str) -> None:
-    """IMP-12: one expression, no function of ours in it."""
+    """IMP-12: one expression, no function of ours in it, read back by a parser of that dialect."""
     sample = _small(3)
     holdings = encode(sample.law, sample.frame, sample.question)
     tables = compile_tables(Planner(sample.law), holdings.facts, sample.question)
-    from relto.adapters.engine_ibis import CODE_COLUMNS, decide_codes
-
     table = ibis.table(dict.fromkeys(CODE_COLUMNS, "int32"), name="holdings")
-    text = str(ibis.to_sql(decide_codes(table, tables), dialect=dialect))
-    assert text.upper().count("LEFT") == 4
-    assert "LIMIT" not in text.upper()
+    check_sql(decide_codes(table, tables), dialect, joins=4)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_words_are_decided_by_an_expression_that_compiles_too(dialect: str) -> None:
+    """IMP-13: with consents for items, which take a join to find them, and one for the ids."""
+    sample = _consented(1, for_items=True)
+    connection = ibis.duckdb.connect()
+    table = connection.create_table("registry", sample.frame.to_arrow())
+    decided = decide_words(table, Planner(sample.law), sample.question, connection=connection)
+    check_sql(decided, dialect, joins=6)
+
+
+def check_sql(decided: ir.Table, dialect: str, *, joins: int) -> None:
+    """The text of a dialect: the joins, the signs, and nothing cut off or made up by us."""
+    text = str(ibis.to_sql(decided, dialect=dialect))
+    (tree,) = sqlglot.parse(text, read={"pyspark": "spark"}.get(dialect, dialect))
+    assert tree is not None
+    assert sum(one.side == "LEFT" for one in tree.find_all(sqlglot.exp.Join)) == joins
+    assert not list(tree.find_all(sqlglot.exp.Limit))
+    assert DIALECTS[dialect] in text
+    # What the parser does not know by itself: nothing but the sign that it reads as a function.
+    assert {one.name for one in tree.find_all(sqlglot.exp.Anonymous)} <= {"bitAnd"}
 
 
 def test_polars_counts_a_table_while_it_streams_by() -> None:

@@ -142,6 +142,12 @@ def decide_words(
             for name in (*REQUIRED, *OPTIONAL)
         }
     )
+    twice = (
+        whole.group_by("k_id")
+        .aggregate(is_twice=whole.count() > 1)
+        .filter(lambda one: one.is_twice | (one.k_id == ""))
+        .mutate(is_twice=ibis.literal(value=1, type="int8"))
+    )
     if question.items:
         whole = _with_items(whole, question.items)
     raws = [_distinct(whole, column.keys, connection) for column in reader.columns()]
@@ -157,12 +163,6 @@ def decide_words(
     ]
     if tables.stride:
         lookups[-1] = _joint_lookup(whole, reader, tables, connection)
-    twice = (
-        whole.group_by("k_id")
-        .aggregate(is_twice=whole.count() > 1)
-        .filter(lambda one: one.is_twice | (one.k_id == ""))
-        .mutate(is_twice=ibis.literal(value=1, type="int8"))
-    )
     marked = whole.left_join(twice, "k_id").drop("k_id_right")
     decided = _decided(marked, lookups, tables, doubted="is_twice")
     return decided.drop(*(name for name in decided.columns if name.startswith("k_")), "is_twice")
