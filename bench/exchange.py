@@ -221,8 +221,8 @@ class Bench(NodeService):
     waiting: dict[str, asyncio.Future[None]]
     closed_at: dict[str, int]
 
-    async def take_reply(self, partner: PartyCode, frame: bytes) -> None:
-        await super().take_reply(partner, frame)
+    async def take_reply(self, partner: PartyCode, frame: bytes, *, is_ahead: bool = False) -> None:
+        await super().take_reply(partner, frame, is_ahead=is_ahead)
         state = self.driver.node.state
         counts = self.driver.counts(partner)
         for case in tuple(self.waiting):

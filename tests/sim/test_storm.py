@@ -42,6 +42,13 @@ def test_no_storm_breaks_a_promise(
 
 @pytest.mark.sim
 @pytest.mark.skipif(IS_REPLAY, reason="one storm is replayed")
+def test_storms_let_frames_go_ahead_of_answers(lab: Lab) -> None:
+    """EX-51."""
+    assert sum(play(plan_of(seed), lab).ahead for seed in range(1, 6)) > 0
+
+
+@pytest.mark.sim
+@pytest.mark.skipif(IS_REPLAY, reason="one storm is replayed")
 def test_a_seed_gives_one_trace_in_every_process(lab: Lab) -> None:
     here = [play(plan_of(seed), lab).trace for seed in (1, 2, 3)]
     assert here == [play(plan_of(seed), lab).trace for seed in (1, 2, 3)]

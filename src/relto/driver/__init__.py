@@ -8,8 +8,8 @@
     driver.command(Ask(…))                                         officers' steps; a LocalError
     changes nothing
 
-    while (frame := driver.next_batch("KOR")) is not None:         push: one frame in flight per
-    partner
+    while (frame := driver.next_batch("KOR")) is not None:         push; see `next_batch` for a
+    second frame in flight
         driver.receive_reply("KOR", link.exchange(frame))
     driver.handle_exchange("KOR", frame)                           when the partner calls
     driver.wanted("KOR"), driver.write_package(…)                  packages too large to travel
@@ -24,12 +24,6 @@ Spec: docs/spec/exchange.md EX-34 to EX-40.
 """
 
 from relto.driver.driver import Driver, Listed, Result, Story
-from relto.driver.exchanges import (
-    LinkCounts,
-    RefusedFrameError,
-    StoppedError,
-    UnpinnedPartnerError,
-)
 from relto.driver.faults import FAULT_POINTS, Hook, no_fault
 from relto.driver.hints import Told
 from relto.driver.identity import (
@@ -40,6 +34,7 @@ from relto.driver.identity import (
     OtherNodeError,
 )
 from relto.driver.laws import LawBook
+from relto.driver.links import LinkCounts, RefusedFrameError, StoppedError, UnpinnedPartnerError
 from relto.driver.loop import Moved, Notice
 from relto.driver.parcels import BadPackageBytesError, NoSuchPackageError
 from relto.driver.passed import NothingToPassOverError

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from relto.codec import FORK, FRAME
@@ -19,6 +18,7 @@ from relto.driver.faults import Hook, no_fault
 from relto.driver.hints import Hints
 from relto.driver.identity import KEYS_VALUE, OtherKeysError, keys_value
 from relto.driver.laws import LawBook
+from relto.driver.links import LinkCounts, RefusedFrameError, StoppedError, UnpinnedPartnerError
 from relto.driver.loop import Turn
 from relto.driver.passed import PassedOver
 from relto.driver.recovery import (
@@ -42,63 +42,25 @@ from relto.journal import (
     EPOCH_KIND,
     Draft,
     ForkError,
+    GapError,
     ProtocolError,
     RewoundError,
     WrongLogError,
     held_size,
 )
 from relto.limits import (
-    INLINE_BYTES_MAX,
-    LIST_ITEMS_MAX,
-    PACKAGE_INLINE_BYTES_MAX,
     SNAPSHOT_ENTRIES,
 )
-from relto.model import PROTOCOL_MAJOR, Batch, Entry, Frame, InlinePackage, Rejection
+from relto.model import PROTOCOL_MAJOR, Batch, Entry, Frame, Rejection
 from relto.model.message import KeyChanged
 from relto.node import Alarm, Append, PackageArrived, Received, Tick
 from relto.ports import Kept, Transaction, World
 from relto.seal import digest as digest_of
-from relto.units import Digest, PartyCode
+from relto.units import PartyCode
 
 _STOPPED: Final = "stopped/"
 _RESTORED: Final = "restored/"
 EPOCH: Final = Draft(kind=EPOCH_KIND)
-
-
-class UnpinnedPartnerError(PeerError):
-    """The caller is no pinned partner."""
-
-    code = "peer.stranger"
-
-
-class StoppedError(PeerError):
-    """The link is stopped: the partner has shown two different logs (FL-19)."""
-
-    code = "peer.stopped"
-    hint_default = "both signed heads are kept as evidence; talk to the partner outside the network"
-
-
-class RefusedFrameError(PeerError):
-    """The partner would not take what it was sent."""
-
-    code = "peer.refused_frame"
-    hint_default = "its operator sees why; nothing is lost here"
-
-
-class LinkCounts(Struct, frozen=True, kw_only=True):
-    """How far the two logs of a link have got.
-
-    Args:
-        ours: Entries in our log to the partner.
-        acknowledged: Of those, how many the partner has signed for.
-        theirs: Entries of the partner's log that are here.
-        stopped: The code of what stopped the link for good; empty while it runs.
-    """
-
-    ours: int
-    acknowledged: int
-    theirs: int
-    stopped: str = ""
 
 
 class Exchanges(Hints):
@@ -118,7 +80,6 @@ class Exchanges(Hints):
         # What partners have been told or sent in this process; losing it costs a repetition and
         # nothing else.
         self._telling: dict[PartyCode, int] = {}
-        self._inlined: dict[PartyCode, frozenset[Digest]] = {}
         self._held: dict[PartyCode, int] = {}
         self._sent_from: dict[PartyCode, int | None] = {}
         self._give_back: dict[PartyCode, int] = {}
@@ -199,41 +160,63 @@ class Exchanges(Hints):
         return (
             out.size > max(out.acknowledged, self._on_its_way(partner))
             or mirror.acknowledged > self._told.get(partner, 0)
+            or partner in self._anew
             or partner in self._held
             or partner in self._give_back
         )
 
-    def next_batch(self, partner: PartyCode, *, is_poll: bool = False) -> bytes | None:
-        """Make the next frame for a partner.
-
-        One at a time per partner, answered by `receive_reply`.
+    def next_batch(
+        self,
+        partner: PartyCode,
+        *,
+        is_poll: bool = False,
+        is_ahead: bool = False,
+        is_shared: bool = False,
+    ) -> bytes | None:
+        """Make the next frame for a partner; its answer goes to `receive_reply`.
 
         Args:
             partner: A pinned partner.
             is_poll: Make a frame even when there is nothing to say, to fetch what the partner has.
+            is_ahead: A frame is on its way; give what is not in it, if there is anything.
+            is_shared: Leave half of much to the frame that goes ahead of this one's answer.
 
         Returns:
             The frame, or `None` when there is nothing to send.
 
         Raises:
             StoppedError: The link is stopped.
+
+        Source: docs/spec/exchange.md EX-35, EX-51.
         """
         self._refresh()
-        if not is_poll and not self._has_news(partner):
+        if not is_poll and not (self.has_more(partner) if is_ahead else self._has_news(partner)):
             return None
         with self._turn() as turn:
             self._check_partner(turn, partner)
-            frame = self._frame(turn, partner)
+            begin = self._sent.get(partner, 0) if is_ahead else 0
+            frame = self._frame(turn, partner, begin=begin, is_shared=is_shared)
+        self._anew.discard(partner)
+        self._sent[partner] = self._reach[partner]
         self._telling[partner] = self._logs.mirror(partner).acknowledged
         self._fault("before-send")
-        return FRAME.encode(frame)
+        return FRAME.encode(replace(frame, is_ahead=True) if is_ahead else frame)
 
-    def receive_reply(self, partner: PartyCode, data: bytes) -> bool:
+    def has_more(self, partner: PartyCode) -> bool:
+        """Whether there are entries beyond those on their way, and they may go ahead."""
+        if self._helpers or {partner} & (self._anew | self._held.keys() | self._give_back.keys()):
+            return False
+        out = self._logs.out(partner)
+        sent = max(self._sent.get(partner, 0), self._on_its_way(partner))
+        return out.size > max(out.acknowledged, sent)
+
+    def receive_reply(self, partner: PartyCode, data: bytes, *, is_ahead: bool = False) -> bool:
         """Take a partner's answer.
 
         Args:
             partner: Who answered.
             data: The frame.
+            is_ahead: The frame that it answers had left ahead of another one's answer.
 
         Returns:
             Whether there is more to send now.
@@ -248,14 +231,21 @@ class Exchanges(Hints):
                 self._check_partner(turn, partner)
                 frame = self._decode(partner, data)
                 refused = frame.rejection
-                self._take(turn, partner, frame)
+                if is_ahead and refused is not None and refused.code == GAP:
+                    # It came before the one that it follows, or without it.
+                    self._anew.add(partner)
+                else:
+                    self._take(turn, partner, frame)
             except RewoundError as error:
                 # This node was set back; what is sent next asks for what it has lost.
                 self._stop(turn, partner, error)
             except PeerError as error:
                 if isinstance(error, ForkError):
                     self._stop(turn, partner, error)
-                failure = error
+                if is_ahead and isinstance(error, GapError):
+                    self._anew.add(partner)
+                else:
+                    failure = error
         if failure is not None:
             raise failure
         if refused is not None and refused.code not in HELPFUL:
@@ -287,18 +277,21 @@ class Exchanges(Hints):
         A frame that breaks a rule changes nothing and does not disturb the others.
         """
         failures: dict[int, ReltoError] = {}
+        begins = [0] * len(frames)
         with self._turn() as turn:
             for place, (partner, data) in enumerate(frames):
                 turn.inline = {}
                 try:
                     self._check_partner(turn, partner)
-                    self._take(turn, partner, self._decode(partner, data))
+                    frame = self._decode(partner, data)
+                    begins[place] = self._answers_reach(partner) if frame.is_ahead else 0
+                    self._take(turn, partner, frame)
                 except (PeerError, RewoundError) as error:
                     if isinstance(error, ForkError | RewoundError):
                         self._stop(turn, partner, error)
                     failures[place] = error
             answers = tuple(
-                self._answer(turn, partner, failures.get(place))
+                self._answer(turn, partner, failures.get(place), begin=begins[place])
                 for place, (partner, _) in enumerate(frames)
             )
             for place, (partner, _) in enumerate(frames):
@@ -310,9 +303,11 @@ class Exchanges(Hints):
                 self._answered[partner] = (self._reach[partner], turn.now)
         return answers
 
-    def _answer(self, turn: Turn, partner: PartyCode, failure: ReltoError | None) -> bytes:
+    def _answer(
+        self, turn: Turn, partner: PartyCode, failure: ReltoError | None, *, begin: int
+    ) -> bytes:
         if failure is None or isinstance(failure, RewoundError):
-            return FRAME.encode(self._frame(turn, partner))
+            return FRAME.encode(self._frame(turn, partner, begin=begin))
         mirror = self._logs.mirror(partner)
         return FRAME.encode(
             Frame(
@@ -383,19 +378,31 @@ class Exchanges(Hints):
         for fact, fault in zip(facts, faults, strict=True):
             self._feed(turn, Received(fact=fact, fault=fault))
 
-    def _frame(self, turn: Turn, partner: PartyCode) -> Frame:
-        """Make a frame: our next entries, our acknowledgement, small packages most urgent first."""
+    def _frame(
+        self, turn: Turn, partner: PartyCode, *, begin: int, is_shared: bool = False
+    ) -> Frame:
+        """Make a frame: our next entries, our acknowledgement, small packages most urgent first.
+
+        Args:
+            turn: Reads.
+            partner: For whom.
+            begin: The entries up to this one are on their way already.
+            is_shared: Take half of the entries, if there are many.
+        """
         out, mirror = self._logs.out(partner), self._logs.mirror(partner)
         if partner in self._give_back or (self._helpers and partner not in self._held):
             self._reach[partner] = out.acknowledged
             return self._recovery_frame(turn, partner)
         held = self._sent_from[partner] = self._held.get(partner)
-        batch = self._logs.batch(turn.tx, partner, held=held)
+        begin = max(begin, out.acknowledged) if begin <= out.size else out.acknowledged
+        batch = self._logs.batch(
+            turn.tx, partner, begin=begin if held is None else held, is_shared=is_shared
+        )
         if held is not None and (held >= out.acknowledged or self._helpers):
             # It has lost nothing that it had acknowledged: from here on it is as ever. And whoever
             # is recovering itself says it once, and then asks for its own.
             del self._held[partner]
-        final = out.acknowledged
+        final = begin
         if batch is not None:
             final = batch.first + len(batch.entries) - 1
         self._reach[partner] = final
@@ -405,35 +412,9 @@ class Exchanges(Hints):
             target=partner,
             batch=batch,
             acknowledgement=mirror.acknowledgement,
-            packages=self._inline(turn, partner, acknowledged=out.acknowledged, final=final),
+            packages=self._inline(turn, partner, begin=begin, final=final),
             rejection=None if held is None else Rejection(code=CAUGHT_UP, held=out.size),
         )
-
-    def _inline(
-        self, turn: Turn, partner: PartyCode, *, acknowledged: int, final: int
-    ) -> tuple[InlinePackage, ...]:
-        """Choose small packages to travel with the frame.
-
-        The most urgent first, each once per entry sent.
-        """
-        sent = self._inlined.get(partner, frozenset())
-        chosen: list[InlinePackage] = []
-        total = 0
-        for parcel in self._node.owed(partner):
-            if parcel.size_bytes > PACKAGE_INLINE_BYTES_MAX or parcel.number > final:
-                continue
-            if parcel.number <= acknowledged and parcel.digest in sent:
-                continue
-            content = self._cabinet.small(turn.tx, parcel.digest)
-            if content is None:
-                continue
-            total += len(content)
-            if total > INLINE_BYTES_MAX or len(chosen) == LIST_ITEMS_MAX:
-                break
-            chosen.append(InlinePackage(digest=parcel.digest, content=content))
-        owed = {parcel.digest for parcel in self._node.owed(partner)} if sent else set()
-        self._inlined[partner] = (sent & owed) | {one.digest for one in chosen}
-        return tuple(chosen)
 
     # ------------------------------------------------------------ after a restored backup
 

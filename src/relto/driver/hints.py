@@ -3,7 +3,7 @@
 Nothing here decides anything: a hint that is missing or wrong costs a repetition, or a short wait
 before one.
 
-Source: docs/spec/exchange.md EX-35, EX-50.
+Source: docs/spec/exchange.md EX-35, EX-50, EX-51.
 """
 
 from typing import Final
@@ -14,9 +14,16 @@ from whenever import Instant
 from relto.driver.faults import Hook, no_fault
 from relto.driver.laws import LawBook
 from relto.driver.loop import Engine, Turn
-from relto.limits import RESEND_SECONDS, SNAPSHOT_ENTRIES
+from relto.limits import (
+    INLINE_BYTES_MAX,
+    LIST_ITEMS_MAX,
+    PACKAGE_INLINE_BYTES_MAX,
+    RESEND_SECONDS,
+    SNAPSHOT_ENTRIES,
+)
+from relto.model import InlinePackage
 from relto.ports import World
-from relto.units import PartyCode
+from relto.units import Digest, PartyCode
 
 _SHELL: Final = "shell"
 _ANSWERED: Final = "answered"
@@ -49,6 +56,12 @@ class Hints(Engine):
         self._told: dict[PartyCode, int] = {}
         # How far an answer has carried our log to it, and when.
         self._answered: dict[PartyCode, tuple[int, Instant]] = {}
+        # Small packages that have travelled with their entries.
+        self._inlined: dict[PartyCode, frozenset[Digest]] = {}
+        # How far the newest frame has carried it, whether that is answered or not.
+        self._sent: dict[PartyCode, int] = {}
+        # With whom a frame that had left ahead met a gap: the next begins anew.
+        self._anew: set[PartyCode] = set()
         super().__init__(world, laws=laws, fault=fault, snapshot_entries=snapshot_entries)
 
     def heed(self) -> tuple[Told, ...]:
@@ -84,6 +97,10 @@ class Hints(Engine):
             case _:
                 pass
 
+    def _answers_reach(self, partner: PartyCode) -> int:
+        """How far answers have carried our log, so that one to a frame sent ahead goes on."""
+        return self._answered.get(partner, (0, None))[0]
+
     def _on_its_way(self, partner: PartyCode) -> int:
         """How far an answer has carried our log.
 
@@ -92,3 +109,29 @@ class Hints(Engine):
         size, at = self._answered.get(partner, (0, self.now()))
         is_fresh = self.now() < at.add(seconds=RESEND_SECONDS)
         return size if is_fresh else 0
+
+    def _inline(
+        self, turn: Turn, partner: PartyCode, *, begin: int, final: int
+    ) -> tuple[InlinePackage, ...]:
+        """Choose small packages to travel with the frame.
+
+        The most urgent first, each once per entry sent.
+        """
+        sent = self._inlined.get(partner, frozenset())
+        chosen: list[InlinePackage] = []
+        total = 0
+        for parcel in self._node.owed(partner):
+            if parcel.size_bytes > PACKAGE_INLINE_BYTES_MAX or parcel.number > final:
+                continue
+            if parcel.number <= begin and parcel.digest in sent:
+                continue
+            content = self._cabinet.small(turn.tx, parcel.digest)
+            if content is None:
+                continue
+            total += len(content)
+            if total > INLINE_BYTES_MAX or len(chosen) == LIST_ITEMS_MAX:
+                break
+            chosen.append(InlinePackage(digest=parcel.digest, content=content))
+        owed = {parcel.digest for parcel in self._node.owed(partner)} if sent else set()
+        self._inlined[partner] = (sent & owed) | {one.digest for one in chosen}
+        return tuple(chosen)

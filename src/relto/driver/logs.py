@@ -30,7 +30,7 @@ from relto.journal import (
     verify_batch,
     verify_restored,
 )
-from relto.limits import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
+from relto.limits import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, BATCH_SHARED_ENTRIES
 from relto.model import Batch, Entry, LogId
 from relto.ports import Transaction
 from relto.seal import Entropy, Signer
@@ -206,29 +206,31 @@ class Logs:
                 del tail[: after.acknowledged - tail[0].header.number + 1]
 
     def batch(
-        self, tx: Transaction, partner: PartyCode, *, held: int | None = None
+        self, tx: Transaction, partner: PartyCode, *, begin: int, is_shared: bool = False
     ) -> Batch | None:
-        """Make the next batch for a partner from what it has not acknowledged.
-
-        `None` when there is nothing.
+        """Make the next batch for a partner; `None` when there is nothing.
 
         Args:
             tx: Reads the entries; they have been written.
             partner: For whom.
-            held: The partner says that it holds only so much; begin there (FL-41).
+            begin: It begins after this entry: what the partner has acknowledged, or says that it
+                holds (FL-41), or what is on its way already (EX-51).
+            is_shared: Take half of many entries.
         """
         state = self.out(partner)
-        if held is not None and held != state.acknowledged and held <= state.size:
+        if begin != state.acknowledged and begin <= state.size:
 
             def peaks(number: int) -> tuple[bytes, bytes]:
                 return tx.peak(state.log, number)
 
             state = replace(
-                state, acknowledged=held, acknowledged_frontier=frontier_of(peaks, size=held)
+                state, acknowledged=begin, acknowledged_frontier=frontier_of(peaks, size=begin)
             )
         if state.size == state.acknowledged:
             return None
         entries = self._unacknowledged(tx, state)
+        if is_shared and len(entries) > BATCH_SHARED_ENTRIES:
+            entries = entries[: max(BATCH_SHARED_ENTRIES, (len(entries) + 1) // 2)]
         if len(entries) == state.size - state.acknowledged and self._fits(state, entries):
             # All of it goes out, so the head that is signed anyway is the batch's checkpoint.
             return Batch(

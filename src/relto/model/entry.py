@@ -268,6 +268,8 @@ class Frame(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
             yet.
         packages: Small packages that the entries name.
         rejection: Set when the sender would not take what it was sent.
+        is_ahead: Another frame of the sender is on its way, or its answer: entries go on after
+            those in it, and the answer goes on after the answer to it.
     """
 
     version: WireNumber
@@ -277,6 +279,7 @@ class Frame(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     acknowledgement: Annotated[bytes, Meta(max_length=NOTE_BYTES_MAX)] = b""
     packages: Annotated[tuple[InlinePackage, ...], Meta(max_length=LIST_ITEMS_MAX)] = ()
     rejection: Rejection | None = None
+    is_ahead: bool = False
 
 
 class PartyKeys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -40,6 +40,8 @@ class Partner:
         self.is_closed = False
         self.piece_total = LARGE
         self.held: asyncio.Event | None = None
+        # Answers to frames by their bytes, where a test wants to give them itself.
+        self.answers: dict[bytes, asyncio.Future[bytes]] = {}
 
     def _call(self, name: str) -> None:
         self.calls.append(name)
@@ -51,6 +53,8 @@ class Partner:
         if wait_seconds and self.held is not None:
             await self.held.wait()
             self.held.clear()
+        if frame in self.answers:
+            return await self.answers[frame]
         return b"reply"
 
     async def fetch(self, digest: Digest, *, offset: int) -> Piece:
@@ -77,14 +81,22 @@ class Node:
         self.frames: list[bytes] = []
         self.replies: list[bytes] = []
         self.packages: list[Move] = []
+        self.ahead: list[bytes] = []
+        self.taken_ahead: list[bool] = []
 
-    async def next_frame(self, partner: PartyCode, *, is_poll: bool) -> bytes | None:
+    async def next_frame(
+        self, partner: PartyCode, *, is_poll: bool, is_shared: bool = False
+    ) -> bytes | None:
         if self.frames:
             return self.frames.pop(0)
         return b"poll" if is_poll else None
 
-    async def take_reply(self, partner: PartyCode, frame: bytes) -> None:
+    async def frame_ahead(self, partner: PartyCode) -> bytes | None:
+        return self.ahead.pop(0) if self.ahead else None
+
+    async def take_reply(self, partner: PartyCode, frame: bytes, *, is_ahead: bool = False) -> None:
         self.replies.append(frame)
+        self.taken_ahead.append(is_ahead)
 
     async def moves(self, partner: PartyCode) -> tuple[Move, ...]:
         return tuple(sorted(self.packages, key=lambda move: move.urgency))
@@ -168,6 +180,69 @@ def test_a_pump_says_hello_then_sends_all_it_has_then_rests() -> None:
 
     rig = run(story)
     assert rig.partner.is_closed
+
+
+def test_a_second_frame_leaves_while_the_first_is_worked_on_and_answers_are_taken_in_order() -> (
+    None
+):
+    """EX-51, LK-17: a third waits until there is room."""
+
+    async def story(rig: Rig) -> None:
+        rig.partner.answers = {
+            name: asyncio.get_running_loop().create_future() for name in (b"1", b"2", b"3")
+        }
+        rig.node.frames = [b"1"]
+        await rig.until(lambda: rig.partner.calls == ["exchange 1 0"])
+        rig.node.ahead = [b"2", b"3"]
+        rig.pump.wake()
+        await rig.until(lambda: len(rig.partner.calls) == 2)
+        rig.partner.answers[b"2"].set_result(b"to 2")
+        rig.pump.wake()
+        await asyncio.sleep(0.02)
+        assert rig.node.replies == []
+        assert rig.partner.calls == ["exchange 1 0", "exchange 2 0"]
+        rig.partner.answers[b"1"].set_result(b"to 1")
+        await rig.until(lambda: len(rig.node.replies) == 2)
+        rig.partner.answers[b"3"].set_result(b"to 3")
+        await rig.until(lambda: len(rig.node.replies) == 3)
+        assert rig.node.replies == [b"to 1", b"to 2", b"to 3"]
+        assert rig.node.taken_ahead == [False, True, True]
+        assert rig.partner.calls[2] == "exchange 3 0"
+
+    run(story)
+
+
+def test_when_a_frame_fails_the_one_ahead_is_not_waited_for_and_all_begins_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """EX-51."""
+    monkeypatch.setattr(module, "_RETRY_SECONDS_MIN", 0.02)
+
+    async def story(rig: Rig) -> None:
+        first, ahead = (asyncio.get_running_loop().create_future() for _ in range(2))
+        rig.partner.answers = {b"1": first, b"2": ahead}
+        rig.node.frames, rig.node.ahead = [b"1", b"1 and 2"], [b"2"]
+        await rig.until(lambda: len(rig.partner.calls) == 2)
+        first.set_exception(WorldError("no wire"))
+        await rig.until(lambda: rig.node.replies == [b"reply"])
+        assert ahead.cancelled()
+        assert rig.partner.calls == ["exchange 1 0", "exchange 2 0", "exchange 1 and 2 0"]
+        assert rig.node.taken_ahead == [False]
+
+    run(story)
+
+
+def test_a_pump_that_also_pulls_keeps_to_one_frame() -> None:
+    """EX-51, LK-16."""
+
+    async def story(rig: Rig) -> None:
+        rig.partner.held = asyncio.Event()
+        rig.node.frames, rig.node.ahead = [b"1"], [b"2"]
+        await rig.until(lambda: len(rig.node.replies) == 1)
+        await asyncio.sleep(0.02)
+        assert rig.node.ahead == [b"2"]
+
+    run(story, is_pulling=True)
 
 
 def test_a_quiet_pump_asks_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ each time, with jitter, so that partners that come back are not met by everybody
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, Protocol
@@ -13,7 +14,7 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from relto.errors import PeerError, ReltoError, WorldError
-from relto.limits import PACKAGE_INLINE_BYTES_MAX
+from relto.limits import FRAMES_IN_FLIGHT_MAX, PACKAGE_INLINE_BYTES_MAX
 from relto.model import PRECEDENCE_ORDER, Precedence
 from relto.units import Digest, PartyCode
 
@@ -73,12 +74,18 @@ class Move(Struct, frozen=True, kw_only=True):
 class Post(Protocol):
     """What a pump needs of its node."""
 
-    async def next_frame(self, partner: PartyCode, *, is_poll: bool) -> bytes | None:
+    async def next_frame(
+        self, partner: PartyCode, *, is_poll: bool, is_shared: bool = False
+    ) -> bytes | None:
         """Give what the partner has not acknowledged; `None` when nothing, unless polling."""
         ...
 
-    async def take_reply(self, partner: PartyCode, frame: bytes) -> None:
-        """Take the partner's frame."""
+    async def frame_ahead(self, partner: PartyCode) -> bytes | None:
+        """Give what is not on its way either; `None` when nothing, or when it must not yet."""
+        ...
+
+    async def take_reply(self, partner: PartyCode, frame: bytes, *, is_ahead: bool = False) -> None:
+        """Take the partner's answer, to a frame that had left ahead of another one's or not."""
         ...
 
     async def moves(self, partner: PartyCode) -> tuple[Move, ...]:
@@ -277,14 +284,49 @@ class Pump:
     # ---------------------------------------------------------------- turns
 
     async def _send(self, caller: Caller, *, is_poll: bool) -> bool:
-        """Send what is not acknowledged; while one frame is out, the next one grows."""
-        frame = await self._post.next_frame(self.partner, is_poll=is_poll)
+        """Send what is not acknowledged; while one frame is worked on, the next is on its way.
+
+        Answers are taken in the order in which the frames left. When one fails, those after it are
+        not waited for, and everything begins anew with what is acknowledged (EX-51).
+        """
+        is_shared = not self._is_pulling
+        frame = await self._post.next_frame(self.partner, is_poll=is_poll, is_shared=is_shared)
         if frame is None:
             return False
-        await self._post.take_reply(self.partner, await caller.exchange(frame))
-        # What the frame announced may be moved now.
-        self._news[_Turn.PACKAGES].set()
+        flights = deque([self._fly(caller, frame)])
+        is_ahead = False
+        try:
+            while flights:
+                await self._fill(caller, flights)
+                if not flights[0].done():
+                    await self._news[_Turn.FRAMES].wait()
+                    continue
+                answer = flights.popleft().result()
+                # What waits leaves first, so that the partner works on it while we do on this.
+                await self._fill(caller, flights)
+                await self._post.take_reply(self.partner, answer, is_ahead=is_ahead)
+                # What the frame announced may be moved now.
+                self._news[_Turn.PACKAGES].set()
+                is_ahead = True
+        finally:
+            for flight in flights:
+                flight.cancel()
+            await asyncio.gather(*flights, return_exceptions=True)
         return True
+
+    def _fly(self, caller: Caller, frame: bytes) -> "asyncio.Task[bytes]":
+        flight = asyncio.get_running_loop().create_task(caller.exchange(frame))
+        flight.add_done_callback(lambda _: self._news[_Turn.FRAMES].set())
+        return flight
+
+    async def _fill(self, caller: Caller, flights: "deque[asyncio.Task[bytes]]") -> None:
+        """Let the next frame leave, if one may be on its way beside those that are."""
+        self._news[_Turn.FRAMES].clear()
+        if self._is_pulling or len(flights) >= FRAMES_IN_FLIGHT_MAX:
+            return
+        frame = await self._post.frame_ahead(self.partner)
+        if frame is not None:
+            flights.append(self._fly(caller, frame))
 
     async def _pull(self, caller: Caller) -> bool:
         """Ask for what the partner has; it answers as soon as it has something (LK-16)."""

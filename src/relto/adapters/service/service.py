@@ -410,16 +410,28 @@ class NodeService:
 
     # ---------------------------------------------------------------- what the pumps need
 
-    async def next_frame(self, partner: PartyCode, *, is_poll: bool) -> bytes | None:
+    async def next_frame(
+        self, partner: PartyCode, *, is_poll: bool, is_shared: bool = False
+    ) -> bytes | None:
         """See `Post.next_frame`."""
         if not is_poll and partner not in self.driver.pending():
             return None
-        return await self._writer.call(lambda: self.driver.next_batch(partner, is_poll=is_poll))
+        return await self._writer.call(
+            lambda: self.driver.next_batch(partner, is_poll=is_poll, is_shared=is_shared)
+        )
 
-    async def take_reply(self, partner: PartyCode, frame: bytes) -> None:
+    async def frame_ahead(self, partner: PartyCode) -> bytes | None:
+        """See `Post.frame_ahead`."""
+        if not self.driver.has_more(partner):
+            return None
+        return await self._writer.call(lambda: self.driver.next_batch(partner, is_ahead=True))
+
+    async def take_reply(self, partner: PartyCode, frame: bytes, *, is_ahead: bool = False) -> None:
         """See `Post.take_reply`."""
         self.heard_at[partner] = self.driver.now()
-        await self._writer.call(lambda: self.driver.receive_reply(partner, frame))
+        await self._writer.call(
+            lambda: self.driver.receive_reply(partner, frame, is_ahead=is_ahead)
+        )
 
     async def moves(self, partner: PartyCode) -> tuple[Move, ...]:
         """See `Post.moves`."""

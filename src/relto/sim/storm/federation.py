@@ -43,6 +43,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
         virtual_ns: How much virtual time passed.
         entries: How many entries were journaled, mirrors included.
         releases: How many releases were judged.
+        ahead: How many frames left ahead of another one's answer.
         ends: How many requests ended in each state.
         points: How often each named fault point was passed.
     """
@@ -53,6 +54,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     virtual_ns: int
     entries: int
     releases: int
+    ahead: int
     ends: Mapping[str, int]
     points: Mapping[str, int]
 
@@ -96,6 +98,7 @@ class Federation(Strikes):
             virtual_ns=self.agenda.passed_ns,
             entries=self.entries,
             releases=self.judge.releases,
+            ahead=self.ahead,
             ends=self._ends(),
             points=self._points(),
         )

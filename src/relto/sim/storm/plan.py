@@ -37,6 +37,8 @@ _LEVELS: Final = {
     "USA": (LevelId("confidential"), LevelId("secret"), LevelId("top-secret")),
 }
 _LARGE_BYTES: Final = 150_000
+# So many requests come close behind another one between the same two parties.
+_BURST: Final = 0.4
 
 
 class Planted(Struct, frozen=True, kw_only=True):
@@ -225,7 +227,7 @@ def _asked(
     lapse_ns: int,
     planted: tuple[Planted, ...],
 ) -> tuple[Asked, ...]:
-    found = []
+    found: list[Asked] = []
     for number in range(luck.randrange(3, 17)):
         requester, holder = luck.sample(PARTIES, 2)
         item = luck.choice([one for one in planted if one.holder == holder])
@@ -238,6 +240,12 @@ def _asked(
                 item = luck.choice([one for one in planted if one.holder == holder])
             spread = luck.choice((SECOND, 10 * SECOND, MINUTE))
             at_ns = min(max(0, lapse_ns + luck.randrange(-spread, spread)), storm_ns - 1)
+        elif found and luck.random() < _BURST:
+            # Close behind another one on its way, so that frames go ahead of answers (EX-51).
+            before = luck.choice(found)
+            requester, holder = before.requester, before.holder
+            item = luck.choice([one for one in planted if one.holder == holder])
+            at_ns = min(before.at_ns + luck.randrange(60 * MILLISECOND), storm_ns - 1)
         found.append(
             Asked(
                 at_ns=at_ns,

@@ -28,12 +28,14 @@ class Tally(Struct, kw_only=True):
         seeds: How many storms.
         link_ns: Virtual time of all links together.
         releases: How many releases were judged.
+        ahead: How many frames left ahead of another one's answer.
         failed: The report of each storm that broke a promise.
     """
 
     seeds: int = 0
     link_ns: int = 0
     releases: int = 0
+    ahead: int = 0
     failed: list[str] = []
 
     @property
@@ -67,6 +69,7 @@ def sweep(seeds: Iterable[int], lab: Lab, *, is_shrinking: bool = True) -> Tally
         tally.seeds += 1
         tally.link_ns += outcome.virtual_ns * LINKS
         tally.releases += outcome.releases
+        tally.ahead += outcome.ahead
         if outcome.failure:
             small = shrink(plan, lab, rule=outcome.rule) if is_shrinking else plan
             tally.failed.append(report(small, play(small, lab), whole=plan))

@@ -1,7 +1,7 @@
 """Traffic between sites: what a link's pump does in the real world, over the virtual wire.
 
-One frame in flight for each partner, tried again with growing pauses; packages by range; answers
-that come late or twice are handed in all the same, because a node must not mind.
+Two frames in flight for each partner, tried again with growing pauses; packages by range; answers
+that come late, twice or out of order are handed in all the same, because a node must not mind.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from typing import Final
 from relto.driver import Driver, StoppedError
 from relto.errors import LocalError, PeerError
 from relto.journal import ForkError
+from relto.limits import FRAMES_IN_FLIGHT_MAX
 from relto.ports import StoreCorruptError
 from relto.seal import running_digest
 from relto.sim.agenda import MINUTE, SECOND, Agenda, chance
@@ -47,10 +48,11 @@ class Traffic:
         self.sites: dict[PartyCode, Site] = {}
         self.liars: dict[PartyCode, Liar] = {}
         self.entries = 0
+        self.ahead = 0
         self._lab = lab
         self._trace = running_digest()
         self._traced: dict[PartyCode, int] = {}
-        self._calls: dict[Pair, int] = {}
+        self._calls: dict[Pair, tuple[int, ...]] = {}
         self._fetches: set[Pair] = set()
         self._waits: dict[Pair, int] = {}
         self._until: dict[Pair, int] = {}
@@ -155,14 +157,18 @@ class Traffic:
     # ------------------------------------------------------------ links
 
     def _pump(self, site: Site, partner: PartyCode) -> None:
-        """Send what there is for a partner; one frame at a time."""
+        """Send what there is for a partner: one frame, and another ahead of its answer."""
         key = (site.party, partner)
-        if site.driver is None or key in self._calls or partner in site.stopped:
+        calls = self._calls.get(key, ())
+        is_ahead = bool(calls)
+        if site.driver is None or len(calls) >= FRAMES_IN_FLIGHT_MAX or partner in site.stopped:
             return
         if self.agenda.passed_ns < self._until.get(key, 0):
             return
         try:
-            data = site.do(lambda driver: driver.next_batch(partner))
+            data = site.do(
+                lambda driver: driver.next_batch(partner, is_ahead=is_ahead, is_shared=True)
+            )
         except StoppedError:
             site.stopped.add(partner)
             return
@@ -174,9 +180,10 @@ class Traffic:
             return
         caller = site.driver
         assert caller is not None
+        self.ahead += is_ahead
         self._call_ids += 1
         call = self._call_ids
-        self._calls[key] = call
+        self._calls[key] = (*calls, call)
         life = site.life
         data = self._let_out(site, partner, data)
         self.wire.send(
@@ -188,7 +195,13 @@ class Traffic:
                 site.party,
                 arrived,
                 lambda answer: self._answered(
-                    site, partner, answer, call=call, life=life, caller=caller
+                    site,
+                    partner,
+                    answer,
+                    call=call,
+                    life=life,
+                    caller=caller,
+                    is_ahead=is_ahead,
                 ),
             ),
         )
@@ -229,16 +242,20 @@ class Traffic:
         call: int,
         life: int,
         caller: Driver,
+        is_ahead: bool,
     ) -> None:
         """An answer has arrived; also a late one, and one that comes twice."""
         if site.life != life or caller not in site.drivers:
             return
         key = (site.party, partner)
-        if self._calls.get(key) == call:
-            del self._calls[key]
+        self._end_call(key, call)
         answer = self._let_in(site, partner, answer)
         try:
-            self._do(site, lambda driver: driver.receive_reply(partner, answer), by=caller)
+            self._do(
+                site,
+                lambda driver: driver.receive_reply(partner, answer, is_ahead=is_ahead),
+                by=caller,
+            )
         except ForkError as error:
             self._forked(site, partner, error)
         except PeerError:
@@ -257,10 +274,14 @@ class Traffic:
         site.stopped.add(partner)
 
     def _give_up(self, site: Site, partner: PartyCode, call: int) -> None:
-        key = (site.party, partner)
-        if self._calls.get(key) == call:
-            del self._calls[key]
+        if self._end_call((site.party, partner), call):
             self._wait(site, partner)
+
+    def _end_call(self, key: Pair, call: int) -> bool:
+        """Wait no longer for an answer; tells whether it was waited for."""
+        calls = self._calls.get(key, ())
+        self._calls[key] = tuple(one for one in calls if one != call)
+        return call in calls
 
     def _wait(self, site: Site, partner: PartyCode) -> None:
         key = (site.party, partner)
