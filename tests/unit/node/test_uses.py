@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from relto.driver.facts import fact_of
 from relto.node import How, KeyUses
 from relto.units import PartyCode
+from tests.property.test_exchange import fact_of as example
 from tests.sim.test_exchange_consent import waiting_for_consent
 from tests.sim.test_keys import new_keys
+from tests.support_messages import EXAMPLES
 from tests.support_node import ADMIN, Three
 
 Found = tuple[str, str, How]
@@ -144,3 +147,13 @@ def test_a_card_that_nobody_knows_has_touched_nothing() -> None:
     three.settle()
     assert uses(three, "JPN", "USA", 1) == []
     assert uses(three, "JPN", "KOR", 7) == []
+
+
+def test_a_card_that_is_pinned_again_or_is_older_changes_nothing() -> None:
+    seeker = KeyUses(me=PartyCode("JPN"), party=PartyCode("KOR"), serial=2)
+    pinned = replace(EXAMPLES["peer-added"], party="KOR", serial=2)
+    for serial in (2, 1, 2):
+        own = {"kind": "peer-added", "source": "JPN", "target": "JPN"}
+        assert seeker.see(example(replace(pinned, serial=serial), **own)) == ()
+    said = example(EXAMPLES["receipt"], kind="receipt", source="KOR", target="JPN")
+    assert seeker.see(said) == (How.SIGNED,)
