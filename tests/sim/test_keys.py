@@ -130,3 +130,21 @@ def test_a_card_that_the_old_keys_did_not_sign_is_not_pinned() -> None:
     assert len(three["KOR"].node.state.peers["JPN"].ring.spans) == 1
     _, note = three["KOR"].node.state.quarantine[-1]
     assert note.code is RefusalCode.OUT_OF_PLACE
+
+
+def test_the_card_before_is_kept_when_its_party_announced_the_new_one_and_not_when_people_did() -> (
+    None
+):
+    """LK-5: what people compared may stand for a theft of the keys before."""
+    three = Three(parties=("JPN", "KOR"))
+    first = three.sites["JPN"].card
+    card = new_keys(three, "JPN")
+    three["JPN"].announce(card, by=ADMIN)
+    assert three["KOR"].node.state.peers["JPN"].former == b""
+    three.settle()
+    assert three["KOR"].node.state.peers["JPN"].former == first
+    newest = new_keys(three, "JPN", serial=3)
+    print_ = verify_card(newest, is_exercise=True).fingerprint
+    three["KOR"].pin(newest, fingerprint=print_, by=ADMIN)
+    peer = three["KOR"].node.state.peers["JPN"]
+    assert (peer.card, peer.former) == (newest, b"")

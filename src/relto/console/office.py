@@ -119,10 +119,6 @@ class Service(Protocol):
         """Call a partner now."""
         ...
 
-    def compared(self, partner: PartyCode) -> None:
-        """Let go of a partner's former certificate: people have compared a newer card."""
-        ...
-
 
 def _check_usable(card: NodeCard) -> None:
     """Refuse a card that links could not use: nothing that is pinned should come to nothing."""
@@ -390,15 +386,12 @@ class Office:
 
     def _pin(self, order: PinCard) -> Done:
         fingerprint = read_fingerprint(order.fingerprint)
-        card = verify_card(order.card, is_exercise=self._driver.is_exercise).card
-        _check_usable(card)
+        _check_usable(verify_card(order.card, is_exercise=self._driver.is_exercise).card)
         before = self._driver.partners()
         result = self._driver.pin(order.card, fingerprint=fingerprint, by=order.by)
         fresh = [party for party in self._driver.partners() if party not in before]
         if not result.facts:
             return Done(text="the card was pinned already")
-        if self.service is not None:
-            self.service.compared(card.party)
         return Done(text=f"pinned {fresh[0]}" if fresh else "pinned a newer card")
 
     def _move_clock(self, order: MoveClock) -> Done:

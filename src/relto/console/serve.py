@@ -168,16 +168,18 @@ class RunningNode:
 
     def _reach(self, partner: PartyCode) -> Calling:
         """Pin a partner's certificate, and say how it is called."""
-        card = partner_card(self._node.driver.node.state.peers[partner].card)
+        driver = self._node.driver
+        peer = driver.node.state.peers[partner]
+        card = partner_card(peer.card)
         if not is_of_party(card.certificate, partner):
             # A partner may announce any card; with this one it has locked itself out (LK-21).
             self._log.warning("card_unusable", partner=partner)
             self._pins.replace(partner, ())
             return Calling(caller=None, is_pulling=False)
-        before = self._pins.of(partner)
-        # The certificate before counts until the partner knows that the new one is pinned here.
-        kept = tuple(one for one in before if one != card.certificate)[:1]
-        if before[:1] != (card.certificate,):
+        if self._pins.of(partner)[:1] != (card.certificate,):
+            # Until the partner knows that the new one is pinned here, as long as its keys count.
+            has_former = bool(peer.former) and len(peer.ring.usable(driver.now(), is_live=True)) > 1
+            kept = (partner_card(peer.former).certificate,) if has_former else ()
             self._pins.replace(partner, (card.certificate, *kept))
         dial = self._node.config.dials(partner)
         endpoints = self._callable(partner, card.endpoints)
@@ -219,10 +221,6 @@ class RunningNode:
             failures=health.failures,
             heard_at=self.service.heard_at.get(partner),
         )
-
-    def compared(self, partner: PartyCode) -> None:
-        """See `Service.compared`."""
-        self._pins.replace(partner, ())
 
     def reconcile(self, partner: PartyCode) -> None:
         """See `Service.reconcile`."""

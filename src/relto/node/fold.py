@@ -212,7 +212,13 @@ def _peer(before: Peer | None, added: PeerAdded, *, at: Instant) -> Peer:
         ring = rotate(before.ring, added.keys, serial=added.serial, at=since, until=until)
     else:
         ring = before.ring
-    return Peer(party=added.party, card=added.card, fingerprint=added.fingerprint, ring=ring)
+    return Peer(
+        party=added.party,
+        card=added.card,
+        fingerprint=added.fingerprint,
+        ring=ring,
+        former=b"" if before is None or added.since is None else before.card,
+    )
 
 
 def _fold_case(state: State, fact: Fact, case: CaseId) -> None:

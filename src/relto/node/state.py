@@ -27,7 +27,7 @@ from relto.node.archive import Archive, Forgotten, Stock, newest_first
 from relto.seal import digest
 from relto.units import CaseId, Digest, HoldingId, PartyCode, TopicId, covers
 
-STATE_VERSION: Final = 3
+STATE_VERSION: Final = 4
 
 
 class Peer(Struct, frozen=True, kw_only=True):
@@ -38,12 +38,15 @@ class Peer(Struct, frozen=True, kw_only=True):
         card: The newest signed card, as it was compared or announced.
         fingerprint: Of that card.
         ring: All keys the partner has had, newest first.
+        former: The card before, when the partner itself announced the newest; empty when people
+            compared it, since then the keys before may be in other hands.
     """
 
     party: PartyCode
     card: bytes
     fingerprint: str
     ring: KeyRing
+    former: bytes = b""
 
 
 class Head(Struct, frozen=True, kw_only=True):

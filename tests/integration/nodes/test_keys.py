@@ -113,3 +113,26 @@ def test_fl_21_a_command_lists_what_a_card_has_touched(
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(first) + 1
     assert lines[0].split() == ["position", "log", "number", "at", "kind", "case", "touched", "by"]
+
+
+def test_a_partner_that_only_calls_is_not_locked_out_when_our_word_is_lost_before_a_restart(
+    pair: tuple[Party, Party],
+) -> None:
+    """LK-5: it calls with its former certificate, since it does not know that we know."""
+    jpn, kor = pair
+    jpn.hold(CONTENT, topic="dprk.missile.launch")
+    config = jpn.directory / "node.toml"
+    config.write_text(config.read_text("utf-8") + 'KOR = "them"\n', "utf-8")
+    assert kor.run("key", "rotate")["serial"] == 2
+    with open_home(kor.directory) as theirs, open_home(jpn.directory) as ours:
+        frame = theirs.driver.next_batch(PartyCode("JPN"))
+        ours.driver.handle_exchange(PartyCode("KOR"), frame)
+        assert theirs.driver.unaware() == ("JPN",)
+    assert pinned_serial(jpn, "KOR") == 2
+    jpn.start()
+    kor.start()
+    exchange(jpn, kor)
+    jpn.stop()
+    kor.stop()
+    with open_home(kor.directory) as theirs:
+        assert theirs.driver.unaware() == ()
