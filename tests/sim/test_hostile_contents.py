@@ -1,10 +1,18 @@
 """What partners put into messages: the same thing twice, more than fits, another thing inside."""
 
+from collections.abc import Callable
+
 import pytest
 from msgspec.structs import replace
 from whenever import Instant
 
-from relto.limits import IDENTIFIER_CHARS_MAX, LIST_ITEMS_MAX, RELEASE_ITEMS_MAX, TEXT_CHARS_MAX
+from relto.limits import (
+    IDENTIFIER_CHARS_MAX,
+    LIST_ITEMS_MAX,
+    PACKAGE_BYTES_MAX,
+    RELEASE_ITEMS_MAX,
+    TEXT_CHARS_MAX,
+)
 from relto.model import Form, Holding, Label
 from relto.model.case import Consent, ConsentedItem
 from relto.model.message import Approval, ConsentGiven, RefusalCode
@@ -12,6 +20,7 @@ from relto.node import Hold, OutOfBoundsError
 from tests.sim.test_exchange_consent import waiting_for_consent
 from tests.sim.test_hand_delivery import lapsed
 from tests.sim.test_hostile_partners import codes, tell
+from tests.sim.test_sealed_past import fetch_all
 from tests.support_node import ADMIN, Three, lie
 
 IN_2024 = Instant.parse_iso("2024-02-01T00:00:00Z")
@@ -161,6 +170,57 @@ def test_a_holder_cannot_put_other_content_under_the_originators_consent() -> No
     assert three["USA"].node.state.stock == {}
 
 
+# ---------------------------------------------------------------- what cannot go out
+
+
+def lose_content(three: Three, monkeypatch: pytest.MonkeyPatch) -> None:
+    three.sites["JPN"].blobs._whole.clear()
+
+
+def outgrow(three: Three, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relto.seal.package.PACKAGE_BYTES_MAX", len(LARGE))
+
+
+LARGE = b"x" * 90_000
+
+
+@pytest.mark.parametrize("harm", [lose_content, outgrow])
+def test_an_item_that_cannot_be_packed_does_not_stop_the_link(
+    harm: Callable[[Three, pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FL-42, EX-23: its own case is refused, an alarm says why, and everything else goes on."""
+    three = Three()
+    three.hold("JPN", "large-1", content=LARGE)
+    three.hold("JPN", "small-1", topics=("dprk.nuclear",))
+    harm(three, monkeypatch)
+    three.ask("c-1")
+    three.ask("c-2", topics=("dprk.nuclear",))
+    three.ask("c-3", by="USA", topics=("dprk.nuclear",))
+    three.settle()
+    assert three.state("JPN", "c-1") == three.state("KOR", "c-1") == "refused"
+    assert three["KOR"].story("c-1").file.refused.code is RefusalCode.NOTHING_HELD
+    assert three.state("KOR", "c-2") == three.state("USA", "c-3") == "receipted"
+    assert three["JPN"].node.state.outgoing == {}
+
+
+def test_an_intermediary_that_has_lost_the_content_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FL-42, FL-41: with the officer's yes, and not for ever again with each tick."""
+    three = lapsed()
+    three.hold("JPN", "launch-2", content=LARGE)
+    three.ask("c-1", holding="launch-2")
+    three.settle()
+    three.approve("JPN", "c-1")
+    three.settle()
+    fetch_all(three, "JPN", "USA")
+    three.settle()
+    assert three.state("USA", "c-1") == "queued"
+    three.sites["USA"].blobs._whole.clear()
+    three.approve("USA", "c-1")
+    three.settle()
+    three["USA"].tick()
+    assert three.state("USA", "c-1") == three.state("KOR", "c-1") == "refused"
+
+
 # ---------------------------------------------------------------- one's own slips
 
 
@@ -180,6 +240,7 @@ SLIPS = {
     "an id that is too long": {"id": "l" * (IDENTIFIER_CHARS_MAX + 1)},
     "a title that is too long": {"title": "t" * (TEXT_CHARS_MAX + 1)},
     "too many topics": {"topics": OWN.topics * (LIST_ITEMS_MAX + 1)},
+    "more content than one package holds": {"size_bytes": PACKAGE_BYTES_MAX},
     "readers who are no parties": {
         "label": Label(scheme="jpn", level="hi", releasable_to=("everybody",))
     },
@@ -191,7 +252,7 @@ def test_an_item_that_no_partner_would_take_is_not_registered(name: str) -> None
     """EX-29: its release would be set aside, and the one who asked would wait for ever."""
     three = Three(parties=("JPN", "KOR"))
     with pytest.raises(OutOfBoundsError):
-        three["JPN"].hold(Hold(holding=replace(OWN, **SLIPS[name]), by=ADMIN), b"content")
+        three["JPN"].command(Hold(holding=replace(OWN, **SLIPS[name]), by=ADMIN))
     assert three["JPN"].node.state.stock == {}
 
 

@@ -13,12 +13,14 @@ Spec: docs/spec/exchange.md EX-2, EX-3.
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from relto.codec.payload import MANIFEST_BYTES_MAX
 from relto.codec.strict import Codec
 from relto.errors import PeerError
 from relto.limits import (
     BODY_BYTES_MAX,
     IDENTIFIER_CHARS_MAX,
     LIST_ITEMS_MAX,
+    PACKAGE_BYTES_MAX,
     RELEASE_ITEMS_MAX,
     TEXT_CHARS_MAX,
 )
@@ -45,6 +47,7 @@ from relto.model.message import (
     Requested,
     kind_of,
 )
+from relto.seal import sealed_size
 from relto.units import DOTTED_PATTERN, PARTY_PATTERN
 
 
@@ -176,6 +179,8 @@ def check_own(holding: Holding) -> None:
     _check_parties((holding.originator,))
     check_label(holding.label)
     _check_texts((holding.title,))
+    if sealed_size(MANIFEST_BYTES_MAX + holding.size_bytes) > PACKAGE_BYTES_MAX:
+        raise MessageError(f"{holding.size_bytes} bytes do not fit into one package; split it")
 
 
 def _check_release(message: Released) -> None:
@@ -237,8 +242,9 @@ def _check_item(item: Item) -> None:
     _check_texts(item.markings)
     if not item.topics:
         raise MessageError("an item names at least one topic")
-    if item.package.size_bytes < 0:
-        raise MessageError("a package has no negative size")
+    for size in (item.package.size_bytes, item.content_bytes):
+        if not 0 <= size <= PACKAGE_BYTES_MAX:
+            raise MessageError(f"a package has no more than {PACKAGE_BYTES_MAX} bytes")
 
 
 def check_label(label: Label) -> None:

@@ -55,7 +55,7 @@ from relto.driver import Driver
 from relto.errors import LocalError, PeerError
 from relto.journal import VerifiedCard, read_fingerprint, verify_card
 from relto.law import Library
-from relto.limits import IDENTIFIER_CHARS_MAX, LIST_ITEMS_MAX, LISTED_MAX
+from relto.limits import IDENTIFIER_CHARS_MAX, LISTED_MAX
 from relto.model import Assurance, Holding, Label, NodeCard
 from relto.node import (
     AdoptDelegations,
@@ -354,7 +354,7 @@ class Office:
             Ask(
                 case=case,
                 holder=order.holder,
-                topics=tuple(sorted(set(order.topics)))[:LIST_ITEMS_MAX],
+                topics=tuple(sorted(set(order.topics))),
                 holding=order.holding,
                 purpose=order.purpose,
                 about=order.about,

@@ -61,13 +61,14 @@ from relto.node import (
     Proceed,
     Seal,
     Sealed,
+    SealedItem,
     State,
     Then,
     Unopenable,
     restore_state,
 )
-from relto.ports import Snapshot, Transaction, World
-from relto.seal import Signer
+from relto.ports import BlobMissingError, Snapshot, Transaction, World
+from relto.seal import PackageTooLargeError, Signer
 from relto.units import CaseId, Digest, PartyCode
 
 _SNAPSHOT: Final = "node"
@@ -480,12 +481,18 @@ class Engine:
 
     def _seal(self, turn: Turn, effect: Seal) -> Sequence[Effect]:
         """Seal packages, prove consents, and ask the node again."""
-        items = []
-        for order in effect.orders:
-            ring = self._ring(order.recipient)
-            assert ring is not None
-            key = ring.spans[0].keys.sealing
-            items.append(self._packer.seal(turn.tx, order, case=effect.case, recipient_key=key))
+        items: list[SealedItem] = []
+        try:
+            for order in effect.orders:
+                ring = self._ring(order.recipient)
+                assert ring is not None
+                key = ring.spans[0].keys.sealing
+                items.append(self._packer.seal(turn.tx, order, case=effect.case, recipient_key=key))
+        except (BlobMissingError, PackageTooLargeError) as error:
+            # One item that cannot go out is no reason why a whole link stands still (FL-42).
+            made = tuple(Drop(digest=one.package.digest) for one in items)
+            broken = Unopenable(case=effect.case, detail=error.message)
+            return (*made, *self._node.handle(broken, now=turn.now))
         self._fault("after-seal")
         proofs = tuple(prove(turn.tx, self._logs, entry) for entry in effect.prove)
         sealed = Sealed(case=effect.case, items=tuple(items), proofs=proofs)

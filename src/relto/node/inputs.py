@@ -275,7 +275,10 @@ class Opened(Struct, frozen=True, kw_only=True):
 
 
 class Unopenable(Struct, frozen=True, kw_only=True):
-    """The answer to an `Open` effect when a package does not fit its release."""
+    """The answer to an `Open` effect when a package does not fit its release.
+
+    And to a `Seal` effect when none can be made: the content is not here, or too large.
+    """
 
     case: CaseId
     detail: str

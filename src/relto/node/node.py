@@ -327,7 +327,7 @@ class Node:
             case Opened():
                 return proceed.on_opened(self.state, counsel, file, given, now=now)
             case Unopenable():
-                return proceed.on_unopenable(self.state, file, given)
+                return proceed.on_unopenable(self.state, counsel, file, given)
             case _:
                 assert_never(given)
 

@@ -53,6 +53,9 @@ from relto.units import HoldingId, OfficerRole, PartyCode
 
 NODE_ROLE = OfficerRole("node")
 
+_ANSWERING = frozenset({Role.HOLDER, Role.INTERMEDIARY})
+_ANSWERABLE = frozenset({CaseState.RECEIVED, CaseState.OBTAINED, CaseState.QUEUED})
+
 
 def proceed(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) -> tuple[Effect, ...]:
     """Take the next step of a case, if there is one that needs no officer.
@@ -184,11 +187,7 @@ def on_sealed(
         sealed: The packages.
         now: The instant of law: the one in the release's header.
     """
-    is_answerable = file.role in {Role.HOLDER, Role.INTERMEDIARY} and file.state in {
-        CaseState.RECEIVED,
-        CaseState.OBTAINED,
-        CaseState.QUEUED,
-    }
+    is_answerable = file.role in _ANSWERING and file.state in _ANSWERABLE
     drops = tuple(Drop(digest=one.package.digest) for one in sealed.items)
     if not is_answerable:
         return drops
@@ -526,11 +525,17 @@ def on_opened(
     return (*effects, Then(case=file.case))
 
 
-def on_unopenable(state: State, file: CaseFile, broken: Unopenable) -> tuple[Effect, ...]:
-    """A package that does not fit its release: nothing of it is used (EX-23)."""
-    if file.state is not CaseState.ARRIVED:
+def on_unopenable(
+    state: State, counsel: Counsel, file: CaseFile, broken: Unopenable
+) -> tuple[Effect, ...]:
+    """A package that does not fit its release, or cannot be made: nothing of it is used (EX-23)."""
+    if file.state is CaseState.ARRIVED:
+        found = Objection(code=RefusalCode.BAD_PACKAGE, detail=broken.detail)
+        return quarantine(state, file, found)
+    if file.role not in _ANSWERING or file.state not in _ANSWERABLE:
         return ()
-    return quarantine(state, file, Objection(code=RefusalCode.BAD_PACKAGE, detail=broken.detail))
+    alarm = Alarm(code="local.unsealable", partner=file.asker, case=file.case, text=broken.detail)
+    return (refuse(file, No(code=RefusalCode.NOTHING_HELD), counsel), alarm)
 
 
 def _received_id(state: State, file: CaseFile, item: Item) -> HoldingId:

@@ -8,7 +8,13 @@ from relto.codec import MalformedError, MessageTooLargeError, NotCanonicalError
 from relto.codec.message import MessageError, decode_message, encode_message
 from relto.codec.pack import PackedError, pack, unpack
 from relto.codec.payload import payload_head, split_payload
-from relto.limits import BODY_BYTES_MAX, LIST_ITEMS_MAX, RELEASE_ITEMS_MAX, TEXT_CHARS_MAX
+from relto.limits import (
+    BODY_BYTES_MAX,
+    LIST_ITEMS_MAX,
+    PACKAGE_BYTES_MAX,
+    RELEASE_ITEMS_MAX,
+    TEXT_CHARS_MAX,
+)
 from relto.model import Label
 from relto.model.message import Approval, kind_of
 from tests.support_messages import CONSIDERED, EXAMPLES, HOP, ITEM, PROOF, REQUEST
@@ -50,6 +56,10 @@ OUT_OF_BOUNDS = {
     "an item without topics": item_with(topics=()),
     "an item by nobody": item_with(originator=""),
     "a marking that is too long": item_with(markings=(LONG,)),
+    "a package larger than any": item_with(
+        package=replace(ITEM.package, size_bytes=PACKAGE_BYTES_MAX + 1)
+    ),
+    "content larger than any": item_with(content_bytes=PACKAGE_BYTES_MAX + 1),
     "a package of negative size": item_with(package=replace(ITEM.package, size_bytes=-1)),
     "a package for nobody": item_with(package=replace(ITEM.package, recipient="")),
     "a refusal that talks too much": replace(EXAMPLES["refusal"], reason=LONG),
