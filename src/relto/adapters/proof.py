@@ -88,12 +88,15 @@ class Proof(Struct, frozen=True, kw_only=True):
     claims: tuple[Claim, ...]
 
 
-def prove(before: LawView, after: LawView) -> Proof:
+def prove(
+    before: LawView, after: LawView, *, progress: Callable[[int], None] | None = None
+) -> Proof:
     """Find every pair for which a change permits or denies anew, dead instruments and overlaps.
 
     Args:
         before: One law.
         after: The other; over the same words.
+        progress: Told after each pair, and after each instrument.
 
     Raises:
         AnalysisMissingError: The solver is not installed.
@@ -115,11 +118,13 @@ def prove(before: LawView, after: LawView) -> Proof:
         claims += space.changes()
         claims += space.overlaps()
         touched |= dict.fromkeys(space.names)
-    claims += [
-        Claim(kind=ClaimKind.DEAD, instruments=(name,))
-        for name in sorted(touched)
-        if not _is_alive(two, name)
-    ]
+        if progress is not None:
+            progress(1)
+    for name in sorted(touched):
+        if not _is_alive(two, name):
+            claims.append(Claim(kind=ClaimKind.DEAD, instruments=(name,)))
+        if progress is not None:
+            progress(1)
     return Proof(pairs=pairs, claims=tuple(sorted(claims, key=_order)))
 
 

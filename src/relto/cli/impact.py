@@ -3,8 +3,7 @@
 Exit codes: 0 the comparison was made, 2 a question or a table that cannot be used.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +21,8 @@ from relto.cli.impact_sides import (
     parse_side,
 )
 from relto.cli.law_views import shown
-from relto.cli.output import Exit, InputError, JsonFlag, emit, instant_of, leave, stderr, unknown
+from relto.cli.output import Exit, InputError, JsonFlag, emit, instant_of, leave, unknown
+from relto.cli.progress import progress
 from relto.impact import (
     Conditions,
     Engine,
@@ -79,9 +79,6 @@ DraftOption = Annotated[
     typer.Option(metavar="FILE", help="A draft instrument to try, taken as in force."),
 ]
 ENGINES = ("numpy", "polars")
-
-# What is done sooner needs no bar.
-_BAR_AFTER_SECONDS = 2
 
 
 def impact(
@@ -174,12 +171,12 @@ class _Tables:
         whole = workshop.law(SideSpec())
         self.traffic: Traffic | None = None
         if traffic is not None:
-            with _bar(f"reading {traffic.name}", unit="lines") as tick:
+            with progress(f"reading {traffic.name}", unit="lines") as tick:
                 self.traffic = read_traffic(traffic, whole, is_strict=is_strict, progress=tick)
         if holdings is None:
             self.holdings: Holdings = Encoder(whole).finish()
         else:
-            with _bar(f"reading {holdings.name}", unit="rows") as tick:
+            with progress(f"reading {holdings.name}", unit="rows") as tick:
                 self.holdings = read_holdings(holdings, whole, is_strict=is_strict, progress=tick)
         self.measured = Measurements() if self.traffic is None else self.traffic.measured
 
@@ -280,7 +277,7 @@ def _files(
 
 
 def _run(plan: _Plan, tables: _Tables, conditions: Conditions, engine: Engine) -> Impact:
-    with _bar("comparing", unit="pairs") as tick:
+    with progress("comparing", unit="pairs") as tick:
         return compare(
             plan.before,
             plan.after,
@@ -341,36 +338,6 @@ def _show(found: Impact, workshop: Workshop, tables: _Tables, *, as_json: bool) 
         render_impact(console, view, shorts=shorts, topics=topics)
 
     emit(view, as_json=as_json, render=render)
-
-
-@contextmanager
-def _bar(what: str, *, unit: str) -> Iterator[Callable[[int], None]]:
-    """A line of progress on stderr, once something has taken two seconds; gone when it is done."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    console = stderr()
-    begun = Instant.now()
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn(f"{what}: {{task.completed:,.0f}} {unit}"),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-    )
-    task = bar.add_task(what, total=None)
-    running = [False]
-
-    def tick(count: int) -> None:
-        bar.advance(task, count)
-        if not running[0] and Instant.now() >= begun.add(seconds=_BAR_AFTER_SECONDS):
-            running[0] = True
-            bar.start()
-
-    try:
-        yield tick
-    finally:
-        if running[0]:
-            bar.stop()
 
 
 def register(app: typer.Typer) -> None:

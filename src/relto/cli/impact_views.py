@@ -27,6 +27,12 @@ from relto.units import TopicId
 _ROWS_LISTED = 5
 _FLOWS_DRAWN = 120
 _FAULTS_DRAWN = 20
+_FAULT_WORDS = {
+    "duplicate": "stands twice:",
+    "order": "comes too early:",
+    "type": "cannot be of this type:",
+    "zone": "is no time with its offset:",
+}
 _STYLES = {WayKind.DIRECT: "green", WayKind.VIA: "yellow", WayKind.NONE: "bold red"}
 _EFFECTS = {"breaks": "bold red", "slower": "yellow", "opens": "green", "faster": "green"}
 
@@ -470,7 +476,8 @@ def _notes(console: Console, view: ImpactView) -> None:
         more = ", …" if one.rows > len(first) else ""
         value = f" `{one.value}`" if one.value else ""
         notes.append(
-            f"{one.table}: {one.rows} rows at fault, `{one.column}` {one.kind}{value}: "
+            f"{one.table}: {one.rows} row{'' if one.rows == 1 else 's'} at fault, "
+            f"`{one.column}` {_FAULT_WORDS.get(one.kind, one.kind)}{value}: "
             f"row {', '.join(first)}{more}; denied whatever is asked, in no figure"
         )
     if len(view.faults) > _FAULTS_DRAWN:

@@ -35,6 +35,7 @@ from relto.cli.output import (
     safe,
     unknown,
 )
+from relto.cli.progress import progress
 from relto.cli.proof_views import ProvedComparison, render_proof
 from relto.law import (
     Instrument,
@@ -283,7 +284,8 @@ def _show_changes(before: Law, after: Law, *, prove: bool, as_json: bool) -> Non
     if not prove:
         emit(found, as_json=as_json, render=lambda console: render_changes(console, found, library))
         return
-    proof = prove_change(before, after)
+    with progress("proving", unit="pairs and instruments") as tick:
+        proof = prove_change(before, after, progress=tick)
 
     def render(console: Console) -> None:
         render_changes(console, found, library)

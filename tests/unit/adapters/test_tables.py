@@ -167,10 +167,22 @@ def test_a_column_of_another_type_puts_every_row_at_fault(law: Law) -> None:
     assert outcomes(law, holdings) == [2, 2]
 
 
+def test_a_time_of_holding_without_its_offset_is_at_fault_and_offsets_may_differ(law: Law) -> None:
+    """IMP-24."""
+    times = ["2019-05-09T10:00+09:00", "2019-05-09T10:00", "2019-05-09T01:00Z", None]
+    frame = frame_of({}, {}, {}, {}).with_columns(pl.Series("held_at", times))
+    holdings = encoded(law, frame)
+    assert [(one.row, one.flaw) for one in holdings.faults] == [
+        (2, Flaw(column="held_at", kind="zone", value="2019-05-09T10:00"))
+    ]
+    assert outcomes(law, holdings) == [0, 2, 0, 0]
+
+
 def test_flaws_are_counted_the_most_frequent_first(law: Law) -> None:
     """IMP-22."""
     holdings = encoded(law, frame_of({"topics": "moon"}, {"level": "x"}, {"topics": "moon"}))
     counts = holdings.faults.counts(first=1)
+    assert len(counts) == len(holdings.faults.kinds) == 2
     assert [(flaw.value, count, rows) for flaw, count, rows in counts] == [
         ("moon", 2, (1,)),
         ("x", 1, (2,)),

@@ -201,6 +201,7 @@ def test_every_line_at_fault_is_listed_and_only_so_many_values_are_kept(
         (4, ""),
         (5, ""),
     ]
+    assert all(count for _, count, _ in found.faults.counts(first=1))
 
 
 def test_more_open_requests_than_the_limit_refuse_the_table(

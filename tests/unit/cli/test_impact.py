@@ -268,16 +268,34 @@ def test_a_picture_that_cannot_be_written_is_the_worlds_fault(capsys, tmp_path):
 
 def test_what_takes_long_shows_how_far_it_is(capsys, monkeypatch):
     """IMP-52: on stderr, so that answers stay clean."""
-    from relto.cli import impact as command
+    from relto.cli import progress
+
+    class AtOnce:
+        """A timer whose two seconds are over."""
+
+        def __init__(self, seconds, call):
+            assert seconds == 2
+            self.start = call
+
+        def cancel(self):
+            """Too late."""
+
+        join = cancel
 
     screen = io.StringIO()
-    monkeypatch.setattr(command, "_BAR_AFTER_SECONDS", 0)
-    monkeypatch.setattr(command, "stderr", lambda: Console(file=screen, force_terminal=True))
+    monkeypatch.setattr(progress, "Timer", AtOnce)
+    monkeypatch.setattr(progress, "stderr", lambda: Console(file=screen, force_terminal=True))
     code, out, _ = run(capsys, *LAPSE, *TABLES)
     assert code == 0
-    assert "comparing: " in screen.getvalue()
-    assert "38 rows" in screen.getvalue()
-    assert "comparing" not in out
+    for words in ("comparing: ", "38 rows", "19 lines"):
+        assert words in screen.getvalue()
+        assert words not in out
+
+
+def test_what_is_done_sooner_shows_nothing(capsys):
+    """IMP-52."""
+    _, _, err = run(capsys, *LAPSE, *TABLES)
+    assert err == ""
 
 
 def test_a_request_is_taken_to_carry_the_assurance():

@@ -41,9 +41,11 @@ class FaultList:
         known = self._texts.setdefault((values.name, kind), {})
         different = texts.unique(maintain_order=True)
         new = different.filter(~different.is_in(pl.Series(list(known), dtype=pl.String).implode()))
-        for text in new.head(BULK_FLAW_VALUES_MAX - len(known)).to_list():
+        room = BULK_FLAW_VALUES_MAX - len(known)
+        for text in new.head(room).to_list():
             known[text] = self._number(Flaw(column=values.name, kind=kind, value=text))
-        other = self._number(Flaw(column=values.name, kind=kind)) if len(new) else -1
+        # Any of the others is shown without its value; a number nobody has stands where none is.
+        other = self._number(Flaw(column=values.name, kind=kind)) if len(new) > room else -1
         flaws = texts.replace_strict(known, default=other, return_dtype=pl.Int64)
         self._found.append((rows.cast(pl.Int64) + start, flaws))
 

@@ -14,6 +14,7 @@ import polars as pl
 
 from relto.adapters.tables.faults import FaultList, check_strictly
 from relto.adapters.tables.files import batches
+from relto.adapters.tables.times import instants
 from relto.adapters.tables.words import check_columns, encode, text_of
 from relto.decide.view import LawView
 from relto.impact.holdings import Codes, Holdings
@@ -88,6 +89,9 @@ class Encoder:
         ids = frame["id"]
         missing = (ids == "").fill_null(value=True)
         self._faults.note_rows(missing, ids, "missing", start=self._rows)
+        if "held_at" in batch.columns:
+            _, wrong = instants(batch["held_at"])
+            self._faults.note_rows(wrong, batch["held_at"], "zone", start=self._rows)
         if self._keep_ids:
             self._ids.append(ids.fill_null(""))
         self._rows += frame.height
