@@ -8,7 +8,7 @@ disk, so it is thrown away and folded again from the store before the next call.
 workers share the store, memory may also be behind it: each transaction begins with what the others
 have stored (EX-50).
 
-Source: docs/spec/exchange.md EX-34 to EX-40, EX-50; ADR-0021, ADR-0034.
+Source: docs/spec/exchange.md EX-34 to EX-40, EX-50; ADR-0021, ADR-0054.
 """
 
 from collections import deque
