@@ -315,6 +315,23 @@ def test_workers_take_turns_and_see_by_the_fence_that_another_has_written(store,
         assert tx.fence == begin + 1
 
 
+@pytest.mark.parametrize("reopen", SHARED, indirect=True)
+def test_a_worker_that_claimed_a_link_has_it_until_it_gives_it_back_or_ends(store, reopen):
+    """LK-22."""
+    other = reopen()
+    assert store.claim("link/KOR")
+    assert store.claim("link/KOR")
+    assert not other.claim("link/KOR")
+    assert other.claim("link/USA")
+    store.release("link/KOR")
+    store.release("link/KOR")
+    assert other.claim("link/KOR")
+    other.close()
+    assert store.claim("link/KOR")
+    with store.transaction() as tx:
+        say(tx)
+
+
 def test_fl_18_a_writer_that_was_overtaken_is_fenced(tmp_path):
     store = MemoryStore()
     MemoryStore(store.steal())

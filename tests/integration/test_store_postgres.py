@@ -143,21 +143,6 @@ def test_a_server_that_does_not_flush_is_refused(open_, monkeypatch):
         store._check_safety()
 
 
-def test_a_worker_that_claimed_a_link_has_it_until_it_gives_it_back_or_ends(open_):
-    one, two = open_(is_shared=True), open_(is_shared=True)
-    assert one.claim("link/KOR")
-    assert one.claim("link/KOR")
-    assert not two.claim("link/KOR")
-    assert two.claim("link/USA")
-    one.release("link/KOR")
-    one.release("link/KOR")
-    assert two.claim("link/KOR")
-    two.close()
-    assert one.claim("link/KOR")
-    with one.transaction() as tx:
-        say(tx)
-
-
 def test_fl_18_a_worker_whose_claim_was_taken_over_is_fenced(open_):
     one, two = open_(is_shared=True), open_(is_shared=True)
     assert one.claim("link/KOR")

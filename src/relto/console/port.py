@@ -9,6 +9,7 @@ import asyncio
 import http.client
 import os
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -107,7 +108,13 @@ class OfficersPort:
         taken = self._taken or bind_officers(self._directory)
         self._server = web.Server(self._handle, access_log=None, keepalive_timeout=5)
         loop = asyncio.get_running_loop()
-        self._listening = await loop.create_unix_server(self._server, sock=taken)
+        if sys.version_info >= (3, 13):
+            # Others may listen on it too, so asyncio must not take it away.
+            self._listening = await loop.create_unix_server(
+                self._server, sock=taken, cleanup_socket=False
+            )
+        else:
+            self._listening = await loop.create_unix_server(self._server, sock=taken)
 
     async def close(self) -> None:
         """Stop listening, and take the socket away unless others listen on it too."""

@@ -52,6 +52,7 @@ class Disk:
         self.owner: MemoryStore | None = None
         # The workers that share it, and what each has been told and not heard yet.
         self.workers: dict[MemoryStore, list[str]] = {}
+        self.claims: dict[str, MemoryStore] = {}
         self.states: dict[LogId, LogState] = {}
         self.logs: dict[LogId, list[Entry]] = {}
         self.peaks: dict[LogId, list[tuple[bytes, bytes]]] = {}
@@ -390,6 +391,16 @@ class MemoryStore:
         told.clear()
         return found
 
+    def claim(self, name: str) -> bool:
+        """See `SharedStore.claim`."""
+        assert self._is_shared
+        return self.disk.claims.setdefault(name, self) is self
+
+    def release(self, name: str) -> None:
+        """See `SharedStore.release`."""
+        if self.disk.claims.get(name) is self:
+            del self.disk.claims[name]
+
     def steal(self) -> Disk:
         """Let another process take the disk while this one still runs, as a broken lock would."""
         self.disk.owner = None
@@ -400,6 +411,8 @@ class MemoryStore:
         if self.disk.owner is self:
             self.disk.owner = None
         self.disk.workers.pop(self, None)
+        for name in [name for name, owner in self.disk.claims.items() if owner is self]:
+            del self.disk.claims[name]
 
     def crash(self) -> Disk:
         """End without warning and give back what survives; a transaction under way is undone."""
