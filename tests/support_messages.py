@@ -176,6 +176,7 @@ _ALL: tuple[m.Message, ...] = (
     m.PassedOver(
         party="KOR", officer="officer-1", role="administrator", reason="its site has burnt down"
     ),
+    m.KeyRevoked(party="KOR", serial=1, officer="officer-1", role="administrator", reason="copied"),
     m.ClockSet(offset_seconds=-5, by="administrator"),
     m.Quarantined(source="KOR", number=3, code=m.RefusalCode.MALFORMED, detail="cannot be read"),
 )

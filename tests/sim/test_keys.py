@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from msgspec.structs import replace
 
 from relto.codec import FRAME
 from relto.codec.message import encode_message
@@ -10,7 +11,9 @@ from relto.driver import OtherKeysError
 from relto.journal import Draft, sign_card, verify_card
 from relto.model import PROTOCOL_MAJOR, NodeCard
 from relto.model.message import KeyChanged, RefusalCode
+from relto.node import BadCardError, By, NoPartnerError, NoReasonError, RevokeCard
 from relto.sim.twins import TwinKeys
+from tests.sim.test_exchange_consent import waiting_for_consent
 from tests.support_node import ADMIN, OCTOBER, Three, pending_frame
 
 
@@ -148,3 +151,90 @@ def test_the_card_before_is_kept_when_its_party_announced_the_new_one_and_not_wh
     three["KOR"].pin(newest, fingerprint=print_, by=ADMIN)
     peer = three["KOR"].node.state.peers["JPN"]
     assert (peer.card, peer.former) == (newest, b"")
+
+
+THEFT = By(officer="officer-1", role="administrator", reason="its keys were copied")
+
+
+def test_fl_21_a_revoked_card_of_a_partner_counts_for_nothing_until_people_compare_the_next() -> (
+    None
+):
+    """FL-21, EX-52: what is in the journal stays."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.hold("KOR", "seen-1")
+    three.ask("c-1")
+    three.settle()
+    three.ask("j-1", by="JPN", holder="KOR")
+    three.settle()
+    assert three.state("KOR", "j-1") == "queued"
+    (fact,) = three["KOR"].command(RevokeCard(party="JPN", serial=1, by=THEFT)).facts
+    assert (fact.kind, fact.message.officer, fact.message.reason) == (
+        "key-revoked",
+        THEFT.officer,
+        THEFT.reason,
+    )
+    assert three["KOR"].command(RevokeCard(party="JPN", serial=1, by=THEFT)).facts == ()
+    three.ask("j-2", by="JPN", holder="KOR")
+    answer = FRAME.decode(three["KOR"].handle_exchange("JPN", pending_frame(three, "JPN", "KOR")))
+    assert answer.rejection.code == "peer.unknown_key"
+    assert three.state("KOR", "j-2") == "none"
+    with pytest.raises(NoPartnerError):
+        three.ask("c-2", is_forced=True)
+    # What waits for an officer is not released to whoever has the key.
+    three["KOR"].tick()
+    assert three.state("KOR", "j-1") == "refused"
+    assert three.state("KOR", "c-1") == "receipted"
+    card = new_keys(three, "JPN")
+    three["JPN"].announce(card, by=ADMIN)
+    three["KOR"].pin(card, fingerprint=verify_card(card, is_exercise=True).fingerprint, by=ADMIN)
+    assert three.sites["KOR"].start().node.state.is_linked("JPN")
+
+
+def test_only_a_card_that_is_known_can_be_revoked_and_only_with_a_reason() -> None:
+    three = Three(parties=("JPN", "KOR"))
+    for error, changes in (
+        (BadCardError, {"serial": 7}),
+        (NoPartnerError, {"party": "USA"}),
+        (NoReasonError, {"by": replace(THEFT, reason="")}),
+    ):
+        with pytest.raises(error):
+            three["KOR"].command(replace(RevokeCard(party="JPN", serial=1, by=THEFT), **changes))
+
+
+def test_a_former_card_can_be_revoked_and_the_newest_goes_on() -> None:
+    """EX-52."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three["JPN"].tick()
+    card = new_keys(three, "JPN")
+    three["JPN"].announce(card, by=ADMIN)
+    three.settle()
+    assert three["KOR"].node.state.peers["JPN"].former
+    three["KOR"].command(RevokeCard(party="JPN", serial=1, by=THEFT))
+    assert three["KOR"].node.state.peers["JPN"].former == b""
+    three.ask("c-1")
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+
+
+@pytest.mark.parametrize("is_revoked", [False, True])
+def test_a_consent_from_before_a_change_of_keys_is_proved_by_a_head_from_after_it(
+    is_revoked: bool,
+) -> None:
+    """EX-21, EX-52: whatever keys its author has had, as long as nobody else may have them."""
+    three = waiting_for_consent()
+    three.approve("JPN", "c-2")
+    three.settle()
+    three.clock.at = three.clock.at.add(hours=1)
+    card = new_keys(three, "JPN")
+    three["JPN"].announce(card, by=ADMIN)
+    three.settle()
+    three.ask("j-1", by="JPN", holder="KOR")
+    three.settle()
+    assert three["JPN"].unaware() == ()
+    if is_revoked:
+        three["USA"].command(RevokeCard(party="JPN", serial=2, by=THEFT))
+    three.approve("KOR", "c-2")
+    three.settle()
+    assert three.state("USA", "c-2") == ("quarantined" if is_revoked else "receipted")

@@ -8,7 +8,15 @@ import typer
 from relto.cli.desk import DirOption, OfficerOption, ReasonOption, answer_of, by
 from relto.cli.desk_views import render_done, render_links
 from relto.cli.output import InputError, JsonFlag, emit, party_code
-from relto.console import Done, Links, LookLinks, PassOverPartner, PinCard, ReconcileLink
+from relto.console import (
+    Done,
+    Links,
+    LookLinks,
+    PassOverPartner,
+    PinCard,
+    ReconcileLink,
+    RevokePartner,
+)
 from relto.limits import CARD_BYTES_MAX
 
 peer_app = typer.Typer(name="peer", help="Partners, by their cards.", no_args_is_help=True)
@@ -52,6 +60,31 @@ def _read(path: Path) -> bytes:
     if len(content) > CARD_BYTES_MAX:
         raise InputError(f"`{path}` is too large for a card: limit {CARD_BYTES_MAX} bytes")
     return content
+
+
+@peer_app.command("revoke")
+def revoke(
+    partner: Annotated[str, typer.Argument(metavar="PARTNER")],
+    *,
+    serial: Annotated[int, typer.Option(min=1, help="Which of its cards.")],
+    directory: DirOption,
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the journal as evidence.")],
+    officer: OfficerOption = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Believe nothing more that arrives signed with one of a partner's cards.
+
+    What is in the journal already stays, and stays verifiable; `relto key uses` lists it. When it
+    is the newest card, the link rests until `relto peer add` pins the next one.
+
+    Example: relto peer revoke KOR --serial 1 --reason "its keys were copied" --dir jpn
+    """
+    order = RevokePartner(
+        partner=party_code(partner), serial=serial, by=by(officer, "administrator", reason)
+    )
+    answer = answer_of(directory, order)
+    assert isinstance(answer, Done)
+    emit(answer, as_json=as_json, render=lambda console: render_done(console, answer))
 
 
 @link_app.command("status")

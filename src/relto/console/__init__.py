@@ -5,6 +5,14 @@
 Commands and pages speak to a node through these and have no power of their own.
 """
 
+from relto.console.forms import (
+    AnswerFormError,
+    OrderFormError,
+    decode_answer,
+    decode_order,
+    encode_answer,
+    encode_order,
+)
 from relto.console.home import CONFIG_NAME, Config, Dial, Home, HomeError, HomeTakenError
 from relto.console.node import (
     ContentError,
@@ -30,7 +38,6 @@ from relto.console.office import (
 from relto.console.orders import (
     AdoptAuthorities,
     AdoptFiles,
-    AnswerFormError,
     AnyAnswer,
     AnyOrder,
     ApproveCase,
@@ -56,20 +63,16 @@ from relto.console.orders import (
     LookLinks,
     LookStatus,
     MoveClock,
-    OrderFormError,
     PassOverPartner,
     PinCard,
     ReconcileLink,
     RefuseCase,
+    RevokePartner,
     RotateKeys,
     Status,
     Story,
     StoryItem,
     StoryLine,
-    decode_answer,
-    decode_order,
-    encode_answer,
-    encode_order,
 )
 from relto.console.port import (
     NotRunningError,
@@ -135,6 +138,7 @@ __all__ = [
     "PinCard",
     "ReconcileLink",
     "RefuseCase",
+    "RevokePartner",
     "RotateKeys",
     "RunningNode",
     "Status",

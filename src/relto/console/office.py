@@ -45,6 +45,7 @@ from relto.console.orders import (
     PinCard,
     ReconcileLink,
     RefuseCase,
+    RevokePartner,
     RotateKeys,
     Status,
     Story,
@@ -67,6 +68,7 @@ from relto.node import (
     NoPartnerError,
     OutdatedError,
     Refuse,
+    RevokeCard,
     SetClock,
     UnknownItemError,
     UnknownWordError,
@@ -198,6 +200,11 @@ class Office:
             case PassOverPartner(partner=partner):
                 self._driver.pass_over(partner, by=order.by)
                 return Links(links=(self._link(partner),))
+            case RevokePartner(partner=partner, serial=serial):
+                given = RevokeCard(party=partner, serial=serial, by=order.by)
+                is_new = bool(self._driver.command(given).facts)
+                said = "is believed from here on" if is_new else "was believed any more already"
+                return Done(text=f"nothing that card {serial} of {partner} signs {said}")
             case RotateKeys():
                 # The node is opened anew with the new keys; whoever opened it sees to that.
                 raise NotYetError("keys are changed by whoever opened the node")

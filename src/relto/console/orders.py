@@ -5,14 +5,11 @@ itself. An order names its officer in `By`. Nothing here has power of its own: e
 command of the node's core, or a look at what it knows.
 """
 
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-import msgspec
 from msgspec import Struct
 from whenever import Instant
 
-from relto.codec.pack import instant_from_text, instant_to_text
-from relto.errors import LocalError, PeerError, ReltoError, WorldError
 from relto.exchange import Fact
 from relto.model import (
     Considered,
@@ -173,6 +170,14 @@ class PassOverPartner(Order, frozen=True, kw_only=True, tag="pass-over"):
     by: By
 
 
+class RevokePartner(Order, frozen=True, kw_only=True, tag="revoke"):
+    """Believe nothing more that one of a partner's cards signs."""
+
+    partner: PartyCode
+    serial: int
+    by: By
+
+
 class RotateKeys(Order, frozen=True, kw_only=True, tag="key-rotate"):
     """Make new keys and announce them to all partners."""
 
@@ -235,6 +240,7 @@ AnyOrder: TypeAlias = (
     | LookLinks
     | ReconcileLink
     | PassOverPartner
+    | RevokePartner
     | RotateKeys
     | MoveClock
     | AdoptFiles
@@ -502,96 +508,3 @@ class Links(Answer, frozen=True, kw_only=True, tag="links"):
 AnyAnswer: TypeAlias = (
     Status | Done | HoldingAnswer | Holdings | Cases | Story | Facts | CardAnswer | Links
 )
-
-
-class Failure(Struct, frozen=True, kw_only=True, tag="failure"):
-    """An order that was not carried out.
-
-    Args:
-        code: Dotted; its first word says whose fault.
-        message: What happened.
-        hint: What to do next.
-    """
-
-    code: str
-    message: str
-    hint: str
-
-
-_ENCODER: Final = msgspec.json.Encoder(enc_hook=instant_to_text)
-_ORDERS: Final[msgspec.json.Decoder[AnyOrder]] = msgspec.json.Decoder(
-    AnyOrder, dec_hook=instant_from_text
-)
-_ANSWERS: Final[msgspec.json.Decoder[AnyAnswer | Failure]] = msgspec.json.Decoder(
-    AnyAnswer | Failure, dec_hook=instant_from_text
-)
-
-
-class OrderFormError(LocalError):
-    """Bytes at the officers' port are no order."""
-
-    code = "local.order_form"
-
-
-class AnswerFormError(WorldError):
-    """What the node answered cannot be read: another version is running."""
-
-    code = "world.answer_form"
-    hint_default = "restart the node, so that command and node are of one version"
-
-
-def encode_order(order: AnyOrder) -> bytes:
-    """Give an order as JSON."""
-    return _ENCODER.encode(order)
-
-
-def decode_order(data: bytes) -> AnyOrder:
-    """Read an order.
-
-    Raises:
-        OrderFormError: It is none.
-    """
-    try:
-        return _ORDERS.decode(data)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise OrderFormError(f"no order: {str(error).lower()}") from error
-
-
-def encode_answer(answer: AnyAnswer | ReltoError) -> bytes:
-    """Give an answer, or the error in its place, as JSON."""
-    if isinstance(answer, ReltoError):
-        return _ENCODER.encode(Failure(code=answer.code, message=answer.message, hint=answer.hint))
-    return _ENCODER.encode(answer)
-
-
-def decode_answer(data: bytes) -> AnyAnswer:
-    """Read an answer; a failure is raised as the error it was.
-
-    Raises:
-        AnswerFormError: It is none.
-        ReltoError: The order failed.
-    """
-    try:
-        answer = _ANSWERS.decode(data)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise AnswerFormError("the node's answer cannot be read") from error
-    if isinstance(answer, Failure):
-        raise _error_of(answer)
-    return answer
-
-
-class _Told:
-    """An error that happened in the node, told here under its own code."""
-
-
-def _error_of(failure: Failure) -> ReltoError:
-    families: dict[str, type[ReltoError]] = {
-        "local": LocalError,
-        "peer": PeerError,
-        "world": WorldError,
-    }
-    family = families.get(failure.code.split(".", 1)[0], LocalError)
-    told = type("ToldError", (_Told, family), {"code": failure.code})
-    error = told(failure.message, hint=failure.hint)
-    assert isinstance(error, ReltoError)
-    return error

@@ -29,10 +29,11 @@ from relto.adapters.https_link import (
 )
 from relto.adapters.keys import NodeKeys, is_of_party, valid_until
 from relto.adapters.service import Calling, NodeService
+from relto.console.forms import decode_order, encode_answer
 from relto.console.home import Config, Dial
 from relto.console.node import OpenNode, change_keys, open_home, partner_card, prepare_keys
 from relto.console.office import NotYetError, card_answer
-from relto.console.orders import CardAnswer, LinkLine, RotateKeys, decode_order, encode_answer
+from relto.console.orders import CardAnswer, LinkLine, RotateKeys
 from relto.console.port import OfficersPort
 from relto.driver import Hook, no_fault
 from relto.errors import ReltoError, WorldError
@@ -171,6 +172,10 @@ class RunningNode:
         driver = self._node.driver
         peer = driver.node.state.peers[partner]
         card = partner_card(peer.card)
+        if not driver.node.state.is_linked(partner):
+            self._log.warning("card_revoked", partner=partner)
+            self._pins.replace(partner, ())
+            return Calling(caller=None, is_pulling=False)
         if not is_of_party(card.certificate, partner):
             # A partner may announce any card; with this one it has locked itself out (LK-21).
             self._log.warning("card_unusable", partner=partner)
@@ -181,6 +186,8 @@ class RunningNode:
             has_former = bool(peer.former) and len(peer.ring.usable(driver.now(), is_live=True)) > 1
             kept = (partner_card(peer.former).certificate,) if has_former else ()
             self._pins.replace(partner, (card.certificate, *kept))
+        elif not peer.former:
+            self._pins.settle(partner, card.certificate)
         dial = self._node.config.dials(partner)
         endpoints = self._callable(partner, card.endpoints)
         can_call = bool(endpoints) and dial is not Dial.THEM

@@ -486,6 +486,8 @@ class Engine:
             for order in effect.orders:
                 ring = self._ring(order.recipient)
                 assert ring is not None
+                # Nothing is sealed to a key that may be in other hands (EX-52).
+                assert ring.spans[0].revoked_at is None
                 key = ring.spans[0].keys.sealing
                 items.append(self._packer.seal(turn.tx, order, case=effect.case, recipient_key=key))
         except (BlobMissingError, PackageTooLargeError) as error:

@@ -145,7 +145,7 @@ def verify_checkpoint(
     if ring.party != log.source:
         raise WrongLogError(f"log of `{log.source}` cannot be signed by `{ring.party}`")
     message = signed.text.encode()
-    candidates = ring.every() if at is None else ring.usable(at, is_live=is_live)
+    candidates = ring.every(is_live=is_live) if at is None else ring.usable(at, is_live=is_live)
     keys = _known(
         signed, name=log.origin, kind=_AUTHOR, candidates=candidates, public=lambda it: it.ed25519
     )

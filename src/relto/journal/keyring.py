@@ -67,9 +67,15 @@ class KeyRing(Struct, frozen=True, kw_only=True):
             if span.is_usable(at) and not (is_live and span.revoked_at is not None)
         )
 
-    def every(self) -> tuple[PartyKeys, ...]:
-        """Give all keys the party ever had, newest first: to judge old evidence."""
-        return tuple(span.keys for span in self.spans)
+    def every(self, *, is_live: bool) -> tuple[PartyKeys, ...]:
+        """Give all keys the party ever had, newest first: to judge evidence whatever its age.
+
+        Args:
+            is_live: True for what arrives now: then a revoked key counts for nothing.
+        """
+        return tuple(
+            span.keys for span in self.spans if not (is_live and span.revoked_at is not None)
+        )
 
 
 def first_ring(

@@ -329,10 +329,7 @@ class Destroyed(MessageBase, frozen=True, kw_only=True, tag="destroyed"):
 
 
 class LossReported(MessageBase, frozen=True, kw_only=True, tag="loss-reported"):
-    """The receiver tells of a loss or compromise, or of a possible one (Japan-ROK 2016, Art.
-
-    17).
-    """
+    """The receiver tells of a loss or compromise, or a possible one (Japan-ROK 2016, Art. 17)."""
 
     holding: HoldingId
     is_possible_only: bool
@@ -411,16 +408,25 @@ class FileRef(Struct, frozen=True, kw_only=True):
 
 
 class PassedOver(MessageBase, frozen=True, kw_only=True, tag="passed-over"):
-    """A restored node went on without what a partner could have given back.
+    """A restored node went on without what a partner could have given back (EX-47).
 
-    Args:
-        party: Which partner.
-        officer: Who said that it is gone for good.
-        role: In which role.
-        reason: Why.
+    Officer, role and reason tell who says that it is gone for good, and why.
     """
 
     party: PartyCode
+    officer: str
+    role: OfficerRole
+    reason: str
+
+
+class KeyRevoked(MessageBase, frozen=True, kw_only=True, tag="key-revoked"):
+    """From here on nothing that arrives signed with this card of a partner is believed (EX-52).
+
+    Officer, role and reason tell who says that its keys are not its owner's alone, and why.
+    """
+
+    party: PartyCode
+    serial: int
     officer: str
     role: OfficerRole
     reason: str
@@ -564,6 +570,7 @@ LocalMessage: TypeAlias = (
     Held
     | PeerAdded
     | PassedOver
+    | KeyRevoked
     | LawAdopted
     | DelegationsAdopted
     | OfficerStepped

@@ -129,6 +129,8 @@ def assess(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) -> A
         return No(code=RefusalCode.MALFORMED)
     if request.expires_at is not None and request.expires_at <= now:
         return No(code=RefusalCode.EXPIRED_MESSAGE)
+    if not state.is_linked(recipient_of(file)):
+        return No(code=RefusalCode.NO_LINK)
     if file.role is Role.HOLDER:
         closed = _closed_to_the_request(state, counsel, file, request, now=now)
         if closed is not None:
@@ -221,8 +223,6 @@ def _closed_to_the_request(
 
     So that the refusal says nothing about what is held (EX-15).
     """
-    if file.asker not in state.peers:
-        return No(code=RefusalCode.NO_LINK)
     if not _is_on_its_way(counsel, file, request, me=state.party):
         return No(
             code=RefusalCode.NOT_ACCEPTED,
@@ -231,7 +231,7 @@ def _closed_to_the_request(
     instrument = instrument_of(file, me=state.party)
     onward = onward_of(file)
     is_sealed_past = instrument is not None and counsel.sees_labels_only(instrument)
-    if is_sealed_past and onward is not None and onward not in state.peers:
+    if is_sealed_past and onward is not None and not state.is_linked(onward):
         return No(code=RefusalCode.NO_LINK)
     first: tuple[Considered, ...] = ()
     for level in counsel.ladder(state.party):

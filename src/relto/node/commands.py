@@ -24,12 +24,9 @@ from relto.model.message import (
     DelegationsAdopted,
     Destroyed,
     Held,
-    KeyChanged,
     LawAdopted,
     LossReported,
     OfficerStepped,
-    PassedOver,
-    PeerAdded,
     Recalled,
     Reclassified,
     RefusalCode,
@@ -42,17 +39,14 @@ from relto.node.assess import Wait, assess, is_outdated
 from relto.node.counsel import Counsel, Way
 from relto.node.effects import Append, Drop, Effect, Then
 from relto.node.inputs import (
-    AddPeer,
     AdoptDelegations,
     AdoptLaw,
     Approve,
     Ask,
     AskConsent,
     By,
-    ChangeKeys,
     Destroy,
     Hold,
-    PassOver,
     Recall,
     Reclassify,
     Refuse,
@@ -172,7 +166,7 @@ class TextTooLongError(LocalError):
 def ask(state: State, counsel: Counsel, cmd: Ask, *, now: Instant) -> tuple[Effect, ...]:
     """Ask for information by the best lawful way, or say why there is none (EX-28)."""
     _check_words(counsel, cmd)
-    _check_text(cmd.about, cmd.by.reason)
+    check_text(cmd.about, cmd.by.reason)
     before = state.case(cmd.case)
     request = Request(
         case=cmd.case,
@@ -193,7 +187,7 @@ def ask(state: State, counsel: Counsel, cmd: Ask, *, now: Instant) -> tuple[Effe
         raise NoPartnerError("a party does not ask itself")
     step = _step(state, Step.ASK, cmd.case, cmd.by)
     if cmd.is_forced:
-        _check_partner(state, cmd.holder)
+        _check_linked(state, cmd.holder)
         message = Requested(request=request, is_forced=True)
         return (step, _out(cmd.holder, request, message))
     way, blocked = _way(state, counsel, request, now=now)
@@ -241,7 +235,7 @@ def _way(
         )
         ways = counsel.ways(case, at=now)
         for way in ways.open:
-            if way.hops[-1].source in state.peers:
+            if state.is_linked(way.hops[-1].source):
                 return way, ()
         best = best or ways.blocked
     return None, best
@@ -276,7 +270,7 @@ def hold(state: State, counsel: Counsel | None, cmd: Hold) -> tuple[Effect, ...]
 def approve(state: State, counsel: Counsel, cmd: Approve, *, now: Instant) -> tuple[Effect, ...]:
     """Say yes to a queued case; the release follows as soon as enough officers have (EX-30)."""
     file = _waiting(state, cmd.case)
-    _check_text(cmd.by.reason)
+    check_text(cmd.by.reason)
     if has_approved(file, cmd.by.officer):
         raise SameOfficerError(f"`{cmd.by.officer}` has approved this case already")
     if file.role is not Role.ORIGINATOR:
@@ -295,7 +289,7 @@ def refuse(state: State, counsel: Counsel, cmd: Refuse) -> tuple[Effect, ...]:
     answer.
     """
     file = _waiting(state, cmd.case, also=CaseState.CONSENT_ASKED)
-    _check_text(cmd.by.reason)
+    check_text(cmd.by.reason)
     step = _step(state, Step.REFUSE, cmd.case, cmd.by)
     if file.role is Role.ORIGINATOR:
         asked, holder = file.consent_asked, file.giver
@@ -335,7 +329,7 @@ def ask_consent(state: State, cmd: AskConsent) -> tuple[Effect, ...]:
     if stock is None or stock.holding.originator == state.party:
         raise NotWaitingError("the item is this party's own")
     originator = stock.holding.originator
-    _check_partner(state, originator)
+    _check_linked(state, originator)
     request = file.request
     # Behind an intermediary, the originator plays the requester in this very case.
     if originator in {file.asker, None if request is None else request.on_behalf_of}:
@@ -352,53 +346,6 @@ def ask_consent(state: State, cmd: AskConsent) -> tuple[Effect, ...]:
         _step(state, Step.ASK_CONSENT, cmd.case, cmd.by),
         Append(target=originator, case=cmd.case, message=message, precedence=file.precedence),
     )
-
-
-def add_peer(state: State, cmd: AddPeer) -> tuple[Effect, ...]:
-    """Pin a partner's card (EX-32)."""
-    if cmd.party == state.party:
-        raise BadCardError("this is the node's own card")
-    if cmd.is_exercise != state.is_exercise:
-        raise BadCardError("a node in exercise and a real node never meet")
-    known = state.peers.get(cmd.party)
-    if known is not None:
-        if known.card == cmd.card:
-            return ()
-        if cmd.serial <= known.ring.spans[0].serial:
-            raise BadCardError(f"a newer card of `{cmd.party}` is pinned already")
-    added = PeerAdded(
-        party=cmd.party,
-        card=cmd.card,
-        fingerprint=cmd.fingerprint,
-        keys=cmd.keys,
-        serial=cmd.serial,
-        by=cmd.by.role,
-    )
-    return (Append(target=state.party, case=None, message=added),)
-
-
-def change_keys(state: State, cmd: ChangeKeys) -> tuple[Effect, ...]:
-    """Announce the node's own new card to every partner (EX-41)."""
-    step = OfficerStepped(
-        step=Step.CHANGE_KEYS, officer=cmd.by.officer, role=cmd.by.role, reason=cmd.by.reason
-    )
-    announced = KeyChanged(card=cmd.card, fingerprint=cmd.fingerprint)
-    return (
-        Append(target=state.party, case=None, message=step),
-        *(Append(target=partner, case=None, message=announced) for partner in sorted(state.peers)),
-    )
-
-
-def pass_over(state: State, cmd: PassOver) -> tuple[Effect, ...]:
-    """Keep in the journal who went on without a partner, and why (EX-47)."""
-    _check_partner(state, cmd.party)
-    _check_text(cmd.by.reason)
-    if not cmd.by.reason.strip():
-        raise NoReasonError("going on without a partner needs a reason")
-    passed = PassedOver(
-        party=cmd.party, officer=cmd.by.officer, role=cmd.by.role, reason=cmd.by.reason
-    )
-    return (Append(target=state.party, case=None, message=passed),)
 
 
 def adopt_law(state: State, cmd: AdoptLaw) -> tuple[Effect, ...]:
@@ -444,7 +391,7 @@ def set_clock(state: State, cmd: SetClock, *, now: Instant) -> tuple[Effect, ...
 def recall(state: State, cmd: Recall) -> tuple[Effect, ...]:
     """Ask for an item back: a signed request, answered by a signed certificate (FL-48)."""
     line = _line(state, Side.GIVEN, cmd.case, cmd.holding)
-    _check_text(cmd.by.reason)
+    check_text(cmd.by.reason)
     message = Recalled(holding=cmd.holding, reason=cmd.by.reason)
     return _custody(state, Step.RECALL, line, cmd.by, message)
 
@@ -452,7 +399,7 @@ def recall(state: State, cmd: Recall) -> tuple[Effect, ...]:
 def reclassify(state: State, counsel: Counsel, cmd: Reclassify) -> tuple[Effect, ...]:
     """Tell a receiver that the originator has changed the label."""
     line = _line(state, Side.GIVEN, cmd.case, cmd.holding)
-    _check_text(cmd.by.reason)
+    check_text(cmd.by.reason)
     _check_label(counsel, cmd.label)
     message = Reclassified(holding=cmd.holding, label=cmd.label, reason=cmd.by.reason)
     return _custody(state, Step.RECLASSIFY, line, cmd.by, message)
@@ -461,7 +408,7 @@ def reclassify(state: State, counsel: Counsel, cmd: Reclassify) -> tuple[Effect,
 def destroy(state: State, cmd: Destroy) -> tuple[Effect, ...]:
     """Certify that a received item has been destroyed; its content goes with the commit."""
     line = _line(state, Side.RECEIVED, cmd.case, cmd.holding)
-    _check_text(cmd.method)
+    check_text(cmd.method)
     message = Destroyed(holding=cmd.holding, by=cmd.by.role, method=cmd.method)
     file = state.case(cmd.case)
     items = () if file is None else map(state.item, file.held)
@@ -476,7 +423,7 @@ def destroy(state: State, cmd: Destroy) -> tuple[Effect, ...]:
 def report_loss(state: State, cmd: ReportLoss) -> tuple[Effect, ...]:
     """Inform the giver of a loss or compromise, or of a possible one (Japan-ROK 2016, Art. 17)."""
     line = _line(state, Side.RECEIVED, cmd.case, cmd.holding)
-    _check_text(cmd.text)
+    check_text(cmd.text)
     message = LossReported(
         holding=cmd.holding, is_possible_only=cmd.is_possible_only, text=cmd.text
     )
@@ -565,12 +512,22 @@ def _check_label(counsel: Counsel, label: Label) -> None:
             raise UnknownWordError(f"scheme `{label.scheme}` has no category `{category}`")
 
 
-def _check_partner(state: State, party: PartyCode) -> None:
+def check_partner(state: State, party: PartyCode) -> None:
+    """Raise `NoPartnerError` unless the party is pinned."""
     if party not in state.peers:
         raise NoPartnerError(f"`{party}` is no pinned partner")
 
 
-def _check_text(*texts: str) -> None:
+def _check_linked(state: State, party: PartyCode) -> None:
+    check_partner(state, party)
+    if not state.is_linked(party):
+        raise NoPartnerError(
+            f"the card of `{party}` was revoked", hint="pin the card that its people show you now"
+        )
+
+
+def check_text(*texts: str) -> None:
+    """Raise `TextTooLongError` unless partners accept each text."""
     for text in texts:
         if len(text) > TEXT_CHARS_MAX:
             raise TextTooLongError(f"a text has {len(text)} characters, limit {TEXT_CHARS_MAX}")

@@ -26,7 +26,7 @@ from relto.exchange import (
     void_case,
 )
 from relto.exchange.case import IdConflictError
-from relto.journal import EPOCH_KIND, first_ring, rotate
+from relto.journal import EPOCH_KIND, first_ring, revoke, rotate
 from relto.limits import KEY_OVERLAP_SECONDS
 from relto.model.message import (
     Aborted,
@@ -35,6 +35,7 @@ from relto.model.message import (
     Destroyed,
     Held,
     KeyChanged,
+    KeyRevoked,
     LawAdopted,
     LossReported,
     PeerAdded,
@@ -156,6 +157,10 @@ def _fold_own(state: State, fact: Fact) -> None:
     match fact.message:
         case PeerAdded() as added:
             state.peers[added.party] = _peer(state.peers.get(added.party), added, at=fact.at)
+        case KeyRevoked(party=party, serial=serial) if party in state.peers:
+            peer = state.peers[party]
+            ring = revoke(peer.ring, serial=serial, at=fact.at)
+            state.peers[party] = replace(peer, ring=ring, former=b"")
         case LawAdopted() as adopted:
             state.law, state.law_files = adopted.law, adopted.files
             _ask_officers_anew(state)

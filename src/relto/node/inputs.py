@@ -126,6 +126,20 @@ class ChangeKeys(Struct, frozen=True, kw_only=True):
     by: By
 
 
+class RevokeCard(Struct, frozen=True, kw_only=True):
+    """Believe nothing more that a partner's card signs: its keys may be in other hands.
+
+    Args:
+        party: Whose card.
+        serial: Which.
+        by: Who says so; the reason is evidence.
+    """
+
+    party: PartyCode
+    serial: int
+    by: By
+
+
 class PassOver(Struct, frozen=True, kw_only=True):
     """Go on, after a restored backup, without what a partner could give back: it is gone for good.
 
@@ -206,6 +220,7 @@ Command: TypeAlias = (
     | AddPeer
     | ChangeKeys
     | PassOver
+    | RevokeCard
     | AdoptLaw
     | AdoptDelegations
     | SetClock

@@ -159,9 +159,8 @@ def verify_proof(state: State, proof: Proof) -> tuple[ConsentGiven, PartyCode]:
         proof.checkpoint,
         log=header.log,
         ring=peer.ring,
-        at=header.at,
+        at=None,
         is_durable=False,
-        is_live=False,
     )
     check_inclusion(
         proof.path,

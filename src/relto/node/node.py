@@ -30,7 +30,7 @@ from relto.model.message import (
     Refused,
 )
 from relto.model.party import PRECEDENCE_ORDER
-from relto.node import commands, proceed
+from relto.node import cards, commands, proceed
 from relto.node.counsel import Counsel
 from relto.node.effects import Alarm, Append, Drop, Effect, Then
 from relto.node.fold import fits, fold
@@ -58,6 +58,7 @@ from relto.node.inputs import (
     Reclassify,
     Refuse,
     ReportLoss,
+    RevokeCard,
     Sealed,
     SetClock,
     Tick,
@@ -386,11 +387,13 @@ class Node:
             case Hold():
                 return commands.hold(state, self._counsel(), given)
             case AddPeer():
-                return commands.add_peer(state, given)
+                return cards.add_peer(state, given)
             case ChangeKeys():
-                return commands.change_keys(state, given)
+                return cards.change_keys(state, given)
             case PassOver():
-                return commands.pass_over(state, given)
+                return cards.pass_over(state, given)
+            case RevokeCard():
+                return cards.revoke_card(state, given)
             case AdoptLaw():
                 return commands.adopt_law(state, given)
             case AdoptDelegations():

@@ -308,7 +308,7 @@ def _pass_on(state: State, counsel: Counsel, file: CaseFile, *, now: Instant) ->
     """As intermediary, refer a request to its holder, if both legs can be lawful (EX-16)."""
     request = file.request
     assert request is not None
-    if request.holder not in state.peers or request.requester != file.asker:
+    if not state.is_linked(request.holder) or request.requester != file.asker:
         return (refuse(file, No(code=RefusalCode.NO_LINK), counsel),)
     if request.expires_at is not None and request.expires_at <= now:
         return (refuse(file, No(code=RefusalCode.EXPIRED_MESSAGE), counsel),)

@@ -130,6 +130,11 @@ class State(Struct, kw_only=True):
     repeats: int = 0
     archive: Archive | None = None
 
+    def is_linked(self, party: PartyCode) -> bool:
+        """Tell whether a party is a partner whose newest card has not been revoked."""
+        peer = self.peers.get(party)
+        return peer is not None and peer.ring.spans[0].revoked_at is None
+
     def case(self, case: CaseId) -> CaseFile | None:
         """Find a case, open or closed."""
         found = self.open.get(case) or self.closed.get(case)

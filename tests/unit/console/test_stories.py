@@ -29,6 +29,7 @@ SENTENCES = {
     "aborted": "lapsed-in-transfer",
     "held": "registered as launch-1",
     "passed-over": "",
+    "key-revoked": "",
     "peer-added": "",
     "law-adopted": "",
     "delegations-adopted": "",

@@ -92,7 +92,7 @@ class NodeService:
         self._broken: StoreError | None = None
         self._pumps: dict[PartyCode, tuple[Pump, asyncio.Task[None]]] = {}
         # What each pump was started for: the partner's card, and whether it lacks our newest.
-        self._known: dict[PartyCode, tuple[bytes, bool]] = {}
+        self._known: dict[PartyCode, tuple[bytes, bytes, bool, bool]] = {}
         # A partner's call that waits for news, and what wakes it.
         self._waiters: dict[PartyCode, asyncio.Event] = {}
         self._looking: set[PartyCode] = set()
@@ -222,7 +222,8 @@ class NodeService:
         """Start a pump for each new partner, and a new one where keys have changed."""
         unaware = self.driver.unaware()
         for party, peer in self.driver.node.state.peers.items():
-            known = (peer.card, party in unaware)
+            revoked = peer.ring.spans[0].revoked_at is not None
+            known = (peer.card, peer.former, revoked, party in unaware)
             if self._known.get(party) == known:
                 continue
             self._known[party] = known
