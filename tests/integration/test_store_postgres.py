@@ -98,6 +98,15 @@ def test_fl_18_alone_means_alone_and_shared_means_shared(open_):
         open_()
 
 
+def test_tables_are_not_changed_under_a_worker(open_, database):
+    """FL-18."""
+    worker = open_(is_shared=True)
+    with pytest.raises(StoreLockedError):
+        upgrade(database)
+    worker.close()
+    upgrade(database)
+
+
 def test_a_reader_looks_on_and_cannot_write(open_):
     store = open_()
     with store.transaction() as tx:

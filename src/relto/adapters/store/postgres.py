@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from relto.adapters.store.schema import SCHEMA_VERSION, create_schema
+from relto.adapters.store.schema import SCHEMA_VERSION, WHOLE_LOCK, create_schema
 from relto.adapters.store.tables import Statements
 from relto.adapters.store.transaction import SqlTransaction
 from relto.ports.store import (
@@ -30,7 +30,6 @@ from relto.ports.store import (
 )
 
 _DIALECT: Final = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]  # theirs
-_WHOLE: Final = "relto/store"
 _WAIT_MS: Final = 1_000
 _WRITE: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -174,7 +173,9 @@ class PostgresStore:
         # The server takes a moment to notice that the process before us has ended.
         self._cursor.execute(f"SET lock_timeout = '{_WAIT_MS}ms'")
         try:
-            self._cursor.execute(f"SELECT {self._lock_mode}(hashtextextended(%s, 0))", (_WHOLE,))
+            self._cursor.execute(
+                f"SELECT {self._lock_mode}(hashtextextended(%s, 0))", (WHOLE_LOCK,)
+            )
         except errors.LockNotAvailable as error:
             raise StoreLockedError(
                 "the database is in use by another process of this node"

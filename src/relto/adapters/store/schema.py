@@ -11,7 +11,10 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from relto.adapters.store.tables import METADATA, SCHEMA_VERSION, STORE
+from relto.ports.store import StoreLockedError
 
+# Held by whoever has a database open, alone or shared.
+WHOLE_LOCK: Final = "relto/store"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
@@ -30,6 +33,9 @@ def upgrade(url: str) -> None:
 
     Args:
         url: `sqlite:///…` or `postgresql+psycopg://…`.
+
+    Raises:
+        StoreLockedError: A process of the node has the database open.
     """
     from alembic import command
     from alembic.config import Config
@@ -38,8 +44,17 @@ def upgrade(url: str) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS))
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            _lock(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
-__all__ = ["SCHEMA_VERSION", "create_schema", "upgrade"]
+def _lock(connection: Connection) -> None:
+    """Keep everybody out until the transaction ends."""
+    query = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+    if connection.execute(query, {"name": WHOLE_LOCK}).scalar() is not True:
+        raise StoreLockedError("the database is in use by another process of this node")
+
+
+__all__ = ["SCHEMA_VERSION", "WHOLE_LOCK", "create_schema", "upgrade"]
