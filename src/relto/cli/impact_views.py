@@ -27,6 +27,7 @@ from relto.units import TopicId
 _ROWS_LISTED = 5
 _FLOWS_DRAWN = 120
 _FAULTS_DRAWN = 20
+_OPEN_DRAWN = 60
 _FAULT_WORDS = {
     "duplicate": "stands twice:",
     "order": "comes too early:",
@@ -120,11 +121,12 @@ def sentences(found: Impact, shorts: Names) -> list[str]:
     delayed = sum(one.effect == "slower" for one in found.requests)
     if found.requests:
         lines.append(
-            f"Open requests: {broken} break, {delayed} become slower, of {len(found.requests)}."
+            f"Open requests: {broken:,} break, {delayed:,} become slower, "
+            f"of {len(found.requests):,}."
         )
     feeds = sum(one.effect == "breaks" for one in found.feeds)
     if found.feeds:
-        lines.append(f"Standing feeds: {feeds} break, of {len(found.feeds)}.")
+        lines.append(f"Standing feeds: {feeds:,} break, of {len(found.feeds):,}.")
     losers = [one for one in found.balances if one.direct_lost > 0]
     if losers:
         lines.append("Loses direct access, most first: " + "; ".join(map(_loss, losers)) + ".")
@@ -158,10 +160,10 @@ def _moves(found: Impact) -> str:
         "go directly now": moves.get((via, direct), 0),
     }
     had = sum(said.values())
-    told = ", ".join(f"{count} {words}" for words, count in said.items() if count)
+    told = ", ".join(f"{count:,} {words}" for words, count in said.items() if count)
     opened = moves.get((none, direct), 0) + moves.get((none, via), 0)
-    gained = f"{opened} flows open that had no way." if opened else ""
-    kept = f"Of {had} flows of held items that have a lawful way before, {told}." if had else ""
+    gained = f"{opened:,} flows open that had no way." if opened else ""
+    kept = f"Of {had:,} flows of held items that have a lawful way before, {told}." if had else ""
     return " ".join(part for part in (kept, gained) if part)
 
 
@@ -189,17 +191,17 @@ def _slowed(found: Impact) -> str:
 
 def _compared(found: Impact) -> str:
     releases = sum(one.count for one in found.past)
-    at_fault = f" ({found.items_at_fault} could not be used)" if found.items_at_fault else ""
+    at_fault = f" ({found.items_at_fault:,} could not be used)" if found.items_at_fault else ""
     return (
-        f"Compared: {found.items} items held{at_fault}, {releases} past releases, "
-        f"{len(found.requests)} open requests, {len(found.feeds)} standing feeds."
+        f"Compared: {found.items:,} items held{at_fault}, {releases:,} past releases, "
+        f"{len(found.requests):,} open requests, {len(found.feeds):,} standing feeds."
     )
 
 
 def _loss(one: PartyBalance) -> str:
     return (
-        f"{one.party} to {one.direct_lost} of {one.before.direct} items "
-        f"({one.direct_lost_percent} %), and to {one.lost} by any way"
+        f"{one.party} to {one.direct_lost:,} of {one.before.direct:,} items "
+        f"({one.direct_lost_percent} %), and to {one.lost:,} by any way"
     )
 
 
@@ -240,13 +242,13 @@ def _directions(console: Console, found: Impact) -> None:
 
 
 def _tally(one: Tally) -> str:
-    return f"{one.direct} / {one.via} / {one.none}"
+    return f"{one.direct:,} / {one.via:,} / {one.none:,}"
 
 
 def _signed(count: int | None) -> str:
     if count is None:
         return "-"
-    return f"{count:+d}" if count else "0"
+    return f"{count:+,d}" if count else "0"
 
 
 def _flows(console: Console, found: Impact, shorts: Names, topics: Mapping[TopicId, str]) -> None:
@@ -278,7 +280,7 @@ def _flows(console: Console, found: Impact, shorts: Names, topics: Mapping[Topic
         )
     same = sum(flow.items for flow in found.flows if not flow.is_changed)
     if same:
-        console.print(f"{same} flows of held items go as before, among the pairs looked at.")
+        console.print(f"{same:,} flows of held items go as before, among the pairs looked at.")
 
 
 def _flow(
@@ -291,7 +293,7 @@ def _flow(
         f"{flow.source} -> {flow.target}",
         ", ".join(topics.get(one, one) for one in flow.topics),
         f"{flow.scheme}: {flow.level}",
-        str(flow.items),
+        f"{flow.items:,}",
         _way(flow.before, shorts),
         _way(flow.after, shorts, closures.get(flow.closed_by, "")),
         _signed(flow.approvals_added),
@@ -352,7 +354,7 @@ def delay_words(delay: Delay | None) -> str:
     """Say a delay, and of how many it is the middle; never one that was not measured."""
     if delay is None:
         return "not measured"
-    times = f"{delay.in_words()}, middle of {delay.count}"
+    times = f"{delay.in_words()}, middle of {delay.count:,}"
     return f"{times}, exercise" if delay.is_exercise else times
 
 
@@ -362,10 +364,10 @@ def _balances(console: Console, found: Impact) -> None:
             one.party,
             _tally(one.before),
             _tally(one.after),
-            str(one.direct_lost),
+            f"{one.direct_lost:,}",
             f"{one.direct_lost_percent} %",
-            str(one.lost),
-            f"{one.got} / {one.gave}",
+            f"{one.lost:,}",
+            f"{one.got:,} / {one.gave:,}",
         )
         for one in found.balances
     ]
@@ -401,7 +403,7 @@ def _past_row(
         " -> ".join(line.parties),
         ", ".join(topics.get(topic, topic) for topic in line.topics),
         "not recorded" if line.level is None else str(line.level),
-        str(one.count),
+        f"{one.count:,}",
         _way(one.before, shorts),
         _way(one.after, shorts),
         delay if delay == then else f"{delay} -> {then}",
@@ -411,11 +413,14 @@ def _past_row(
 def _requests(
     console: Console, found: Impact, shorts: Names, topics: Mapping[TopicId, str]
 ) -> None:
+    """What breaks first, then what becomes slower; a table of thousands is for programs."""
     lines = [
         ("request", one.request, one.matched, one.before, one.after, one.effect)
         for one in found.requests
     ]
     lines += [("feed", one.feed, 0, one.before, one.after, one.effect) for one in found.feeds]
+    order = list(_EFFECTS)
+    lines.sort(key=lambda one: order.index(one[-1]) if one[-1] in order else len(order))
     rows = [
         (
             f"{kind} {line.id}".strip(),
@@ -423,27 +428,29 @@ def _requests(
             if kind == "request"
             else f"{line.source} -> {line.target}",
             ", ".join(topics.get(topic, topic) for topic in line.topics),
-            str(matched) if kind == "request" else "-",
+            f"{matched:,}" if kind == "request" else "-",
             _way(before, shorts),
             _way(after, shorts),
             Text(effect, style=_EFFECTS.get(effect, "")),
         )
-        for kind, line, matched, before, after, effect in lines
+        for kind, line, matched, before, after, effect in lines[:_OPEN_DRAWN]
     ]
     columns = ("open", "who", "topic", "items that answer", "best before", "best after", "effect")
     if rows:
         console.print(table("Open requests and standing feeds", columns, rows))
+    if len(lines) > _OPEN_DRAWN:
+        console.print(f"{len(lines) - _OPEN_DRAWN:,} more are open; `--json` has them all")
 
 
 def _alternatives(console: Console, found: Impact) -> None:
     rows = [
         (
             one.title,
-            str(one.restored_direct),
-            str(one.restored_any),
-            str(one.restored_requests),
-            str(one.restored_feeds),
-            str(one.still_lost),
+            f"{one.restored_direct:,}",
+            f"{one.restored_any:,}",
+            f"{one.restored_requests:,}",
+            f"{one.restored_feeds:,}",
+            f"{one.still_lost:,}",
             one.remark,
         )
         for one in found.alternatives
@@ -476,7 +483,7 @@ def _notes(console: Console, view: ImpactView) -> None:
         more = ", …" if one.rows > len(first) else ""
         value = f" `{one.value}`" if one.value else ""
         notes.append(
-            f"{one.table}: {one.rows} row{'' if one.rows == 1 else 's'} at fault, "
+            f"{one.table}: {one.rows:,} row{'' if one.rows == 1 else 's'} at fault, "
             f"`{one.column}` {_FAULT_WORDS.get(one.kind, one.kind)}{value}: "
             f"row {', '.join(first)}{more}; denied whatever is asked, in no figure"
         )

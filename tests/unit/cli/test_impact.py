@@ -91,6 +91,19 @@ def test_open_requests_break_or_become_slower():
     assert "Open requests: 2 break, 2 become slower, of 4." in out
 
 
+def test_thousands_of_open_requests_do_not_flood_the_screen(capsys, tmp_path):
+    """IMP-43: those that break stand first; programs get them all."""
+    table = tmp_path / "t.csv"
+    kept = "request,USA,KOR,dprk.missile.launch\n" * 1500
+    table.write_text(f"kind,from,to,topics\n{kept}request,JPN,KOR,dprk.maritime\n")
+    words = [*LAPSE, "--holdings", HOLDINGS, "--traffic", str(table)]
+    _, out, _ = run(capsys, *words)
+    assert "Open requests: 1 break, 0 become slower, of 1,501." in out
+    assert "breaks" in out
+    assert "1,441 more are open; `--json` has them all" in out
+    assert len(answer(*words)["requests"]) == 1501
+
+
 def test_each_act_that_could_keep_it_restores_everything():
     """IMP-45: also what was really done."""
     found = answer(*LAPSE, *TABLES)
