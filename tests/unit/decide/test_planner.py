@@ -2,6 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
+from whenever import Instant
 
 from relto.decide import Planner, decide
 from relto.decide import plan as plan_module
@@ -207,3 +208,16 @@ def test_the_reason_is_the_first_fail_and_else_the_first_ask():
     assert considered((Verdict.ASK, "x"), (Verdict.FAIL, "y")).reason.remedy == "y"
     assert considered((Verdict.PASS, ""), (Verdict.ASK, "x")).reason.remedy == "x"
     assert considered((Verdict.PASS, "")).reason is None
+
+
+@pytest.mark.parametrize("year", [1500, 1648, 2300, 9000])
+def test_a_pact_of_a_distant_century_is_decided_as_any_other(year):
+    """DEC-26, DEC-31: also where an instant in nanoseconds no longer fits a machine word."""
+    end = Instant.from_utc(year, 11, 22)
+    life = (replace(LAPSING[0], end=end), replace(LAPSING[1], start=end))
+    law = law_of(PACT, lives=[("pact", life)])
+    planner = Planner(law)
+    for at in (end.subtract(nanoseconds=1), end, end.add(nanoseconds=1), BEFORE):
+        assert planner.decide(CASE, at=at) == decide(law, CASE, at=at)
+    assert planner.decide(CASE, at=end.subtract(nanoseconds=1)).holds_until == end
+    assert planner.plan("AAA", "BBB").stretch(end) == (end, None)
