@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from relto.driver import Driver, NotInitialisedError, OtherNodeError
+from relto.limits import BODY_BYTES_MAX
 from relto.model import Label
 from relto.model.message import RefusalCode
 from relto.node import (
@@ -20,6 +21,7 @@ from relto.node import (
     NoPartnerError,
     NoSuchCaseError,
     NotWaitingError,
+    OutOfBoundsError,
     Recall,
     Reclassify,
     Refuse,
@@ -111,6 +113,10 @@ REFUSED: dict[str, tuple[type[Exception], Callable[[Three], object]]] = {
     "delegations of another party": (
         UnknownWordError,
         lambda t: t.adopt_delegations("KOR", t["JPN"].node.state.delegations),
+    ),
+    "delegations larger than an entry": (
+        OutOfBoundsError,
+        lambda t: t.delegate("JPN", by="x" * BODY_BYTES_MAX),
     ),
     "delegations up to no level": (UnknownWordError, lambda t: t.delegate("JPN", up_to="xx")),
 }

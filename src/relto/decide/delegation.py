@@ -220,6 +220,10 @@ def _check(found: Delegations, finder: Finder, library: Library) -> None:
         if one.id in seen:
             finder.add((*path, "id"), f"`{one.id}` is used twice", "give each its own id")
         seen.add(one.id)
+        for key, said in (("id", one.id), ("by", one.by)):
+            if not said.strip():
+                hint = "each release under it names it, and the office that gave it"
+                finder.add((*path, key), "is empty", hint)
         if one.up_to not in levels:
             finder.add((*path, "up_to"), f"unknown level `{one.up_to}`", _known(levels))
         if one.valid_from and one.valid_until and one.valid_from >= one.valid_until:

@@ -9,7 +9,7 @@ Spec: docs/spec/exchange.md EX-28 to EX-32.
 from msgspec.structs import replace
 from whenever import Instant
 
-from relto.codec.message import check_message, check_own
+from relto.codec.message import check_message, check_own, encode_message
 from relto.custody import CustodyState, RegisterLine, Side
 from relto.errors import LocalError, PeerError
 from relto.exchange import CaseFile, CaseState, Role, has_approved
@@ -461,14 +461,19 @@ def acceptable(effects: tuple[Effect, ...], *, me: PartyCode) -> tuple[Effect, .
         me: The node's party.
 
     Raises:
-        OutOfBoundsError: A partner would set it aside, and the case would wait for ever.
+        OutOfBoundsError: A partner would set it aside, and the case would wait for ever; or an own
+            entry would be too large.
     """
     for effect in effects:
-        if isinstance(effect, Append) and effect.target != me:
-            try:
+        if not isinstance(effect, Append):
+            continue
+        try:
+            if effect.target != me:
                 check_message(effect.message)
-            except PeerError as error:
-                raise OutOfBoundsError(error.message) from error
+            elif isinstance(effect.message, DelegationsAdopted | LawAdopted):
+                encode_message(effect.message)
+        except PeerError as error:
+            raise OutOfBoundsError(error.message) from error
     return effects
 
 

@@ -324,6 +324,17 @@ BAD = {
         GOOD.replace('["dprk.missile"]', "[]").replace('["KOR"]', "[]"),
         [(7, "delegations[1].recipients", EMPTY, HINT), (9, "delegations[1].topics", EMPTY, HINT)],
     ),
+    "nothing to name it by": (
+        GOOD.replace('id = "launches"', 'id = " "'),
+        [
+            (
+                6,
+                "delegations[1].id",
+                "is empty",
+                "each release under it names it, and the office that gave it",
+            )
+        ],
+    ),
     "an id used twice": (
         GOOD + GOOD[GOOD.index("[[") :],
         [(15, "delegations[2].id", "`launches` is used twice", "give each its own id")],
