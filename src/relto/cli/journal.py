@@ -351,6 +351,7 @@ def _render_verdict(console: Console, verdict: Verdict) -> None:
     console.print(table(f"case {safe(verdict.case)}", columns, rows))
     for party, shown in sorted(verdict.fingerprints.items()):
         console.print(f"{party}  {show_fingerprint(Digest(shown))}", highlight=False)
+    console.print("Each entry shown is its author's; whether others were left out is not proved.")
     console.print("VERIFIED")
 
 

@@ -147,9 +147,13 @@ def verify_extract(
     # 3. Logs: heads, acknowledgements, entries, bodies.
     if len({log.log for log in extract.logs}) != len(extract.logs):
         raise ExtractError("a log appears twice")
+    if any(extract.made_by not in {it.log.source, it.log.target} for it in extract.logs):
+        raise ExtractError(f"`{extract.made_by}` holds no log of two others")
     statements = [
         statement for log in extract.logs for statement in _verify_log(extract, log, rings=rings)
     ]
+    if all(it.entry.header.case != extract.case for it in statements):
+        raise ExtractError(f"nothing of case `{extract.case}` is shown")
     # 4. Law: every file that was adopted is here; nothing is here that was not.
     adopted = [it.message for it in statements if isinstance(it.message, LawAdopted)]
     named = {reference.digest for law in adopted for reference in law.files}

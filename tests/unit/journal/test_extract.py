@@ -233,6 +233,8 @@ def tampered():
         ),
         "a consistency proof cut": logs(local, replace(out, consistency=())),
         "another case": replace(extract, case="c-2"),
+        "another maker": replace(extract, made_by="USA"),
+        "the law alone": logs(replace(local, entries=local.entries[:1])),
         "the other world": replace(extract, is_exercise=True),
         "no files": replace(extract, files=()),
         "another file": replace(
