@@ -56,8 +56,8 @@ class Sheet:
         self.moments = plan.moments
         self.has_hub = plan.has_hub
         self.wants_assurance = plan.has_assurance
-        self.topology = plan.plain_topology.removed
-        self.third_party = plan.own_third_party.removed
+        self.topology = plan.topology(None, None).removed
+        self.third_party = plan.third_party(plan.holder, is_consented=False).removed
         self.unassured = plan.no_assurance.removed
         force = [removed_of(count, passes=one, stands=one) for one in plan.force_masks]
         always = MISSING if plan.no_reliance is None else plan.no_reliance.removed

@@ -33,6 +33,7 @@ V = TypeVar("V")
 Owed: TypeAlias = tuple[tuple[LevelId, ...], tuple[Obligation, ...]]
 """The recipient's own levels for an item, the default first, and what comes with a release."""
 NOTHING_OWED: Final[Owed] = ((), ())
+_FORMS: Final = tuple(Form)
 
 
 class Book:
@@ -186,7 +187,7 @@ class Plan:
         self.no_assurance = cell_of(rules.assurance(leg, None, markings=()) for leg in legs)
         self.initiatives: dict[bool, Cell] = {}
         self.forms: dict[Form, Cell] = {}
-        self._form_masks = dict.fromkeys(Form, 0)
+        self._form_masks = dict.fromkeys(_FORMS, 0)
         for bit, leg in enumerate(legs):
             for one in rules.allowed_forms(leg):
                 self._form_masks[one] |= 1 << bit
@@ -202,10 +203,6 @@ class Plan:
         self.caveats: dict[Hashable, Cell] = {}
         self.third_parties: dict[Hashable, Cell] = {}
         self.purposes: dict[Hashable, Cell] = {}
-        if not legs:
-            return
-        self.plain_topology = self.topology(None, None)
-        self.own_third_party = self.third_party(self.holder, is_consented=False)
 
     @property
     def disputed(self) -> tuple[bool, ...]:

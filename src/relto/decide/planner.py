@@ -246,16 +246,21 @@ class Planner:
         )
 
     def may_carry(
-        self, case: Case, instrument: InstrumentId, *, holder: PartyCode, recipient: PartyCode,
+        self,
+        case: Case,
+        instrument: InstrumentId,
+        *,
+        holder: PartyCode,
+        recipient: PartyCode,
         at: Instant,
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         """Say whether an instrument can carry an item over a hop, whatever it became on the way.
 
         False only where the instrument would deny the hop with any marking, any provenance and any
         consent. Cheaper than a plan; for searches.
 
         Args:
-            case: The item, what it is wanted for, and whether somebody asked.
+            case: The item; its holder and recipient are not looked at.
             instrument: One to which both are parties.
             holder: Who would release; its reading counts.
             recipient: Who would receive.
@@ -263,22 +268,20 @@ class Planner:
 
         Source: docs/spec/routes.md RT-2.
         """
-        law = self.law
+        law, label = self.law, case.label
         if not self._may_cover(case, instrument):
             return False
         if not rules.is_in_force(law.state(instrument, at=at, reading=holder)):
             return False
         leg = leg_of(law, instrument, holder=holder, recipient=recipient)
-        table, label = table_at(leg, at), case.label
-        if table is None:
-            return False
-        findings = [
-            rules.caveat(leg, label=label, marked=None, onward=None, library=law.library),
-        ]
-        if rules.has_scheme(table, label.scheme):
-            # Then the holder's own marking does not count.
-            findings.append(rules.level(leg, table, label=label, marked=None, shape=case.form))
-        return all(found.verdict is not Verdict.FAIL for found in findings)
+        table = table_at(leg, at)
+        # Where a table does not know the scheme, the marking of the holder decides.
+        if table is None or rules.has_scheme(table, label.scheme):
+            level = rules.level(leg, table, label=label, marked=None, shape=case.form)
+            if level.verdict is Verdict.FAIL:
+                return False
+        caveat = rules.caveat(leg, label=label, marked=None, onward=None, library=law.library)
+        return caveat.verdict is not Verdict.FAIL
 
     def _may_cover(self, case: Case, instrument: InstrumentId) -> bool:
         """By its topics, form and purpose, and by whether somebody asked; whoever the two are."""
@@ -308,37 +311,19 @@ class Planner:
 
 
 def _cells(plan: Plan, segment: Segment, case: Case, *, is_consented: bool) -> tuple[Cell, ...]:
-    """One cell for each rule, in rule order.
-
-    The plainest facts are looked up here, since a call for each rule would cost more than the
-    rule: an item of the holder's own, with nothing on its label but the level.
-    """
-    label, marked, originator, form = case.label, case.marked, case.originator, case.form
-    is_plain = not label.categories and label.releasable_to is None and marked is None
-    is_own = originator == plan.holder
-    is_first = case.onward is None and case.provenance is None
+    """One cell for each rule, in rule order."""
+    label, marked, book = case.label, case.marked, segment.book
     return (
         segment.force,
         segment.reliance,
-        plan.plain_topology if is_first else plan.topology(case.onward, case.provenance),
-        plan.topics.get(case.topics) or plan.topic(case.topics),
-        plan.form(form),
-        (
-            segment.book.levels.get(
-                (label.scheme, label.level, form if plan.has_form_caps else None)
-            )
-            if marked is None
-            else None
-        )
-        or plan.level(segment.book, label=label, marked=marked, form=form),
-        (plan.caveats.get(label.scheme) if is_plain else None)
-        or plan.caveat(label, marked, case.onward),
-        plan.own_third_party if is_own else plan.third_party(originator, is_consented=is_consented),
-        (plan.purposes.get(case.purpose) if is_own else None)
-        or plan.purpose(case.purpose, case.received_for, originator, is_consented=is_consented),
-        plan.no_assurance
-        if case.assurance is None or not plan.has_assurance
-        else plan.assurance(segment.book, case.assurance, label=label, marked=marked),
+        plan.topology(case.onward, case.provenance),
+        plan.topic(case.topics),
+        plan.form(case.form),
+        plan.level(book, label=label, marked=marked, form=case.form),
+        plan.caveat(label, marked, case.onward),
+        plan.third_party(case.originator, is_consented=is_consented),
+        plan.purpose(case.purpose, case.received_for, case.originator, is_consented=is_consented),
+        plan.assurance(book, case.assurance, label=label, marked=marked),
         plan.initiative(is_requested=case.requested),
     )
 

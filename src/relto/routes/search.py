@@ -9,6 +9,7 @@ Source: docs/spec/routes.md RT-1 to RT-9.
 
 from collections.abc import Iterator
 from heapq import heappop, heappush
+from itertools import combinations
 
 from msgspec import Struct, structs
 from whenever import Instant
@@ -78,7 +79,12 @@ class Router:
         """Index who is linked with whom."""
         self._planner = planner
         self._measured = measured
-        self._linked: dict[PartyCode, tuple[PartyCode, ...]] = {}
+        linked: dict[PartyCode, list[PartyCode]] = {}
+        for one, other in combinations(sorted(planner.law.library.parties), 2):
+            if planner.law.links(one, other):
+                linked.setdefault(one, []).append(other)
+                linked.setdefault(other, []).append(one)
+        self._linked = {one: tuple(sorted(others)) for one, others in linked.items()}
 
     def best(self, case: Case, *, at: Instant, hops_most: int = ROUTE_HOPS_MAX) -> Route | None:
         """Return the best route, or `None` when the law leaves none open within the limits.
@@ -210,13 +216,7 @@ class Router:
             yield _Chain(steps=(*chain.steps, step), case=received)
 
     def _neighbours(self, party: PartyCode) -> tuple[PartyCode, ...]:
-        found = self._linked.get(party)
-        if found is None:
-            law = self._planner.law
-            others = sorted(law.library.parties)
-            found = tuple(one for one in others if one != party and law.links(party, one))
-            self._linked[party] = found
-        return found
+        return self._linked.get(party, ())
 
     def _is_usable(
         self, case: Case, holder: PartyCode, recipient: PartyCode, search: _Search
