@@ -52,7 +52,7 @@ class FileBlobs:
 
     def write(self, digest: Digest, *, offset: int, data: bytes) -> int:
         """See `BlobStore.write`."""
-        with self._alone():
+        with self._alone(digest):
             whole = self._whole(digest)
             if whole.is_file():
                 return whole.stat().st_size
@@ -69,7 +69,7 @@ class FileBlobs:
 
     def finish(self, digest: Digest, *, size_bytes: int) -> None:
         """See `BlobStore.finish`."""
-        with self._alone():
+        with self._alone(digest):
             self._finish(digest, size_bytes=size_bytes)
 
     def _finish(self, digest: Digest, *, size_bytes: int) -> None:
@@ -80,7 +80,6 @@ class FileBlobs:
         # wrong file.
         try:
             self._check(part, digest, size_bytes=size_bytes)
-            whole.parent.mkdir(mode=0o700, exist_ok=True)
             part.replace(whole)
             _sync_directory(whole.parent)
             _sync_directory(self._directory)
@@ -115,9 +114,14 @@ class FileBlobs:
         return is_found
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other workers of the node from the same package; the system frees it in any case."""
-        handle = os.open(self._parts, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def _alone(self, digest: Digest) -> Iterator[None]:
+        """Keep others from the same package, and from few others; the system frees it in any case.
+
+        A large one is checked for seconds, by another worker or beside this one's turns.
+        """
+        directory = self._whole(digest).parent
+        directory.mkdir(mode=0o700, exist_ok=True)
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield

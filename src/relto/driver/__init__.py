@@ -14,6 +14,7 @@
     driver.handle_exchange("KOR", frame)                           when the partner calls
     driver.wanted("KOR"), driver.write_package(…)                  packages too large to travel
     with their entry
+    driver.put_off_large(), driver.next_job(), driver.finish(job)  work on them in another thread
 
 One transaction per call; `handle_many` and `command_many` share one commit. Nothing is returned
 before it is durable. Called from one thread. The same driver runs in the real world and in the
@@ -39,6 +40,7 @@ from relto.driver.loop import Moved, Notice
 from relto.driver.parcels import BadPackageBytesError, NoSuchPackageError
 from relto.driver.passed import NothingToPassOverError
 from relto.driver.recovery import NotReconciledError, mark_restored
+from relto.driver.workshop import Job
 
 __all__ = [
     "FAULT_POINTS",
@@ -46,6 +48,7 @@ __all__ = [
     "Driver",
     "Hook",
     "Identity",
+    "Job",
     "KeysChangedError",
     "LawBook",
     "LinkCounts",

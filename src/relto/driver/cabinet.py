@@ -44,8 +44,10 @@ class Cabinet:
             offset += len(piece)
         self._blobs.finish(digest, size_bytes=offset)
 
-    def small(self, tx: Transaction, digest: Digest) -> bytes | None:
-        """Give a small one; `None` when it is none or is not here."""
+    def small(self, tx: Transaction | None, digest: Digest) -> bytes | None:
+        """Give a small one; `None` when it is none or is not here, or without a transaction."""
+        if tx is None:
+            return None
         if digest == _NOTHING:
             return b""
         return tx.value(_name(digest)) or None
@@ -61,8 +63,8 @@ class Cabinet:
             return small[offset : offset + count]
         return self._blobs.read(digest, offset=offset, count=count)
 
-    def pieces(self, tx: Transaction, digest: Digest) -> Iterator[bytes]:
-        """Read all of it, piece by piece.
+    def pieces(self, tx: Transaction | None, digest: Digest) -> Iterator[bytes]:
+        """Read all of it, piece by piece; without a transaction only what is large.
 
         Raises:
             BlobMissingError: It is not here.
@@ -102,17 +104,21 @@ class Cabinet:
         """Tell whether a package that arrived by range is complete."""
         return self._blobs.is_complete(digest)
 
-    def receive(self, digest: Digest, *, offset: int, piece: bytes, size_bytes: int) -> int:
-        """Keep the next piece of a package; checks and completes it with the last.
+    def receive(self, digest: Digest, *, offset: int, piece: bytes) -> int:
+        """Keep the next piece of a package; `complete` follows the last.
 
         Raises:
             BlobGapError: The piece does not follow what is here.
+        """
+        return self._blobs.write(digest, offset=offset, data=piece)
+
+    def complete(self, digest: Digest, *, size_bytes: int) -> None:
+        """Check and complete a package of which everything is here.
+
+        Raises:
             BlobMismatchError: The whole is not the package that was named; it is thrown away.
         """
-        here = self._blobs.write(digest, offset=offset, data=piece)
-        if here >= size_bytes:
-            self._blobs.finish(digest, size_bytes=size_bytes)
-        return here
+        self._blobs.finish(digest, size_bytes=size_bytes)
 
 
 def _name(digest: Digest) -> str:

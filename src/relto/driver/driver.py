@@ -385,6 +385,7 @@ class Driver(Parcels):
             return
         with self._turn() as turn:
             self._feed(turn, Tick())
+        self._check_arrived()
 
     def next_deadline(self) -> Instant | None:
         """Give the instant at which `tick` is due at the latest; `None` when nothing is."""

@@ -39,12 +39,14 @@ from relto.driver.laws import LawBook
 from relto.driver.logs import Logs
 from relto.driver.packer import Packer
 from relto.driver.shelf import Base, Shelf
+from relto.driver.workshop import Workshop
 from relto.errors import LocalError, PeerError
 from relto.exchange import Fact
 from relto.journal import Draft, KeyRing
 from relto.limits import SNAPSHOT_ENTRIES, WORKER_SKEW_SECONDS_MAX
 from relto.model import Entry, LogId
-from relto.model.message import LawRef, Message, kind_of
+from relto.model.message import Held, LawRef, Message, kind_of
+from relto.model.party import Precedence
 from relto.node import (
     Alarm,
     Append,
@@ -170,6 +172,7 @@ class Engine:
             party=self._identity.party,
             is_exercise=self._identity.is_exercise,
         )
+        self._workshop = Workshop(packer=self._packer, cabinet=self._cabinet)
         self._shelf = Shelf(self._identity.party, reading=self._reading)
         self._node = Node(self._fresh(), counsel_of=self._counsel)
         self._is_stale = True
@@ -458,6 +461,8 @@ class Engine:
             parts=((MESSAGE_PART, encode_message(effect.message)),),
             precedence=effect.precedence,
         )
+        if isinstance(effect.message, Held):
+            self._workshop.registered(effect.message.holding.digest)
         entry = self._logs.append(effect.target, draft, now=turn.now)
         self._fault("after-append")
         fault = self._fold(turn, entry, own=effect.message)
@@ -480,16 +485,21 @@ class Engine:
         return fault
 
     def _seal(self, turn: Turn, effect: Seal) -> Sequence[Effect]:
-        """Seal packages, prove consents, and ask the node again."""
+        """Seal packages, prove consents, and ask the node again; large ones first become jobs."""
+        orders = []
+        for order in effect.orders:
+            ring = self._ring(order.recipient)
+            assert ring is not None
+            # Nothing is sealed to a key that may be in other hands (EX-52).
+            assert ring.spans[0].revoked_at is None
+            orders.append((order, ring.spans[0].keys.sealing))
         items: list[SealedItem] = []
+        precedence = self._precedence(effect.case)
         try:
-            for order in effect.orders:
-                ring = self._ring(order.recipient)
-                assert ring is not None
-                # Nothing is sealed to a key that may be in other hands (EX-52).
-                assert ring.spans[0].revoked_at is None
-                key = ring.spans[0].keys.sealing
-                items.append(self._packer.seal(turn.tx, order, case=effect.case, recipient_key=key))
+            sealing = self._workshop.seal(turn.tx, orders, case=effect.case, precedence=precedence)
+            if sealing is None:
+                return ()
+            items.extend(sealing)
         except (BlobMissingError, PackageTooLargeError) as error:
             # One item that cannot go out is no reason why a whole link stands still (FL-42).
             made = tuple(Drop(digest=one.package.digest) for one in items)
@@ -506,24 +516,35 @@ class Engine:
             digest = order.package.digest
             if digest not in turn.inline and not self._cabinet.is_here(turn.tx, digest):
                 return ()
-        items: list[OpenedItem] = []
+        items: tuple[OpenedItem, ...] | None
         try:
-            for order in effect.orders:
-                inline = turn.inline.get(order.package.digest)
-                if effect.is_sealed_past:
-                    items.append(self._keep_sealed(turn, order, inline))
-                    continue
-                items.append(self._packer.open(turn.tx, order, case=effect.case, inline=inline))
+            if effect.is_sealed_past:
+                items = tuple(self._keep_sealed(turn, order) for order in effect.orders)
+            else:
+                items = self._workshop.open(
+                    turn.tx,
+                    effect.orders,
+                    case=effect.case,
+                    precedence=self._precedence(effect.case),
+                    inline=turn.inline,
+                )
         except PeerError as error:
             broken = Unopenable(case=effect.case, detail=error.message)
             return self._node.handle(broken, now=turn.now)
+        if items is None:
+            return ()
         self._fault("after-blob")
-        opened = Opened(case=effect.case, items=tuple(items))
+        opened = Opened(case=effect.case, items=items)
         return self._node.handle(opened, now=turn.now)
 
-    def _keep_sealed(self, turn: Turn, order: OpenOrder, inline: bytes | None) -> OpenedItem:
+    def _precedence(self, case: CaseId) -> Precedence:
+        file = self._node.state.open.get(case)
+        return Precedence.ROUTINE if file is None else file.precedence
+
+    def _keep_sealed(self, turn: Turn, order: OpenOrder) -> OpenedItem:
         """Keep a package that is sealed past this node, to hand it on as it came."""
         reference = order.package
+        inline = turn.inline.get(reference.digest)
         if inline is not None:
             self._cabinet.put(turn.tx, inline)
         return OpenedItem(

@@ -5,10 +5,10 @@ Keys stay behind their doors.
 A content key is drawn for one package and never kept; what stays is its sealed form in the release.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from relto.codec import CONTEXT
-from relto.codec.payload import MANIFEST_BYTES_MAX, payload_head, split_payload
+from relto.codec.payload import MANIFEST_BYTES_MAX, Manifest, payload_head, split_payload
 from relto.driver.cabinet import Cabinet
 from relto.errors import PeerError
 from relto.limits import PACKAGE_INLINE_BYTES_MAX
@@ -52,12 +52,12 @@ class Packer:
         self._is_exercise = is_exercise
 
     def seal(
-        self, tx: Transaction, order: SealOrder, *, case: CaseId, recipient_key: bytes
+        self, tx: Transaction | None, order: SealOrder, *, case: CaseId, recipient_key: bytes
     ) -> SealedItem:
         """Seal one item and keep the package.
 
         Args:
-            tx: Small packages become durable with it.
+            tx: Small packages become durable with it; `None` for a large content.
             order: What, for whom.
             case: Bound into the package.
             recipient_key: The recipient's public sealing key.
@@ -103,7 +103,12 @@ class Packer:
         )
 
     def _keep(
-        self, tx: Transaction, payload: Callable[[], Iterator[bytes]], *, key: bytes, context: bytes
+        self,
+        tx: Transaction | None,
+        payload: Callable[[], Iterator[bytes]],
+        *,
+        key: bytes,
+        context: bytes,
     ) -> tuple[Digest, int]:
         """Encrypt and keep a package. A large one is made twice.
 
@@ -116,7 +121,7 @@ class Packer:
             whole.update(piece)
             if size <= PACKAGE_INLINE_BYTES_MAX:
                 pieces.append(piece)
-        if size <= PACKAGE_INLINE_BYTES_MAX:
+        if tx is not None and size <= PACKAGE_INLINE_BYTES_MAX:
             return self._cabinet.put(tx, b"".join(pieces)), size
         name = Digest(whole.hexdigest())
         self._cabinet.put_stream(name, seal_chunks(payload(), content_key=key, context=context))
@@ -138,6 +143,69 @@ class Packer:
             PeerError: It is not sealed to this party in this context, or does not hold what the
                 release says.
         """
+        if inline is None and self._cabinet.small(tx, order.package.digest) is None:
+            return self.open_large(order, case=case)[0]
+        content = bytearray()
+        pieces = self._cabinet.pieces(tx, order.package.digest) if inline is None else (inline,)
+        for piece in self._opened(order, pieces, case=case):
+            content += piece
+        manifest, begin = _manifest(bytes(content[: MANIFEST_BYTES_MAX + 4]), len(content))
+        inside = bytes(content[begin:])
+        return OpenedItem(
+            holding=order.holding,
+            title=manifest.title,
+            content=self._cabinet.put(tx, inside),
+            size_bytes=len(inside),
+        )
+
+    def open_large(self, order: OpenOrder, *, case: CaseId) -> tuple[OpenedItem, bool]:
+        """Open a package that lies among the blobs, and keep what is inside there.
+
+        It is read twice, once to believe it and once to keep it, and never held in memory.
+
+        Args:
+            order: Which package, bound to what.
+            case: Bound into the package.
+
+        Returns:
+            The item, and whether its content was not here before.
+
+        Raises:
+            PeerError: As for `open`.
+            BlobMissingError: It is not here.
+        """
+        package = order.package.digest
+        first, size, inner = bytearray(), 0, running_digest()
+        manifest: Manifest | None = None
+        begin = 0
+        for piece in self._opened(order, self._cabinet.pieces(None, package), case=case):
+            size += len(piece)
+            if manifest is not None:
+                inner.update(piece)
+                continue
+            first += piece
+            if len(first) >= MANIFEST_BYTES_MAX + 4 or size == order.content_bytes:
+                manifest, begin = _manifest(bytes(first), order.content_bytes)
+                inner.update(bytes(first[begin:]))
+        if manifest is None:
+            raise UnfitError("a package holds nothing")
+        name = Digest(inner.hexdigest())
+        is_new = not self._cabinet.is_complete(name)
+        if is_new:
+            again = self._opened(order, self._cabinet.pieces(None, package), case=case)
+            self._cabinet.put_stream(name, _after(begin, again))
+        item = OpenedItem(
+            holding=order.holding,
+            title=manifest.title,
+            content=name,
+            size_bytes=manifest.content_bytes,
+        )
+        return item, is_new
+
+    def _opened(
+        self, order: OpenOrder, pieces: Iterable[bytes], *, case: CaseId
+    ) -> Iterator[bytes]:
+        """Decrypt a package; it ends without an error only when it holds what its release says."""
         reference = order.package
         context = _context(
             source=reference.source,
@@ -149,26 +217,30 @@ class Packer:
             is_exercise=self._is_exercise,
         )
         key = self._world.opener.open(reference.sealed_key, info=context)
-        pieces = self._cabinet.pieces(tx, reference.digest) if inline is None else iter((inline,))
-        whole = running_digest()
-        content = bytearray()
+        whole, size = running_digest(), 0
         for piece in open_chunks(pieces, content_key=key, context=context):
             whole.update(piece)
-            content += piece
-            if len(content) > order.content_bytes:
+            size += len(piece)
+            if size > order.content_bytes:
                 raise UnfitError("a package holds more than its release says")
-        if whole.hexdigest() != order.content or len(content) != order.content_bytes:
+            yield piece
+        if whole.hexdigest() != order.content or size != order.content_bytes:
             raise UnfitError("a package holds something else than its release says")
-        manifest, begin = split_payload(bytes(content[: MANIFEST_BYTES_MAX + 4]))
-        inside = bytes(content[begin:])
-        if len(inside) != manifest.content_bytes:
-            raise UnfitError("a package's manifest does not fit its content")
-        return OpenedItem(
-            holding=order.holding,
-            title=manifest.title,
-            content=self._cabinet.put(tx, inside),
-            size_bytes=len(inside),
-        )
+
+
+def _manifest(first: bytes, payload_bytes: int) -> tuple[Manifest, int]:
+    """Read the manifest, and hold the size of the content to what follows it."""
+    manifest, begin = split_payload(first)
+    if manifest.content_bytes != payload_bytes - begin:
+        raise UnfitError("a package's manifest does not fit its content")
+    return manifest, begin
+
+
+def _after(begin: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Pass over the first bytes of a stream."""
+    for piece in pieces:
+        yield piece[begin:]
+        begin = max(begin - len(piece), 0)
 
 
 def _context(

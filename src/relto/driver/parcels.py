@@ -4,8 +4,10 @@ Source: docs/spec/exchange.md EX-39, EX-40.
 """
 
 from relto.driver.exchanges import Exchanges
+from relto.driver.workshop import Job
 from relto.errors import PeerError
-from relto.node import PackageArrived, PackageAsked, PackageLost, Parcel
+from relto.limits import PACKAGE_INLINE_BYTES_MAX
+from relto.node import PackageArrived, PackageAsked, PackageLost, Parcel, Proceed
 from relto.ports import BlobMismatchError, BlobMissingError
 from relto.units import Digest, PartyCode
 
@@ -33,9 +35,7 @@ class Parcels(Exchanges):
         if self.reconciling():
             return ()
         return tuple(
-            parcel
-            for parcel in self.node.wanted(partner)
-            if not self._cabinet.is_complete(parcel.digest)
+            parcel for parcel in self.node.wanted(partner) if not self._is_here(parcel.digest)
         )
 
     def owed(self, partner: PartyCode) -> tuple[Parcel, ...]:
@@ -78,9 +78,13 @@ class Parcels(Exchanges):
 
         `None` for any other.
         """
+        parcel = self._wanted_parcel(partner, digest)
+        return None if parcel is None else parcel.size_bytes
+
+    def _wanted_parcel(self, partner: PartyCode, digest: Digest) -> Parcel | None:
         for parcel in self.node.wanted(partner):
             if parcel.digest == digest:
-                return parcel.size_bytes
+                return parcel
         return None
 
     def received_bytes(self, partner: PartyCode, digest: Digest) -> int:
@@ -88,14 +92,18 @@ class Parcels(Exchanges):
         size = self.wanted_bytes(partner, digest)
         if size is None:
             return 0
-        return size if self._cabinet.is_complete(digest) else self._cabinet.received_bytes(digest)
+        return size if self._is_here(digest) else self._cabinet.received_bytes(digest)
+
+    def _is_here(self, digest: Digest) -> bool:
+        """Every byte has come; a large package may still be checked."""
+        return self._workshop.is_checking(digest) or self._cabinet.is_complete(digest)
 
     def write_package(
         self, partner: PartyCode, digest: Digest, *, offset: int, piece: bytes
     ) -> int:
         """Keep the next piece of a wanted package.
 
-        With the last piece it is checked, opened and receipted.
+        With the last piece it is checked, opened and receipted, by jobs where they are wanted.
 
         Returns:
             How much is here now.
@@ -104,15 +112,91 @@ class Parcels(Exchanges):
             NoSuchPackageError: Nobody wants it from this partner.
             BadPackageBytesError: The whole is not the package that was named.
         """
-        size = None if self.reconciling() else self.wanted_bytes(partner, digest)
-        if size is None or offset + len(piece) > size:
+        parcel = None if self.reconciling() else self._wanted_parcel(partner, digest)
+        if parcel is None or offset + len(piece) > parcel.size_bytes:
             raise NoSuchPackageError("nobody wants this package from this partner")
+        size = parcel.size_bytes
+        if self._workshop.is_checking(digest):
+            return size
+        here = self._cabinet.receive(digest, offset=offset, piece=piece)
+        if here >= size and self._workshop.is_open and size > PACKAGE_INLINE_BYTES_MAX:
+            self._check(parcel)
+        elif here >= size:
+            self._complete(digest, size_bytes=size)
+        return here
+
+    def _complete(self, digest: Digest, *, size_bytes: int) -> None:
+        """Check a package of which everything is here, and go on with whoever waits for it."""
         try:
-            here = self._cabinet.receive(digest, offset=offset, piece=piece, size_bytes=size)
+            self._cabinet.complete(digest, size_bytes=size_bytes)
         except BlobMismatchError as error:
             raise BadPackageBytesError("the bytes are not the package that was named") from error
-        if here >= size:
-            self._fault("after-blob")
-            with self._turn() as turn:
-                self._feed(turn, PackageArrived(digest=digest))
-        return here
+        self._arrived(digest)
+
+    def _arrived(self, digest: Digest) -> None:
+        self._fault("after-blob")
+        with self._turn() as turn:
+            self._feed(turn, PackageArrived(digest=digest))
+
+    # ------------------------------------------------------------ work on large ones
+
+    def put_off_large(self) -> None:
+        """Seal, check and open large packages by jobs from now on, and not within a turn (EX-53).
+
+        Whoever calls this takes the jobs: `job = driver.next_job()`, `job.run()` anywhere, then
+        `driver.finish(job)`.
+        """
+        self._workshop.is_open = True
+        self._check_arrived()
+
+    def _check_arrived(self) -> None:
+        """Check what has come whole and was not checked, because whoever was to is no more."""
+        if not self._workshop.is_open:
+            return
+        for parcels in self.node.state.incoming.values():
+            for parcel in parcels[:1]:
+                if self._cabinet.received_bytes(parcel.digest) == parcel.size_bytes:
+                    self._check(parcel)
+
+    def _check(self, parcel: Parcel) -> None:
+        self._workshop.check(
+            parcel.digest, size_bytes=parcel.size_bytes, precedence=parcel.precedence
+        )
+
+    def is_checking(self, digest: Digest) -> bool:
+        """Tell whether every byte of a package has come, and a job checks them."""
+        return self._workshop.is_checking(digest)
+
+    def next_job(self) -> Job | None:
+        """Take the most urgent piece of work on a large package; `None` when there is none."""
+        if not self._workshop.is_open or self._is_stale:
+            return None
+        return self._workshop.take(self._node.state.open.__contains__)
+
+    def finish(self, job: Job) -> None:
+        """Use what a job has made, if the node, asked again, still wants it.
+
+        Raises:
+            BadPackageBytesError: What arrived is not the package that was named; it is fetched
+                again.
+            WorldError: The disk failed; the node asks for the work again with the next tick.
+        """
+        if job.case is None and job.digest is not None:
+            self._workshop.checked(job.digest)
+            if isinstance(job.error, BlobMismatchError):
+                message = "the bytes are not the package that was named"
+                raise BadPackageBytesError(message) from job.error
+            if job.error is not None:
+                raise job.error
+            self._arrived(job.digest)
+            return
+        assert job.case is not None
+        if job.error is not None and not job.is_ready:
+            self._workshop.drop(job)
+            raise job.error
+        if self.reconciling():
+            return  # it says nothing new before it has heard; the next tick uses what was made
+        self._workshop.ask_again(job.case)
+        with self._turn() as turn:
+            self._feed(turn, Proceed(case=job.case))
+        self._workshop.tidy(job.case)

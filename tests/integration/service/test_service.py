@@ -1,6 +1,7 @@
 """A running node without sockets: one writer, poison, slow partners, tampered packages."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -10,6 +11,7 @@ import pytest
 from relto.adapters.service import Calling, LinkState, NodeService, PoisonError, StoppingError
 from relto.codec import FRAME
 from relto.console import OpenNode, create_home, open_home
+from relto.driver import Job
 from relto.errors import LocalError, WorldError
 from relto.model import Form, Holding, Label, Precedence
 from relto.model.case import Assurance
@@ -32,6 +34,7 @@ from relto.units import (
 JPN, KOR, USA = PartyCode("JPN"), PartyCode("KOR"), PartyCode("USA")
 BY = By(officer="test", role=OfficerRole("analyst"))
 TOPIC = TopicId("dprk.missile.launch")
+OTHER = TopicId("dprk.nuclear.test")
 
 
 class Wire:
@@ -108,7 +111,9 @@ class House:
             service.stop()
         await asyncio.gather(*self.tasks)
 
-    async def ask(self, precedence: Precedence = Precedence.ROUTINE) -> CaseId:
+    async def ask(
+        self, precedence: Precedence = Precedence.ROUTINE, *, topic: TopicId = TOPIC
+    ) -> CaseId:
         service = self.services[KOR]
         case = service.driver.new_case()
         assurance = Assurance(
@@ -118,7 +123,7 @@ class House:
             Ask(
                 case=case,
                 holder=JPN,
-                topics=(TOPIC,),
+                topics=(topic,),
                 purpose=PurposeId("defence.analysis"),
                 precedence=precedence,
                 assurance=assurance,
@@ -156,20 +161,20 @@ def standing() -> Delegations:
         id="standing",
         recipients=(KOR,),
         instruments=(InstrumentId("jpn-kor-gsomia-2016"),),
-        topics=(TOPIC,),
+        topics=(TOPIC, OTHER),
         up_to=LevelId("hi"),
         by="test",
     )
     return Delegations(holder=JPN, delegations=(one,))
 
 
-def item(node: OpenNode) -> Hold:
+def item(node: OpenNode, *, name: str = "item", topic: TopicId = TOPIC) -> Hold:
     holding = Holding(
-        id=HoldingId("item"),
+        id=HoldingId(name),
         title="a launch",
         originator=JPN,
         label=Label(scheme=SchemeId("jpn"), level=LevelId("hi")),
-        topics=(TOPIC,),
+        topics=(topic,),
         form=Form.ELECTRONIC,
         digest=Digest("0" * 64),
         size_bytes=0,
@@ -322,6 +327,44 @@ def test_a_package_bent_on_the_way_is_thrown_away_and_fetched_again(tmp_path: Pa
             assert house.services[KOR].driver.content(got.holding.digest) == content
 
     with open_home(tmp_path / "jpn") as jpn, open_home(tmp_path / "kor") as kor:
+        asyncio.run(story(House({JPN: jpn, KOR: kor})))
+
+
+def test_others_are_answered_while_a_large_package_is_worked_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LK-23, EX-53: sealing, checking and opening each stand still, and small ones go through."""
+    content = b"a launch" * 40_000
+    make(tmp_path, JPN, KOR)
+    gate, begun = threading.Semaphore(0), threading.Semaphore(0)
+    run = Job.run
+
+    def slow(job: Job) -> None:
+        begun.release()
+        gate.acquire()
+        run(job)
+
+    monkeypatch.setattr(Job, "run", slow)
+
+    async def story(house: House) -> None:
+        async with house:
+            try:
+                large = await house.ask(Precedence.ROUTINE)
+                for _ in ("seal", "check", "open"):
+                    await asyncio.to_thread(begun.acquire)
+                    held = house.nodes[JPN].driver.node.state.stock_count
+                    small = item(house.nodes[JPN], name=f"small-{held}", topic=OTHER)
+                    house.services[JPN].driver.hold(small, b"a test")
+                    case = await house.ask(topic=OTHER)
+                    await house.wait(KOR, case, "receipted")
+                    gate.release()
+                await house.wait(KOR, large, "receipted")
+                await house.wait(JPN, large, "receipted")
+            finally:
+                gate.release(9)
+
+    with open_home(tmp_path / "jpn") as jpn, open_home(tmp_path / "kor") as kor:
+        jpn.driver.hold(item(jpn, name="large-1"), content)
         asyncio.run(story(House({JPN: jpn, KOR: kor})))
 
 

@@ -12,8 +12,8 @@ from msgspec import Struct
 from whenever import Instant
 
 from relto.adapters.service.pump import Caller, Direction, Health, LinkState, Move, Pump
-from relto.adapters.service.writer import Writer
-from relto.driver import Driver, KeysChangedError, Moved, Result, Told
+from relto.adapters.service.writer import StoppingError, Writer
+from relto.driver import Driver, Job, KeysChangedError, Moved, Result, Told
 from relto.errors import PeerError, ReltoError, WorldError
 from relto.limits import LINK_PIECE_BYTES_MAX, RESEND_SECONDS
 from relto.node import Command
@@ -101,6 +101,10 @@ class NodeService:
         # Frames that broke the node, by digest; the oldest are forgotten first.
         self._poison: dict[Digest, None] = {}
         self._stopped = asyncio.Event()
+        # The work on a large package that is under way in another thread; one at a time.
+        self._working: asyncio.Task[None] | None = None
+        # Who has handed over the last piece of a package waits until it has been checked.
+        self._checks: dict[Digest, asyncio.Future[None]] = {}
 
     # ---------------------------------------------------------------- life
 
@@ -113,6 +117,7 @@ class NodeService:
         loop = asyncio.get_running_loop()
         if self._crew is not None:
             loop.add_reader(self._crew.fileno(), self._after)
+        self.driver.put_off_large()
         await self._writer.call(self.driver.tick)
         try:
             if self._crew is not None:
@@ -130,6 +135,8 @@ class NodeService:
             tasks = [task for _, task in self._pumps.values()]
             for task in tasks:
                 task.cancel()
+            if self._working is not None:
+                tasks.append(self._working)
             await asyncio.gather(*tasks, return_exceptions=True)
             if self._broken is None and not self.is_outdated:
                 loop.call_soon(self.driver.close)
@@ -182,6 +189,9 @@ class NodeService:
         for notice in self.driver.notices():
             if isinstance(notice, Moved):
                 self._report(notice.kind, notice.source, f"{notice.target} {notice.number}")
+                if notice.kind == "release":
+                    # Its package may have to be fetched, whoever has called whom.
+                    self._wake(notice.source)
             else:
                 self._report("alarm", notice.partner, f"{notice.code}: {notice.text}")
         self.follow_partners()
@@ -190,6 +200,53 @@ class NodeService:
             if waiter is not None:
                 waiter.set()
             self._wake(partner)
+        self._work_on_large()
+
+    def _work_on_large(self) -> None:
+        """Have the next large package sealed, checked or opened, while the node goes on (LK-23)."""
+        if self._working is not None or self._stopped.is_set():
+            return
+        job = self.driver.next_job()
+        if job is not None:
+            loop = asyncio.get_running_loop()
+            self._working = loop.create_task(self._work(job))
+
+    async def _work(self, job: Job) -> None:
+        failed: ReltoError | None = None
+        try:
+            await asyncio.to_thread(job.run)
+            await self._writer.call(lambda: self.driver.finish(job))
+        except ReltoError as error:
+            failed = error
+            if not isinstance(error, StoppingError):
+                self._report("package_failed", None, f"{error.code}: {error.message}")
+        except Exception as error:  # noqa: BLE001 -- a bug fails this package; others go on
+            self._report("package_broke", None, type(error).__name__)
+        finally:
+            if job.case is None and job.digest is not None:
+                self._tell_checked(job.digest, failed)
+            self._working = None
+            self._work_on_large()
+
+    def _tell_checked(self, digest: Digest, failed: ReltoError | None) -> None:
+        waiting = self._checks.pop(digest, None)
+        if waiting is None or waiting.done():
+            return
+        if failed is None:
+            waiting.set_result(None)
+        else:
+            waiting.set_exception(failed)
+
+    async def _checked(self, digest: Digest) -> None:
+        """Wait until a package is checked of which every byte has come.
+
+        Raises:
+            ReltoError: It is not the package that was named, or the disk failed.
+        """
+        if self.driver.is_checking(digest):
+            loop = asyncio.get_running_loop()
+            waiting = self._checks.setdefault(digest, loop.create_future())
+            await asyncio.shield(waiting)
 
     def _hear(self, told: Told) -> None:
         """Take what another worker tells of a link (LK-22)."""
@@ -405,9 +462,11 @@ class NodeService:
         self, partner: PartyCode, digest: Digest, *, offset: int, piece: bytes
     ) -> int:
         """See `Desk.write_package`."""
-        return await self._writer.call(
+        here = await self._writer.call(
             lambda: self.driver.write_package(partner, digest, offset=offset, piece=piece)
         )
+        await self._checked(digest)
+        return here
 
     # ---------------------------------------------------------------- what the pumps need
 

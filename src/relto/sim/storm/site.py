@@ -34,6 +34,9 @@ _WORKERS: Final = 2
 _HEEDING: Final = 0.7
 # A node that forgets at once, soon, or not within a storm.
 _MEMORIES: Final = (1, 7, 40, SNAPSHOT_ENTRIES)
+# How many lives work on large packages beside their turns, and how long that may take.
+_PUT_OFF_SHARE: Final = 0.7
+_WORK_NS_MAX: Final = 3 * SECOND
 
 
 class Crash(BaseException):
@@ -65,7 +68,8 @@ class Site:
         disk: What it finds when it starts.
         keys: Its keys.
         luck: Its chance.
-        memory: Chance of its own: after how many entries each life of it forgets.
+        memory: Chance of its own: after how many entries each life of it forgets, and how long
+            its work on large packages takes.
         laws: Compiled laws, shared because they are pure.
         make: Opens a driver; a test hands in one with a planted bug.
         crew: Which of several workers on one store takes a call; `None` where one process is alone.
@@ -146,6 +150,8 @@ class Site:
                 fault=self._strike,
                 snapshot_entries=self._memory.choice(_MEMORIES),
             )
+            if self._memory.random() < _PUT_OFF_SHARE:
+                driver.put_off_large()
         except Crash:
             return self._end(store)
         except WorldError as error:
@@ -209,6 +215,10 @@ class Site:
         """Start one more worker in the place of one that has ended."""
         if self.driver is not None and self.life == life and self._begin():
             self.do(_tick, by=self.driver)
+
+    def work_ns(self) -> int:
+        """Draw how long the work on a large package takes."""
+        return self._memory.randrange(_WORK_NS_MAX)
 
     def is_reconciling(self) -> bool:
         """Whether it was set back and has not heard from every partner yet."""

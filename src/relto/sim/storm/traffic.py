@@ -5,10 +5,11 @@ that come late, twice or out of order are handed in all the same, because a node
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from relto.driver import Driver, StoppedError
+from relto.driver import Driver, Job, StoppedError
 from relto.errors import LocalError, PeerError
 from relto.journal import ForkError
 from relto.limits import FRAMES_IN_FLIGHT_MAX
@@ -114,7 +115,23 @@ class Traffic:
         for partner in PARTIES:
             if partner != site.party:
                 self.agenda.after(0, partial(self._pump, site, partner))
+        self._work(site)
         self._summon(site)
+
+    def _work(self, site: Site) -> None:
+        """Begin the next work on a large package; it is done a while later, others go on."""
+        for driver in site.drivers:
+            job = driver.next_job()
+            if job is not None:
+                self.agenda.after(site.work_ns(), partial(self._hand_back, site, driver, job))
+
+    def _hand_back(self, site: Site, driver: Driver, job: Job) -> None:
+        """Hand a job back to the process that left it; if that is no more, nobody knows of it."""
+        if driver not in site.drivers:
+            return
+        job.run()
+        with suppress(PeerError, LocalError):
+            self._do(site, lambda one: one.finish(job), by=driver)
 
     def _note(self, site: Site) -> None:
         """Put what is new on a disk into the trace."""

@@ -1,0 +1,329 @@
+"""Large packages are sealed, checked and opened beside the node's turns, so that nobody waits.
+
+A turn that comes to a large package leaves a job here and goes on with other things. Whoever runs
+the driver takes the job, runs it anywhere, in another thread too, and hands it back in a turn of
+its own. Only that turn uses what the job has made, and it asks the node, and so the law, again:
+what is not wanted any more is destroyed. Jobs are in memory alone; after a restart the node asks
+for them anew.
+
+Source: docs/spec/exchange.md EX-53; ADR-0025.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Final, Generic, TypeAlias, TypeVar
+
+from relto.driver.cabinet import Cabinet
+from relto.driver.packer import Packer
+from relto.errors import PeerError
+from relto.limits import PACKAGE_INLINE_BYTES_MAX, REMEMBERED_MAX
+from relto.model.party import PRECEDENCE_ORDER, Precedence
+from relto.node import OpenedItem, OpenOrder, SealedItem, SealOrder
+from relto.ports import BlobMissingError, Transaction
+from relto.seal import PackageTooLargeError
+from relto.units import CaseId, Digest
+
+# Trying again would not help: the package is not what it should be, or there is nothing to seal.
+_FINAL: Final = (PeerError, BlobMissingError, PackageTooLargeError)
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+class Job:
+    """Work on one large package.
+
+    Args:
+        case: Whose release it is; `None` for the check of a package that has arrived.
+        digest: The package that has arrived; `None` for one that is to be sealed.
+        precedence: How urgent.
+    """
+
+    def __init__(
+        self, *, case: CaseId | None, digest: Digest | None, precedence: Precedence
+    ) -> None:
+        """Wait."""
+        self.case = case
+        self.digest = digest
+        self.precedence = precedence
+        self.error: Exception | None = None
+        self.is_taken = False
+        self.is_done = False
+        self.is_wanted = False
+        self.is_used = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Something can be used: what was made, or that it can never be."""
+        return self.is_done and (self.error is None or isinstance(self.error, _FINAL))
+
+    def run(self) -> None:
+        """Do the work; touches blobs and keys, and no state of the driver.
+
+        What fails is told when the job is handed back.
+        """
+        try:
+            self._work()
+        except Exception as error:  # noqa: BLE001 -- raised again by whoever takes the job back
+            self.error = error
+        self.is_done = True
+
+    def _work(self) -> None:
+        """Do the work."""
+        raise NotImplementedError
+
+    def throw_away(self) -> None:
+        """Destroy what has been made and not used."""
+
+
+class _Making(Job, Generic[T]):
+    """A job that makes something."""
+
+    def __init__(
+        self,
+        make: Callable[[], T],
+        *,
+        discard: Callable[[T], None],
+        case: CaseId | None,
+        digest: Digest | None,
+        precedence: Precedence,
+    ) -> None:
+        super().__init__(case=case, digest=digest, precedence=precedence)
+        self._make = make
+        self._discard = discard
+        self._made: tuple[T, ...] = ()
+
+    def _work(self) -> None:
+        self._made = (self._make(),)
+
+    def use(self) -> T:
+        """Give what has been made.
+
+        Raises:
+            PeerError: The package does not hold what its release says.
+            BlobMissingError: There was nothing to seal.
+            PackageTooLargeError: There was too much.
+        """
+        self.is_used = True
+        if self.error is not None:
+            raise self.error
+        (made,) = self._made
+        return made
+
+    def throw_away(self) -> None:
+        if not self.is_used:
+            for made in self._made:
+                self._discard(made)
+
+
+_Opened: TypeAlias = tuple[OpenedItem, bool]
+_SealKey: TypeAlias = tuple[CaseId, SealOrder, bytes]
+_OpenKey: TypeAlias = tuple[CaseId, OpenOrder]
+
+
+class Workshop:
+    """Seals and opens: small packages at once, large ones by jobs while it is open.
+
+    Args:
+        packer: Does the work.
+        cabinet: Where contents and packages lie.
+    """
+
+    def __init__(self, *, packer: Packer, cabinet: Cabinet) -> None:
+        """Begin closed: everything is done at once."""
+        self.is_open = False
+        self._packer: Final = packer
+        self._cabinet: Final = cabinet
+        self._seals: dict[_SealKey, _Making[SealedItem]] = {}
+        self._opens: dict[_OpenKey, _Making[_Opened]] = {}
+        self._checks: dict[Digest, _Making[None]] = {}
+        # Contents that were registered in this life, so that nobody throws them away.
+        self._registered: dict[Digest, None] = {}
+
+    # ------------------------------------------------------------ what a turn asks for
+
+    def seal(
+        self,
+        tx: Transaction,
+        orders: Sequence[tuple[SealOrder, bytes]],
+        *,
+        case: CaseId,
+        precedence: Precedence,
+    ) -> Iterator[SealedItem] | None:
+        """Give the packages for orders, each with its recipient's key; `None` while one is made.
+
+        Raises:
+            BlobMissingError: A content is not here; raised when its turn comes.
+            PackageTooLargeError: So is this.
+        """
+        jobs = [
+            self._to_seal(tx, order, key, case=case, precedence=precedence) for order, key in orders
+        ]
+        if not all(job is None or job.is_ready for job in jobs):
+            return None
+        return (
+            self._packer.seal(tx, order, case=case, recipient_key=key) if job is None else job.use()
+            for job, (order, key) in zip(jobs, orders, strict=True)
+        )
+
+    def open(
+        self,
+        tx: Transaction,
+        orders: Sequence[OpenOrder],
+        *,
+        case: CaseId,
+        precedence: Precedence,
+        inline: Mapping[Digest, bytes],
+    ) -> tuple[OpenedItem, ...] | None:
+        """Give what is inside packages that are here; `None` while one is opened.
+
+        Raises:
+            PeerError: One does not hold what its release says.
+        """
+        jobs = [
+            self._to_open(tx, order, case=case, precedence=precedence, inline=inline)
+            for order in orders
+        ]
+        if not all(job is None or job.is_ready for job in jobs):
+            return None
+        return tuple(
+            self._packer.open(tx, order, case=case, inline=inline.get(order.package.digest))
+            if job is None
+            else job.use()[0]
+            for job, order in zip(jobs, orders, strict=True)
+        )
+
+    def registered(self, content: Digest) -> None:
+        """Remember that an item with this content was registered: nobody may throw it away."""
+        self._registered[content] = None
+        while len(self._registered) > REMEMBERED_MAX:
+            del self._registered[next(iter(self._registered))]
+
+    def check(self, digest: Digest, *, size_bytes: int, precedence: Precedence) -> None:
+        """Have a package checked whose last byte has come."""
+        if digest not in self._checks:
+            self._checks[digest] = _Making(
+                partial(self._cabinet.complete, digest, size_bytes=size_bytes),
+                case=None,
+                digest=digest,
+                precedence=precedence,
+                discard=lambda _: None,
+            )
+
+    def is_checking(self, digest: Digest) -> bool:
+        """Tell whether a package is complete and being checked."""
+        return digest in self._checks
+
+    # ------------------------------------------------------------ who does the work
+
+    def take(self, is_open_case: Callable[[CaseId], bool]) -> Job | None:
+        """Take the most urgent job that waits; jobs of cases that are over are thrown away."""
+
+        def is_over(job: Job) -> bool:
+            return job.case is not None and not is_open_case(job.case)
+
+        _sweep(self._seals, is_over)
+        _sweep(self._opens, is_over)
+        waiting = [job for job in self._jobs() if not job.is_taken]
+        if not waiting:
+            return None
+        chosen = max(waiting, key=lambda job: PRECEDENCE_ORDER.index(job.precedence))
+        chosen.is_taken = True
+        return chosen
+
+    def checked(self, digest: Digest) -> None:
+        """Forget the check of a package."""
+        self._checks.pop(digest, None)
+
+    def ask_again(self, case: CaseId) -> None:
+        """Before a turn that asks the node about a case: nothing has been asked for yet."""
+        for job in self._jobs():
+            if job.case == case:
+                job.is_wanted = False
+
+    def tidy(self, case: CaseId) -> None:
+        """After that turn: forget what was used, and throw away what nobody asked for."""
+
+        def is_over(job: Job) -> bool:
+            return job.case == case and (job.is_used or not job.is_wanted)
+
+        _sweep(self._seals, is_over)
+        _sweep(self._opens, is_over)
+
+    def drop(self, failed: Job) -> None:
+        """Forget a job that failed; the node asks for it again."""
+        _sweep(self._seals, lambda job: job is failed)
+        _sweep(self._opens, lambda job: job is failed)
+
+    # ------------------------------------------------------------ inside
+
+    def _jobs(self) -> tuple[Job, ...]:
+        return (*self._checks.values(), *self._seals.values(), *self._opens.values())
+
+    def _to_seal(
+        self,
+        tx: Transaction,
+        order: SealOrder,
+        key: bytes,
+        *,
+        case: CaseId,
+        precedence: Precedence,
+    ) -> _Making[SealedItem] | None:
+        """The job for an order; `None` for a small content, which is sealed at once."""
+        if not self.is_open or self._cabinet.small(tx, order.blob) is not None:
+            return None
+        job = self._seals.get((case, order, key))
+        if job is None:
+            job = self._seals[case, order, key] = _Making(
+                partial(self._packer.seal, None, order, case=case, recipient_key=key),
+                case=case,
+                digest=None,
+                precedence=precedence,
+                discard=lambda made: self._cabinet.destroy(made.package.digest),
+            )
+        job.is_wanted = True
+        return job
+
+    def _to_open(
+        self,
+        tx: Transaction,
+        order: OpenOrder,
+        *,
+        case: CaseId,
+        precedence: Precedence,
+        inline: Mapping[Digest, bytes],
+    ) -> _Making[_Opened] | None:
+        """The job for an order; `None` for a small package, which is opened at once."""
+        package = order.package.digest
+        is_small = (
+            order.package.size_bytes <= PACKAGE_INLINE_BYTES_MAX
+            or package in inline
+            or self._cabinet.small(tx, package) is not None
+        )
+        if not self.is_open or is_small:
+            return None
+        job = self._opens.get((case, order))
+        if job is None:
+            job = self._opens[case, order] = _Making(
+                partial(self._packer.open_large, order, case=case),
+                case=case,
+                digest=package,
+                precedence=precedence,
+                discard=self._discard_content,
+            )
+        job.is_wanted = True
+        return job
+
+    def _discard_content(self, made: _Opened) -> None:
+        """Destroy an opened content, unless it lay here before or was registered since."""
+        item, is_new = made
+        if is_new and item.content not in self._registered:
+            self._cabinet.destroy(item.content)
+
+
+def _sweep(jobs: dict[K, _Making[T]], is_over: Callable[[Job], bool]) -> None:
+    """Remove jobs that are over; one that runs is left until it is handed back."""
+    for key, job in tuple(jobs.items()):
+        if is_over(job) and (job.is_done or not job.is_taken):
+            job.throw_away()
+            del jobs[key]
