@@ -10,6 +10,7 @@ from whenever import Date, Instant, Time, TimeDelta
 
 from relto.adapters.lawfiles import packaged_files, packaged_library
 from relto.law import (
+    STATES_IN_FORCE,
     Act,
     ActKind,
     Channel,
@@ -311,3 +312,33 @@ def test_while_the_readings_agree_nothing_is_contested(pact, signed, acts) -> No
         found = law.readings_differ(ID, at=at)
         assert (found is not None) is (len(states) == 2)
         assert found is None or found in stretches
+
+
+RESTRICTING = st.sampled_from([ActKind.OPERATION_SUSPENSION, ActKind.END, ActKind.NOTICE])
+
+
+@given(instruments(), signed_acts, histories(), RESTRICTING, instants)
+def test_an_act_that_only_stops_lets_nothing_flow_that_did_not(
+    pact, signed, acts, kind, at
+) -> None:
+    """LAW-46, LAW-47: whatever else was done, by whomever, before or after."""
+    stop = Act(
+        id=ActId("stop"),
+        instrument=ID,
+        kind=kind,
+        by=(JPN,) if kind is ActKind.NOTICE else (JPN, KOR),
+        at=at,
+        known=at,
+        received=at,
+        channel=Channel.DIPLOMATIC,
+        text="x",
+        ground=GROUND,
+        file="test",
+    )
+    before = compile_law(library(pact, (signed, *acts)))
+    after = compile_law(library(pact, (signed, *acts, stop)))
+    for reading in (JPN, KOR):
+        starts = {span.start for law in (before, after) for span in law.spans(ID, reading=reading)}
+        for start in sorted(one for one in starts if one is not None):
+            if after.state(ID, at=start, reading=reading).state in STATES_IN_FORCE:
+                assert before.state(ID, at=start, reading=reading).state in STATES_IN_FORCE
