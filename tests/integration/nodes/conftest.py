@@ -88,16 +88,21 @@ class Party:
         return self.run("show", case)
 
     def wait(self, case: str, *states: str, seconds: float = 20) -> dict:
-        """Look at a case until it is in one of the states."""
+        """Look at a case until it is in one of the states; it may not be known here yet."""
         until = time.monotonic() + seconds
+        state = "unknown"
         while True:
-            story = self.show(case)
-            if story["line"]["state"] in states:
-                return story
+            try:
+                story = self.show(case)
+            except CommandError as error:
+                if "local.unknown_case" not in str(error):
+                    raise
+            else:
+                state = story["line"]["state"]
+                if state in states:
+                    return story
             if time.monotonic() > until:
-                raise CommandError(
-                    f"{case} is {story['line']['state']}, not {states}\n{self.tail()}"
-                )
+                raise CommandError(f"{case} is {state}, not {states}\n{self.tail()}")
             time.sleep(0.05)
 
     def wait_inbox(self, case: str, *, seconds: float = 20) -> None:
