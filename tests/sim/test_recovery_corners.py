@@ -138,6 +138,23 @@ def test_one_backup_comes_back_again_and_again(is_marked: bool) -> None:
     check(three, "c-0", "c-1", "c-2", "c-3")
 
 
+def test_a_restored_node_is_not_woken_for_what_it_cannot_do_yet() -> None:
+    """EX-42: a case whose time has run out waits, and nobody wakes the node a thousand times."""
+    three = pair()
+    three.hold("JPN", "launch-2", topics=("rus.cyber",))
+    until = three.clock.at.add(hours=1)
+    three.ask("c-1", topics=("rus.cyber",), expires_at=until)
+    three.settle()
+    assert three["JPN"].next_deadline() == until
+    set_back(three, "JPN", three.sites["JPN"].disk)
+    three.clock.at = until.add(hours=1)
+    three["JPN"].tick()
+    assert three["JPN"].next_deadline() is None
+    carry_on(three)
+    assert three.state("KOR", "c-1") == "refused"
+    assert three["JPN"].next_deadline() is None
+
+
 def test_all_three_are_set_back_at_once() -> None:
     """EX-42: nobody has what was said since; everybody goes on."""
     three = Three()

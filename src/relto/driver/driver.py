@@ -389,7 +389,8 @@ class Driver(Parcels):
 
     def next_deadline(self) -> Instant | None:
         """Give the instant at which `tick` is due at the latest; `None` when nothing is."""
-        return self.node.next_deadline()
+        # A restored node ticks for nothing before it has heard: it would only be woken again.
+        return None if self.reconciling() else self.node.next_deadline()
 
     def close(self) -> None:
         """Keep a snapshot, so that the next start is quick.
