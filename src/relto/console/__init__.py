@@ -1,8 +1,9 @@
 """The officers' side of a node: its directory, its orders, its port, and the node running.
 
 `home` is the directory, `node` makes and opens one, `orders` are the words of the officers' port,
-`office` carries them out, `port` is the socket, `serve` runs everything, `workers` several times.
-Commands and pages speak to a node through these and have no power of their own.
+`forms` their JSON, `office` carries them out, `port` is the socket, `serve` runs everything,
+`workers` several times. Commands and pages speak to a node through these and have no power of
+their own.
 """
 
 from relto.console.forms import (
