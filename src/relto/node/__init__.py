@@ -2,8 +2,9 @@
 
 `Node.apply` folds one entry into the state; `Node.handle` says what to do about an input and
 changes nothing. Effects are carried out in order, and every `Append` is folded before the next.
-Officers' commands are inputs too (`commands`, `cards`); one that breaks a rule raises a `LocalError`
-and changes nothing. `KeyUses` looks through a journal for what a card's keys have touched.
+Officers' commands are inputs too (`commands`, `cards`); one that breaks a rule raises a
+`LocalError` and changes nothing. `KeyUses` looks through a journal for what a card's keys have
+touched.
 
 Spec: docs/spec/exchange.md. States of a case: `relto.exchange.TABLES`.
 """
