@@ -14,7 +14,7 @@ from whenever import Instant, TimeDelta
 
 from relto.adapters import lawfiles
 from relto.cli.law_views import shown
-from relto.cli.output import InputError, instant_of, party_of
+from relto.cli.output import InputError, instant_of, party_of, unknown
 from relto.decide import LawView, Planner
 from relto.impact import Measurements, Other, ReadAs, Side, changes
 from relto.law import (
@@ -121,8 +121,10 @@ class Workshop:
         names = {f"{_SUPPOSED}/{path.name}": path for path in (*spec.acts, *spec.drafts)}
         more = {name: lawfiles.read_file(path) for name, path in names.items()}
         library = lawfiles.library_of(lawfiles.overlay(self._files, more)) if more else self.library
+        done = [act.id for acts in library.acts.values() for act in acts]
         for act in spec.without:
-            self._act(library, act)
+            if act not in done:
+                raise unknown("act", act, name="without", known=done)
         compiled = compile_law(_chosen(library, spec, frozenset(more)), known=spec.known)
         drafted = frozenset(
             one for one in library.instruments if one not in self.library.instruments
@@ -140,13 +142,6 @@ class Workshop:
         planner = Planner(law)
         hops = {} if measured is None else measured.hops()
         return Side(title=title, at=at, planner=planner, finder=Router(planner, measured=hops))
-
-    def _act(self, library: Library, id: str) -> Act:
-        for acts in library.acts.values():
-            for act in acts:
-                if act.id == id:
-                    return act
-        raise InputError(f"no act `{id}` in the library", hint="`relto law timeline ID` lists acts")
 
 
 def _chosen(library: Library, spec: SideSpec, supposed: frozenset[str]) -> Library:

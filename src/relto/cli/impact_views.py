@@ -139,7 +139,7 @@ def _verb(change: InstrumentChange) -> str:
     was = [one.before in STATES_IN_FORCE for one in change.readings]
     will = [one.after in STATES_IN_FORCE for one in change.readings]
     if any(was) and not any(will):
-        return "ends" if change.readings[0].after is State.ENDED else "is in force no more"
+        return "ends" if change.readings[0].after is State.ENDED else "is not in force"
     if any(will) and not any(was):
         return "is in force"
     return "changes"

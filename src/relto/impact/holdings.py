@@ -26,9 +26,6 @@ Rows = npt.NDArray[np.int64]
 class Ids(Protocol):
     """Ids by row, wherever they are kept."""
 
-    def __len__(self) -> int:
-        """How many."""
-
     def __getitem__(self, index: int, /) -> str:
         """The id of a row counted from 0."""
 

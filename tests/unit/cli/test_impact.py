@@ -209,8 +209,8 @@ REFUSED = {
         "unknown party",
     ),
     "an act that was never done": (
-        ["--compare", "at=2019-01-01T00:00Z,without=nothing", "at=2020-01-01T00:00Z"],
-        "no act `nothing`",
+        ["--compare", "at=2019-01-01T00:00Z,without=gsomia-suspension", "at=2020-01-01T00:00Z"],
+        "gsomia-suspension-2019-11-22",
     ),
     "a table that is not there": ([*LAPSE, "--holdings", "nowhere.csv"], "no such file"),
 }

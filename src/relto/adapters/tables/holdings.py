@@ -32,9 +32,6 @@ class PolarsIds:
         """Keep the column."""
         self._values = values
 
-    def __len__(self) -> int:
-        return len(self._values)
-
     def __getitem__(self, index: int, /) -> str:
         return str(self._values[index])
 
