@@ -9,6 +9,7 @@ from relto.codec.message import encode_message
 from relto.journal import ClockError, Draft
 from relto.model import LogId
 from relto.model.message import RefusalCode
+from relto.node import Alarm
 from relto.ports import StoreFullError
 from tests.support_node import (
     OCTOBER,
@@ -230,6 +231,8 @@ def test_fl_13_a_frame_from_the_future_is_refused_as_a_whole(three: Three) -> No
     answer = FRAME.decode(three["JPN"].handle_exchange("KOR", frame))
     assert answer.rejection.code == "peer.clock_skew"
     assert three.state("JPN", "c-1") == "none"
+    (alarm,) = [one for one in three["JPN"].notices() if isinstance(one, Alarm)]
+    assert (alarm.code, alarm.partner) == ("peer.clock_skew", "KOR")
 
 
 def test_fl_13_a_clock_that_goes_back_stops_the_pen_and_not_the_law(three: Three) -> None:

@@ -97,8 +97,10 @@ def uses(
     if not home.has_store():
         raise HomeError(f"`{directory}` has no journal", hint="restore a backup of the node")
     with closing(open_store(place_of(directory), is_readonly=True)) as store, store.reading() as tx:
-        own = {card.serial: card for card in _own_cards(home)}
-        newest = max(own) if whose == me else _newest(tx, whose)
+        # The newest that partners know comes first; another one may be waiting to be announced.
+        cards = _own_cards(home)
+        own = {card.serial: card for card in cards}
+        newest = cards[0].serial if whose == me else _newest(tx, whose)
         chosen = serial or newest
         if chosen > newest or newest == 0:
             raise InputError(

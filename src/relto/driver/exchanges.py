@@ -42,6 +42,7 @@ from relto.journal import (
     EPOCH_KIND,
     Draft,
     ForkError,
+    FutureError,
     GapError,
     ProtocolError,
     RewoundError,
@@ -289,6 +290,8 @@ class Exchanges(Hints):
                 except (PeerError, RewoundError) as error:
                     if isinstance(error, ForkError | RewoundError):
                         self._stop(turn, partner, error)
+                    elif isinstance(error, FutureError):
+                        turn.notices.append(_alarm(partner, error))
                     failures[place] = error
             answers = tuple(
                 self._answer(turn, partner, failures.get(place), begin=begins[place])
@@ -568,7 +571,7 @@ class Exchanges(Hints):
         else:
             turn.tx.put_value(RESTORED_VALUE, b"1")
             self._helpers = everybody(self._node.state.peers)
-        turn.notices.append(Alarm(code=error.code, partner=partner, case=None, text=error.message))
+        turn.notices.append(_alarm(partner, error))
 
     def stopped(self, partner: PartyCode) -> str:
         """Give the code of the error that stopped a link; empty while it runs."""
@@ -579,3 +582,7 @@ class Exchanges(Hints):
         """Let a stopped link run again, after its cause has been removed outside this program."""
         with self._turn() as turn:
             turn.tx.put_value(_STOPPED + partner, b"")
+
+
+def _alarm(partner: PartyCode, error: ReltoError) -> Alarm:
+    return Alarm(code=error.code, partner=partner, case=None, text=error.message)

@@ -121,8 +121,9 @@ def test_a_partner_that_only_calls_is_not_locked_out_when_our_word_is_lost_befor
     """LK-5: it calls with its former certificate, since it does not know that we know."""
     jpn, kor = pair
     jpn.hold(CONTENT, topic="dprk.missile.launch")
-    config = jpn.directory / "node.toml"
-    config.write_text(config.read_text("utf-8") + 'KOR = "them"\n', "utf-8")
+    for party, line in ((jpn, 'KOR = "them"\n'), (kor, 'JPN = "us"\n')):
+        config = party.directory / "node.toml"
+        config.write_text(config.read_text("utf-8") + line, "utf-8")
     assert kor.run("key", "rotate")["serial"] == 2
     with open_home(kor.directory) as theirs, open_home(jpn.directory) as ours:
         frame = theirs.driver.next_batch(PartyCode("JPN"))
