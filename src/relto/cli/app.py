@@ -94,6 +94,24 @@ class _Commands(DeferredGroup):
             "Tell the whole story of a case: entries both ways, route, markings, "
             "obligations, content.",
         ),
+        "recall": Place(
+            "relto.cli.custody",
+            "Ask for an item back that was given in a case; a certificate of destruction "
+            "answers it.",
+        ),
+        "reclassify": Place(
+            "relto.cli.custody",
+            "Tell whoever received an item that its label has changed; the receiver alters "
+            "its marking.",
+        ),
+        "destroy": Place(
+            "relto.cli.custody",
+            "Destroy an item received in a case, and certify it to whoever gave it.",
+        ),
+        "report-loss": Place(
+            "relto.cli.custody",
+            "Tell whoever gave an item that it is, or may be, lost or compromised; at once.",
+        ),
         "journal": Place(
             "relto.cli.journal",
             "The signed record of every step: list it, verify it, take evidence out of it.",

@@ -25,6 +25,7 @@ from relto.console.orders import (
     AskFor,
     CardAnswer,
     Cases,
+    CustodyOf,
     Done,
     Facts,
     HoldingAnswer,
@@ -58,22 +59,27 @@ from relto.journal import VerifiedCard, read_fingerprint, verify_card
 from relto.law import Library
 from relto.limits import IDENTIFIER_CHARS_MAX, LISTED_MAX
 from relto.model import Assurance, Holding, Label, NodeCard
+from relto.model.message import Step
 from relto.node import (
     AdoptDelegations,
     Approve,
     Ask,
     AskConsent,
+    Destroy,
     Hold,
     NoLawError,
     NoPartnerError,
     OutdatedError,
+    Recall,
+    Reclassify,
     Refuse,
+    ReportLoss,
     RevokeCard,
     SetClock,
     UnknownItemError,
     UnknownWordError,
 )
-from relto.units import DIGEST_PATTERN, Digest, HoldingId, PartyCode
+from relto.units import DIGEST_PATTERN, CaseId, Digest, HoldingId, PartyCode
 
 _AHEAD: Final = "our entries are dated until {}, ahead of the clock; see `relto clock check`"
 
@@ -184,6 +190,8 @@ class Office:
                 return self._cases(is_inbox=isinstance(order, LookInbox))
             case ApproveCase() | RefuseCase() | AskConsentOf():
                 return self._step(order)
+            case CustodyOf():
+                return self._custody(order)
             case LookCase():
                 return self._story(order)
             case LookFacts():
@@ -382,6 +390,46 @@ class Office:
             case AskConsentOf():
                 self._driver.command(AskConsent(case=order.case, by=order.by))
         return self._story(LookCase(case=order.case))
+
+    def _custody(self, order: CustodyOf) -> Story:
+        case, by, holding = order.case, order.by, order.holding or self._only_item(order.case)
+        match order.step:
+            case Step.RECALL:
+                self._driver.command(Recall(case=case, holding=holding, by=by))
+            case Step.RECLASSIFY if order.label is not None:
+                self._check_label(order.label)
+                self._driver.command(
+                    Reclassify(case=case, holding=holding, label=order.label, by=by)
+                )
+            case Step.DESTROY:
+                self._driver.command(Destroy(case=case, holding=holding, method=order.text, by=by))
+                self.sweep()
+            case Step.REPORT_LOSS:
+                self._driver.command(
+                    ReportLoss(
+                        case=case,
+                        holding=holding,
+                        is_possible_only=order.is_possible_only,
+                        text=order.text,
+                        by=by,
+                    )
+                )
+            case _:
+                raise UnknownItemError(f"`{order.step}` is nothing that is done to an item")
+        return self._story(LookCase(case=case))
+
+    def _only_item(self, case: CaseId) -> HoldingId:
+        story = self._driver.story(case)
+        if story is None:
+            raise UnknownCaseError(f"no case `{case}` here")
+        release = story.file.arrived or story.file.released
+        items = () if release is None else release.message.items
+        if len(items) != 1:
+            raise UnknownItemError(
+                f"case `{case}` has {len(items)} items",
+                hint="name one: `relto show CASE` lists them",
+            )
+        return items[0].holding
 
     def _approve(self, given: Approve) -> None:
         try:

@@ -22,6 +22,7 @@ from relto.model import (
     Request,
 )
 from relto.model.entry import WireCase
+from relto.model.message import Step
 from relto.node import By
 from relto.units import (
     CaseId,
@@ -129,6 +130,29 @@ class AskConsentOf(Order, frozen=True, kw_only=True, tag="ask-consent"):
     by: By
 
 
+class CustodyOf(Order, frozen=True, kw_only=True, tag="custody"):
+    """Do what is owed for an item that was given or received, or ask for it.
+
+    Args:
+        step: `recall` or `reclassify` what was given; `destroy` or `report-loss` what was received.
+        case: In which it was.
+        holding: The originator's id; `None` for the only item of the case.
+        text: How it was destroyed, or what is known of the loss; the reason of the others is in
+            `by`.
+        label: The new label; only to reclassify.
+        is_possible_only: The loss is possible and not certain.
+        by: The officer.
+    """
+
+    step: Step
+    case: CaseId
+    holding: HoldingId | None = None
+    text: str = ""
+    label: Label | None = None
+    is_possible_only: bool = False
+    by: By
+
+
 class LookCase(Order, frozen=True, kw_only=True, tag="show"):
     """What is the whole story of a case?"""
 
@@ -233,6 +257,7 @@ AnyOrder: TypeAlias = (
     | ApproveCase
     | RefuseCase
     | AskConsentOf
+    | CustodyOf
     | LookCase
     | LookFacts
     | LookCard

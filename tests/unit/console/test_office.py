@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from relto.console import ApproveCase, Config, Home, Office
+from relto.console import ApproveCase, Config, CustodyOf, Home, Office
+from relto.errors import LocalError
 from relto.journal import verify_card
+from relto.model import Label
+from relto.model.message import Step
 from relto.node import By, OutdatedError
 from tests.sim.test_approvals import adopt_other_law, counted, halfway
+from tests.support_node import Three
 
 
 def test_an_officer_who_said_yes_to_an_outdated_decision_finds_the_present_one(
@@ -24,3 +28,91 @@ def test_an_officer_who_said_yes_to_an_outdated_decision_finds_the_present_one(
     assert counted(three) == (2, 0)
     assert three["JPN"].node.state.open["c-1"].queued.law == three["JPN"].node.state.law
     assert office.answer(yes).line.approved == 1
+
+
+def desk(three: Three, party: str, tmp_path: Path) -> Office:
+    card = verify_card(three.sites[party].card, is_exercise=True)
+    return Office(three[party], home=Home(tmp_path), config=Config(party=party), card=card)
+
+
+def done(step: Step, **more: object) -> CustodyOf:
+    by = By(officer="one", role="registrar", reason="because")
+    return CustodyOf(**{"step": step, "case": "c-1", "by": by, **more})
+
+
+def kept(three: Three, party: str) -> str:
+    (line,) = three[party].node.state.register.values()
+    return line.state.value
+
+
+def released() -> Three:
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    return three
+
+
+def test_an_item_that_was_given_is_reclassified_and_recalled_and_then_destroyed(
+    tmp_path: Path,
+) -> None:
+    """EX-25, EX-27: each step by an order, and read by the other side."""
+    three = released()
+    giver, receiver = desk(three, "JPN", tmp_path / "j"), desk(three, "KOR", tmp_path / "k")
+    giver.answer(done(Step.RECLASSIFY, label=Label(scheme="jpn", level="gokuhi")))
+    giver.answer(done(Step.RECALL))
+    three.settle()
+    assert kept(three, "KOR") == kept(three, "JPN") == "recalled"
+    story = receiver.answer(done(Step.DESTROY, holding="launch-1", text="shredded"))
+    assert "launch-1: shredded" in [one.text for one in story.entries]
+    three.settle()
+    assert kept(three, "JPN") == "destroyed"
+    (line,) = three["JPN"].node.state.register.values()
+    assert line.label.level == "gokuhi"
+
+
+def test_a_loss_is_told_to_whoever_gave_the_item(tmp_path: Path) -> None:
+    """EX-25: Japan-ROK 2016, Art. 17."""
+    three = released()
+    receiver = desk(three, "KOR", tmp_path)
+    receiver.answer(done(Step.REPORT_LOSS, text="a laptop is missing", is_possible_only=True))
+    three.settle()
+    assert kept(three, "JPN") == kept(three, "KOR")
+    told = [fact.message for fact in three["JPN"].story("c-1").facts][-1]
+    assert (told.text, told.is_possible_only) == ("a laptop is missing", True)
+
+
+WRONG = {
+    "no such case": done(Step.RECALL, case="no-such"),
+    "no such item": done(Step.RECALL, holding="launch-9"),
+    "nothing that is done to an item": done(Step.APPROVE),
+    "a change to no label": done(Step.RECLASSIFY),
+    "a label of no scheme": done(Step.RECLASSIFY, label=Label(scheme="jpn", level="no-such")),
+    "what was given is not destroyed here": done(Step.DESTROY, text="shredded"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_cannot_be_done_to_an_item_changes_nothing(name: str, tmp_path: Path) -> None:
+    """EX-28."""
+    three = released()
+    giver = desk(three, "JPN", tmp_path)
+    before = three["JPN"].node.state.digest()
+    with pytest.raises(LocalError):
+        giver.answer(WRONG[name])
+    assert three["JPN"].node.state.digest() == before
+
+
+def test_an_item_is_named_where_a_case_has_several(tmp_path: Path) -> None:
+    """EX-28."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.hold("JPN", "launch-2")
+    three.ask("c-1")
+    three.settle()
+    giver = desk(three, "JPN", tmp_path)
+    with pytest.raises(LocalError, match="2 items"):
+        giver.answer(done(Step.RECALL))
+    giver.answer(done(Step.RECALL, holding="launch-2"))
+    states = {line.holding: line.state.value for line in three["JPN"].node.state.register.values()}
+    assert states["launch-2"] == "recalled"

@@ -7,6 +7,7 @@ from relto.console import (
     AnswerFormError,
     ApproveCase,
     AskFor,
+    CustodyOf,
     Done,
     MoveClock,
     OrderFormError,
@@ -18,8 +19,10 @@ from relto.console import (
     encode_order,
 )
 from relto.errors import LocalError, PeerError, ReltoError, WorldError
+from relto.model import Label
+from relto.model.message import Step
 from relto.node import By
-from relto.units import CaseId, OfficerRole, PartyCode, PurposeId, TopicId
+from relto.units import CaseId, LevelId, OfficerRole, PartyCode, PurposeId, SchemeId, TopicId
 
 BY = By(officer="Ono", role=OfficerRole("disclosure-officer"), reason="need confirmed")
 NOW = Instant.parse_iso("2019-11-22T15:01:00Z")
@@ -28,6 +31,12 @@ ORDERS = {
     "approve": ApproveCase(case=CaseId("kor-1"), by=BY),
     "pin": PinCard(card=b"\x00card", fingerprint="12 34", by=BY),
     "clock": MoveClock(at=NOW, by=BY),
+    "custody": CustodyOf(
+        step=Step.RECLASSIFY,
+        case=CaseId("kor-1"),
+        label=Label(scheme=SchemeId("jpn"), level=LevelId("hi")),
+        by=BY,
+    ),
     "ask": AskFor(
         holder=PartyCode("JPN"),
         topics=(TopicId("dprk"),),
