@@ -238,13 +238,10 @@ async def run_node(directory: Path, party: PartyCode, *, main) -> None:
     """Run a node without its officers' port, and `main` beside it."""
     with open_home(directory / party.lower()) as node:
         pins = Pins()
-        ports: list[LinkPort] = []
 
         def reach(partner: PartyCode) -> Calling:
             card = partner_card(node.driver.node.state.peers[partner].card)
             pins.replace(partner, (card.certificate,))
-            for port in ports:
-                port.pins_changed()
             caller = PartnerCaller(
                 partner,
                 [endpoint_of(one) for one in card.endpoints],
@@ -263,7 +260,6 @@ async def run_node(directory: Path, party: PartyCode, *, main) -> None:
         service.waiting, service.closed_at = {}, {}
         context = PinnedContext.listening(identity_of(node.keys), pins=pins)
         port = LinkPort(service, context=context, report=lambda *_: None)
-        ports.append(port)
         service.follow_partners()
         host, _, number = node.config.listen.rpartition(":")
         await port.open(host, int(number))

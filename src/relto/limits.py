@@ -111,6 +111,9 @@ LINK_HEADERS_MAX: Final = 32
 LINK_PIECE_BYTES_MAX: Final = 1_048_576
 LINK_PARTNER_BYTES_PER_SECOND_MAX: Final = 67_108_864
 
+# Answers of the law that a node repeats while they hold, some kilobytes each. Beyond: begin anew.
+ANSWERS_KEPT_MAX: Final = 1_024
+
 # Plans for pairs of parties kept by one planner: every ordered pair of 250 parties. Beyond: begin
 # anew.
 PLANS_MAX: Final = 65_536

@@ -96,6 +96,8 @@ def merits(bits: Sequence[int], count: int) -> list[tuple[Outcome, int]]:
     tally = [0] * count
     full = (1 << count) - 1
     for one in bits:
+        if not one:
+            continue
         failed = one & full
         for weight, mask in ((_FAIL, failed), (_ASK, one >> count ^ failed)):
             for bit in _bits_of(mask):

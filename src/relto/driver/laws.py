@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from msgspec.structs import replace
 from whenever import Instant
 
 from relto.decide import Planner
 from relto.law import Law, compile_law, load_library
+from relto.limits import ANSWERS_KEPT_MAX
 from relto.model.case import Case
 from relto.model.finding import Decision
 from relto.model.message import Blocked, HopRef, LawRef
@@ -44,12 +46,51 @@ class LawBook:
         return known
 
 
+class Answers:
+    """Answers of one law, each kept for as long as it says itself that it holds.
+
+    A holder is asked alike again and again: before an item is looked at, and for each item.
+
+    Args:
+        planner: Gives them.
+    """
+
+    def __init__(self, planner: Planner) -> None:
+        """Begin with none."""
+        self._planner = planner
+        self._known: dict[Case, tuple[object, Decision]] = {}
+
+    def decide(self, case: Case, at: Instant) -> Decision:
+        """Decide a case, or repeat what was decided for the same facts, if it holds still.
+
+        It does within one segment of the pair's law, in which no instrument changes in any reading,
+        and until a consent begins or ends.
+
+        Source: docs/spec/decide.md DEC-21.
+        """
+        plan = self._planner.plan(case.holder, case.recipient)
+        if not plan.full:
+            return self._planner.decide(case, at=at)
+        segment = plan.segment(at)
+        before, known = self._known.get(case, (None, None))
+        if (
+            known is not None
+            and before is segment
+            and known.at <= at
+            and (known.holds_until is None or at < known.holds_until)
+        ):
+            return known if known.at == at else replace(known, at=at)
+        if len(self._known) >= ANSWERS_KEPT_MAX:
+            self._known.clear()
+        found = self._planner.decide(case, at=at)
+        self._known[case] = (segment, found)
+        return found
+
+
 def _counsel(ref: LawRef, law: Law) -> Counsel:
     planner = Planner(law)
     router = Router(planner)
-
-    def decide(case: Case, at: Instant) -> Decision:
-        return planner.decide(case, at=at)
+    answers = Answers(planner)
 
     def ways(case: Case, at: Instant) -> Ways:
         best = router.best(case, at=at, hops_most=1)
@@ -62,7 +103,7 @@ def _counsel(ref: LawRef, law: Law) -> Counsel:
             blocked=tuple(map(_blocked, found.blocked)),
         )
 
-    return Counsel(ref=ref, law=law, decide=decide, ways=ways)
+    return Counsel(ref=ref, law=law, decide=answers.decide, ways=ways)
 
 
 def _hop(hop: Hop) -> HopRef:

@@ -66,13 +66,18 @@ class Packer:
             BlobMissingError: The content is not here.
         """
         size, whole = 0, running_digest()
-        for piece in self._cabinet.pieces(tx, order.blob):
+        small = self._cabinet.small(tx, order.blob)
+
+        def inside() -> Iterator[bytes]:
+            return self._cabinet.pieces(tx, order.blob) if small is None else iter((small,))
+
+        for piece in inside():
             size += len(piece)
         head = payload_head(title=order.title, content_bytes=size)
 
         def payload() -> Iterator[bytes]:
             yield head
-            yield from self._cabinet.pieces(tx, order.blob)
+            yield from inside()
 
         for piece in payload():
             whole.update(piece)

@@ -8,6 +8,7 @@ from relto.exchange import EntryRef
 from relto.model.label import Label
 from relto.model.message import Message, PackageRef
 from relto.model.party import Precedence
+from relto.node.assess import Go
 from relto.units import CaseId, Digest, HoldingId, InstrumentId, PartyCode
 
 
@@ -53,12 +54,19 @@ class Seal(Struct, frozen=True, kw_only=True):
     """Seal packages and collect proofs, store the packages, then come back with `Sealed`.
 
     The driver may do this at once or after the transaction; the law is asked again when it comes
-    back.
+    back, unless it comes back at the same instant and nothing has been folded since.
+
+    Args:
+        case: For which case.
+        orders: The packages.
+        prove: Consents whose place in their logs is to be proved.
+        rests_on: The answer of the law that this follows from.
     """
 
     case: CaseId
     orders: tuple[SealOrder, ...]
     prove: tuple[EntryRef, ...] = ()
+    rests_on: Go
 
 
 class OpenOrder(Struct, frozen=True, kw_only=True):

@@ -31,8 +31,9 @@ from relto.model.message import (
 )
 from relto.model.party import PRECEDENCE_ORDER
 from relto.node import cards, commands, proceed
+from relto.node.assess import Go
 from relto.node.counsel import Counsel
-from relto.node.effects import Alarm, Append, Drop, Effect, Then
+from relto.node.effects import Alarm, Append, Drop, Effect, Seal, Then
 from relto.node.fold import fits, fold
 from relto.node.inputs import (
     AddPeer,
@@ -114,6 +115,9 @@ class Node:
     def __init__(self, state: State, *, counsel_of: Callable[[LawRef], Counsel]) -> None:
         self.state = state
         self._counsel_of = counsel_of
+        # The newest sealing asked for: when, after how many facts, and what it rests on.
+        self._sealing: tuple[Instant, int, Seal] | None = None
+        self._applied = 0
 
     @property
     def party(self) -> PartyCode:
@@ -122,6 +126,7 @@ class Node:
 
     def apply(self, fact: Fact) -> Fault | None:
         """Fold one entry; says why it was left aside, if it was (EX-5)."""
+        self._applied += 1
         return fold(self.state, fact)
 
     def fits(self, fact: Fact) -> bool:
@@ -150,7 +155,11 @@ class Node:
                 file, counsel = self.state.open.get(case), self._counsel()
                 if file is None or counsel is None:
                     return ()
-                return proceed.proceed(self.state, counsel, file, now=now)
+                effects = proceed.proceed(self.state, counsel, file, now=now)
+                for effect in effects:
+                    if isinstance(effect, Seal):
+                        self._sealing = (now, self._applied, effect)
+                return effects
             case Sealed() | Opened() | Unopenable():
                 return self._carried_out(given, now=now)
             case PackageArrived(digest=digest):
@@ -324,13 +333,22 @@ class Node:
             return ()
         match given:
             case Sealed():
-                return proceed.on_sealed(self.state, counsel, file, given, now=now)
+                go = self._rests_on(given.case, now=now)
+                return proceed.on_sealed(self.state, counsel, file, given, now=now, go=go)
             case Opened():
                 return proceed.on_opened(self.state, counsel, file, given, now=now)
             case Unopenable():
                 return proceed.on_unopenable(self.state, counsel, file, given)
             case _:
                 assert_never(given)
+
+    def _rests_on(self, case: CaseId, *, now: Instant) -> Go | None:
+        """What the law has just said of a case; `None` once a fact or an instant lies between."""
+        if self._sealing is None:
+            return None
+        at, applied, seal = self._sealing
+        is_same = (at, applied, seal.case) == (now, self._applied, case)
+        return seal.rests_on if is_same else None
 
     def _lapse(self, parcel: Parcel, *, now: Instant) -> tuple[Effect, ...]:
         """Stop a transfer by range whose instrument has ended (FL-36).

@@ -172,11 +172,12 @@ def _seal(counsel: Counsel, file: CaseFile, go: Go) -> Seal:
             for one in go.items
         ),
         prove=proofs_for(file, tuple(one.stock for one in go.items)),
+        rests_on=go,
     )
 
 
 def on_sealed(
-    state: State, counsel: Counsel, file: CaseFile, sealed: Sealed, *, now: Instant
+    state: State, counsel: Counsel, file: CaseFile, sealed: Sealed, *, now: Instant, go: Go | None
 ) -> tuple[Effect, ...]:
     """Append the release, if the law still allows it at this instant (EX-14).
 
@@ -186,12 +187,13 @@ def on_sealed(
         file: The case.
         sealed: The packages.
         now: The instant of law: the one in the release's header.
+        go: What the law has just said, at this instant of this state; `None` asks it.
     """
     is_answerable = file.role in _ANSWERING and file.state in _ANSWERABLE
     drops = tuple(Drop(digest=one.package.digest) for one in sealed.items)
     if not is_answerable:
         return drops
-    outcome = assess(state, counsel, file, now=now)
+    outcome = go or assess(state, counsel, file, now=now)
     if not isinstance(outcome, Go):
         return (*drops, Then(case=file.case))
     made = {one.holding: one for one in (*sealed_past(counsel, file), *sealed.items)}

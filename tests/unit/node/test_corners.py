@@ -6,7 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from relto.adapters.lawfiles import digest_of
+from relto.codec import FRAME, decode_entry
 from relto.codec.message import encode_message
+from relto.driver.facts import fact_of as driver_fact_of
 from relto.driver.facts import prove
 from relto.exchange import CaseState, EntryRef, Role
 from relto.journal import Draft, sign_card, verify_card
@@ -110,9 +112,8 @@ def test_a_package_that_was_sealed_for_what_is_no_longer_lawful_is_dropped() -> 
     assert [type(effect).__name__ for effect in effects] == ["Drop", "Then"]
     file = node.state.open["c-1"]
     approved = replace(file, officers=("one",))
-    effects = on_sealed(
-        node.state, counsel(three, "JPN"), approved, Sealed(case="c-1", items=()), now=OCTOBER
-    )
+    given = Sealed(case="c-1", items=())
+    effects = on_sealed(node.state, counsel(three, "JPN"), approved, given, now=OCTOBER, go=None)
     assert effects[-1].message.code is RefusalCode.BAD_PACKAGE
 
 
@@ -504,3 +505,36 @@ def test_consent_to_a_third_party_waits_for_an_officer_also_where_the_text_asks_
     three.settle()
     (waiting,) = three["JPN"].node.queue()
     assert waiting.why == "release through an intermediary needs this party's consent"
+
+
+def test_the_law_is_asked_again_when_an_instant_or_a_fact_lies_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """EX-14."""
+    asked: list[object] = []
+
+    def count(*given: object, **words: object) -> object:
+        asked.append(words["now"])
+        return assess(*given, **words)
+
+    monkeypatch.setattr("relto.node.proceed.assess", count)
+    three = Three()
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    assert three.state("JPN", "c-1") == "receipted"
+    # Decided and sealed in one transaction: one answer of the law.
+    assert len(asked) == 1
+    node = three["JPN"].node
+    three.ask("c-2")
+    request = FRAME.decode(pending_frame(three)).batch.entries[0]
+    node.apply(driver_fact_of(decode_entry(request)))
+    for later, is_fact_between in ((0, False), (1, False), (0, True)):
+        node.handle(Proceed(case="c-2"), now=OCTOBER)
+        if is_fact_between:
+            three.hold("JPN", "launch-2")
+        asked.clear()
+        at = OCTOBER.add(nanoseconds=later)
+        effects = node.handle(Sealed(case="c-2", items=()), now=at)
+        assert isinstance(effects[-1], Append)
+        assert asked == ([at] if later or is_fact_between else [])
