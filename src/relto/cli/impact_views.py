@@ -16,6 +16,7 @@ from relto.impact import (
     InstrumentChange,
     PartyBalance,
     PastFlow,
+    ReadingChange,
     Tally,
     Way,
     WayKind,
@@ -112,7 +113,8 @@ def render_impact(
 def sentences(found: Impact, shorts: Names) -> list[str]:
     """What a minister reads first."""
     if not found.changes:
-        return ["Nothing differs between the two laws.", _compared(found)]
+        nothing = "Nothing differs between the two laws in what may be released."
+        return [nothing, *_as_lawful(found, shorts), _compared(found)]
     ends = "; ".join(
         f"{shorts.get(one.instrument, one.short)} {_verb(one)}" for one in found.changes
     )
@@ -131,6 +133,7 @@ def sentences(found: Impact, shorts: Names) -> list[str]:
     if losers:
         lines.append("Loses direct access, most first: " + "; ".join(map(_loss, losers)) + ".")
     lines.append(_slowed(found))
+    lines += _as_lawful(found, shorts)
     lines.append(_compared(found))
     return [line for line in lines if line]
 
@@ -165,6 +168,25 @@ def _moves(found: Impact) -> str:
     gained = f"{opened:,} flows open that had no way." if opened else ""
     kept = f"Of {had:,} flows of held items that have a lawful way before, {told}." if had else ""
     return " ".join(part for part in (kept, gained) if part)
+
+
+def _as_lawful(found: Impact, shorts: Names) -> list[str]:
+    """States that have another name on both sides, and let as much be released."""
+    lines = []
+    for one in found.states_alone:
+        rows = [row for row in one.readings if row.before is not row.after]
+        said = {_state(row): row.party for row in reversed(rows)}
+        each = [words if len(said) == 1 else f"{party}: {words}" for words, party in said.items()]
+        lines.append(
+            f"{shorts.get(one.instrument, one.short)} is in another state, under which releases are "
+            f"as lawful: {'; '.join(each)}."
+        )
+    return lines
+
+
+def _state(row: ReadingChange) -> str:
+    was, will = ("unknown" if one is None else one.value for one in (row.before, row.after))
+    return f"{was} -> {will}"
 
 
 def _slowed(found: Impact) -> str:

@@ -260,6 +260,7 @@ class Impact(Struct, frozen=True, kw_only=True):
         after: The other.
         known: What the law was taken to know, in words; empty when everything.
         changes: Instruments that differ.
+        states_alone: Instruments in another state under which releases are as lawful as before.
         items: Rows of holdings compared.
         items_at_fault: Rows that could not be used; denied on both sides, in no tally.
         pairs_looked_at: Ordered pairs of parties that the change can touch; no other was computed.
@@ -278,6 +279,7 @@ class Impact(Struct, frozen=True, kw_only=True):
     after: SideView
     known: str
     changes: tuple[InstrumentChange, ...]
+    states_alone: tuple[InstrumentChange, ...]
     items: int
     items_at_fault: int
     pairs_looked_at: int

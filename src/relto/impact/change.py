@@ -1,6 +1,6 @@
 """Which instruments differ between two sides, and which pairs of parties that can touch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 from msgspec import Struct
@@ -64,24 +64,37 @@ def changes(before: Side, after: Side) -> tuple[InstrumentChange, ...]:
 
     Source: docs/spec/impact.md IMP-32.
     """
-    names = sorted({*instruments_of(before.law), *instruments_of(after.law)})
-    found = []
-    for name in names:
+    return tuple(one for one in _compared(before, after) if _may_matter(one))
+
+
+def states_alone(before: Side, after: Side) -> tuple[InstrumentChange, ...]:
+    """Return the instruments in another state, under which releases are as lawful as before.
+
+    Source: docs/spec/impact.md IMP-32.
+    """
+    return tuple(
+        one
+        for one in _compared(before, after)
+        if not _may_matter(one) and any(row.before is not row.after for row in one.readings)
+    )
+
+
+def _compared(before: Side, after: Side) -> Iterator[InstrumentChange]:
+    """Every instrument on both sides, whether it differs or not."""
+    for name in sorted({*instruments_of(before.law), *instruments_of(after.law)}):
         old, new = _terms(before, name), _terms(after, name)
         some = new or old
         assert some is not None
-        readings = tuple(_reading(before, after, name, party) for party in sorted(some.parties))
-        is_reworded = old != new or _version(before, old) != _version(after, new)
-        if is_reworded or any(_is_other(one) for one in readings):
-            found.append(
-                InstrumentChange(
-                    instrument=name,
-                    short=some.short,
-                    readings=readings,
-                    is_reworded=is_reworded,
-                )
-            )
-    return tuple(found)
+        yield InstrumentChange(
+            instrument=name,
+            short=some.short,
+            readings=tuple(_reading(before, after, name, party) for party in sorted(some.parties)),
+            is_reworded=old != new or _version(before, old) != _version(after, new),
+        )
+
+
+def _may_matter(one: InstrumentChange) -> bool:
+    return one.is_reworded or any(_is_other(row) for row in one.readings)
 
 
 def touched_pairs(

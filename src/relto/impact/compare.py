@@ -24,6 +24,7 @@ from relto.impact.change import (
     Pair,
     changes,
     reached_pairs,
+    states_alone,
     touched_pairs,
 )
 from relto.impact.classes import Classes, classes_of
@@ -134,6 +135,7 @@ def compare(
         after=SideView(title=after.title, at=after.at),
         known=known,
         changes=changed,
+        states_alone=states_alone(before, after),
         items=holdings.rows,
         items_at_fault=sum(cells.at_fault),
         pairs_looked_at=len(reached),

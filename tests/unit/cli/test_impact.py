@@ -166,6 +166,12 @@ def test_any_two_laws_can_be_compared(capsys):
     side = "at=2020-09-01T00:00Z,reading={}"
     found = answer("--compare", side.format("JPN"), side.format("KOR"), "--holdings", HOLDINGS)
     assert found["before"]["title"] == "at=2020-09-01T00:00Z,reading=JPN"
+    assert found["changes"] == []
+    (pact,) = found["states_alone"]
+    assert pact["instrument"] == "jpn-kor-gsomia-2016"
+    out = told("--compare", side.format("JPN"), side.format("KOR"), "--holdings", HOLDINGS)
+    assert "Nothing differs between the two laws in what may be released." in out
+    assert "under which releases are as lawful: in-force -> notice-suspended." in out
     with_notice = "at=2019-11-23T00:01+09:00,without=gsomia-suspension-2019-11-22"
     plain = "at=2019-11-23T00:01+09:00"
     found = answer("--compare", with_notice, plain, "--holdings", HOLDINGS)
