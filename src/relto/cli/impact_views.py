@@ -177,9 +177,9 @@ def _as_lawful(found: Impact, shorts: Names) -> list[str]:
         rows = [row for row in one.readings if row.before is not row.after]
         said = {_state(row): row.party for row in reversed(rows)}
         each = [words if len(said) == 1 else f"{party}: {words}" for words, party in said.items()]
+        name = shorts.get(one.instrument, one.short)
         lines.append(
-            f"{shorts.get(one.instrument, one.short)} is in another state, under which releases are "
-            f"as lawful: {'; '.join(each)}."
+            f"{name} is in another state, under which releases are as lawful: {'; '.join(each)}."
         )
     return lines
 
