@@ -53,6 +53,9 @@ def render_status(console: Console, answer: Status) -> None:
     _line(console, "party", answer.party)
     _line(console, "running", "yes" if answer.is_running else "no")
     _line(console, "clock", answer.now.format_iso(unit="second"))
+    if answer.ahead_until is not None:
+        until = answer.ahead_until.format_iso(unit="second")
+        _line(console, "", f"behind the journal until {until}: see `relto clock check`")
     _line(console, "listens at", answer.listens_at or "nowhere: it only calls")
     _line(console, "law", answer.law or "none adopted: nothing is released")
     _line(console, "partners", _list(answer.peers) or "none")

@@ -241,6 +241,7 @@ class Office:
             waiting=len(self._driver.node.queue()),
             holdings=state.stock_count,
             certificate_until=valid_until(self._card.card.certificate),
+            ahead_until=self._driver.ahead_until(self._driver.party, *self._driver.partners()),
         )
 
     def _cases(self, *, is_inbox: bool) -> Cases:

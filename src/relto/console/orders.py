@@ -295,6 +295,8 @@ class Status(Answer, frozen=True, kw_only=True, tag="status"):
         waiting: Of those, how many wait for this party's officers.
         holdings: Items held.
         certificate_until: When the links' certificate runs out; `None` where nobody looked.
+        ahead_until: The time of its newest entry, where the clock stands before it: until then it
+            writes nothing in that log.
     """
 
     party: PartyCode
@@ -308,6 +310,7 @@ class Status(Answer, frozen=True, kw_only=True, tag="status"):
     waiting: int = 0
     holdings: int = 0
     certificate_until: Instant | None = None
+    ahead_until: Instant | None = None
 
 
 class Done(Answer, frozen=True, kw_only=True, tag="done"):

@@ -302,11 +302,16 @@ class Driver(Parcels):
         self._refresh()
         return self._active == 0
 
-    def ahead_until(self, partner: PartyCode) -> Instant | None:
-        """Give the time of the newest entry to a partner if it lies ahead of the clock (JN-35)."""
+    def ahead_until(self, *targets: PartyCode) -> Instant | None:
+        """Give the time of this party's newest entry if it lies ahead of the clock (JN-35).
+
+        Args:
+            targets: Partners, or the party itself for its own log.
+        """
         self._refresh()
-        at = self._logs.out(partner).at
-        return None if at is None or at <= self.now() else at
+        now = self.now()
+        times = (self._logs.out(target).at for target in targets)
+        return max((at for at in times if at is not None and at > now), default=None)
 
     def unaware(self) -> tuple[PartyCode, ...]:
         """Give the partners that have not acknowledged the newest keys yet, sorted.

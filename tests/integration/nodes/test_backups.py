@@ -135,6 +135,7 @@ def test_a_clock_that_was_ahead_is_named_with_what_it_has_left_and_a_backup_help
     assert said["can_be_restored"]
     (link,) = jpn.run("link", "status")["links"]
     assert "relto clock check" in link["error"]
+    assert jpn.run("status")["ahead_until"] == said["goes_on_at"]
     capsys.readouterr()
     assert main(["clock", "check", "--dir", str(jpn.directory)]) == 1
     assert "all heals by itself" in capsys.readouterr().out

@@ -36,6 +36,12 @@ def test_what_is_done_is_said_in_one_line():
     assert shown(views.render_done, Done(text="pinned [KOR]\x07")) == ["pinned [KOR]\\x07"]
 
 
+def test_a_clock_that_stands_before_the_journal_is_named_beside_the_time():
+    """JN-35."""
+    lines = shown(views.render_status, replace(STATUS, ahead_until=AT.add(hours=72)))
+    assert lines[3] == "behind the journal until 2019-10-05T01:02:03Z: see `relto clock check`"
+
+
 def test_a_node_that_has_nothing_says_so():
     lines = shown(views.render_status, STATUS)
     assert lines == [
