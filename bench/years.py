@@ -11,21 +11,23 @@ from its start to the first durable answer to a partner's frame.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from bench.exchange import BY, JPN, KOR, TOPIC, make_nodes, percentiles
+from bench.exchange import BY, JPN, KOR, TOPIC, item, make_nodes, percentiles
 from relto.console import open_home
 from relto.driver import Driver
 from relto.model.case import Assurance
-from relto.node import Ask
-from relto.units import CaseId, LevelId, PurposeId
+from relto.node import Ask, Parcel
+from relto.units import CaseId, HoldingId, LevelId, PurposeId
 
 GROUP = 64
 CONTENT_BYTES = 1_024
@@ -43,6 +45,7 @@ def request(case: CaseId) -> Ask:
         case=case,
         holder=JPN,
         topics=(TOPIC,),
+        holding=HoldingId("item"),
         purpose=PurposeId("defence.analysis"),
         assurance=Assurance(
             cleared_to=LevelId("iii-kup"), needs_access=True, will_protect=True, by="bench"
@@ -59,6 +62,7 @@ class Pair:
             party: stack.enter_context(open_home(folder / party.lower())) for party in (JPN, KOR)
         }
         self.seconds: list[float] = []
+        self.cpu_seconds: list[float] = []
         for home in self.homes.values():
             home.driver.tick()
 
@@ -70,20 +74,36 @@ class Pair:
             return tx.position()
 
     def timed(self, call):
-        begun = time.perf_counter()
+        begun, cpu = time.perf_counter(), time.thread_time()
         result = call()
+        self.cpu_seconds.append(time.thread_time() - cpu)
         self.seconds.append(time.perf_counter() - begun)
         return result
+
+    def forget_times(self) -> None:
+        self.seconds.clear()
+        self.cpu_seconds.clear()
+
+    def tell_times(self, what: str) -> None:
+        """The clock, and the processor beside it: on a busy machine the clock measures others."""
+        told, cpu = percentiles(self.seconds), percentiles(self.cpu_seconds)
+        longest = (max(self.seconds) * 1e3, max(self.cpu_seconds) * 1e3)
+        print(f"{what}, one call of a driver: median, p99, longest")
+        print(f"{'':<58} {told['p50_ms']:.1f}, {told['p99_ms']:.1f}, {longest[0]:.1f} ms")
+        print(
+            f"{'  of it processor':<58} "
+            f"{cpu['p50_ms']:.1f}, {cpu['p99_ms']:.1f}, {longest[1]:.1f} ms"
+        )
 
     def hops(self, count: int) -> list[CaseId]:
         """Ask so often, together, and carry frames until both fall silent."""
         cases = [self[KOR].new_case() for _ in range(count)]
         self.timed(lambda: self[KOR].command_many([request(case) for case in cases]))
-        while any(self._carry(*pair) for pair in ((KOR, JPN), (JPN, KOR))):
+        while any(self.carry(*pair) for pair in ((KOR, JPN), (JPN, KOR))):
             pass
         return cases
 
-    def _carry(self, source, target) -> bool:
+    def carry(self, source, target) -> bool:
         frame = self.timed(lambda: self[source].next_batch(target))
         if frame is None:
             return False
@@ -129,18 +149,10 @@ def asked_by_jpn(case: CaseId) -> Ask:
 def steady(pair: Pair) -> None:
     """One request after the other, through several snapshots: how long may one call take."""
     pair.hops(1)
-    pair.seconds.clear()
-    begun = time.perf_counter()
+    pair.forget_times()
     for _ in range(2_000):
         pair.hops(1)
-    spent = time.perf_counter() - begun
-    told = percentiles(pair.seconds)
-    longest = max(pair.seconds) * 1e3
-    print(f"{'2,000 hops one by one, both nodes in this process':<58} {spent:9.1f} s")
-    print(
-        f"{'  one call of a driver: median, p99, longest':<58} "
-        f"{told['p50_ms']:.1f}, {told['p99_ms']:.1f}, {longest:.1f} ms"
-    )
+    pair.tell_times("2,000 hops one by one")
 
 
 def report_snapshots(pair: Pair) -> None:
@@ -163,6 +175,7 @@ def begin(folder: Path, case: str, frame: Path, since: float) -> None:
         answer = home.driver.handle_exchange(JPN, frame.read_bytes())
         answered = time.monotonic() - since
         assert answer
+        processor = time.process_time()
         resident = memory_mb("VmRSS")
         begun = time.perf_counter()
         story = home.driver.story(CaseId(case))
@@ -179,6 +192,7 @@ def begin(folder: Path, case: str, frame: Path, since: float) -> None:
                 {
                     "opened": opened,
                     "answered": answered,
+                    "processor": processor,
                     "resident_mb": resident,
                     "peak_mb": memory_mb("VmHWM"),
                     "old_case_ms": old * 1e3,
@@ -213,9 +227,59 @@ def measure_start(folder: Path, case: CaseId, frame: bytes, *, what: str) -> Non
     told = json.loads(said)
     print(f"{what + ': process start to open':<58} {told['opened']:9.2f} s")
     print(f"{what + ': process start to the first durable answer':<58} {told['answered']:9.2f} s")
+    print(f"{'  of it processor, imports and all':<58} {told['processor']:9.2f} s")
     print(f"{'  memory then, and at most':<58} {told['resident_mb']:.0f}, {told['peak_mb']:.0f} MB")
     print(f"{'  the story of the oldest case':<58} {told['old_case_ms']:9.1f} ms")
     print(f"{'  a list of cases':<58} {told['listing_ms']:9.1f} ms for {told['listed']}")
+
+
+def measure_large(folder: Path, megabytes: int) -> None:
+    """One large package from asking to receipt: all at once, and beside the turns."""
+    with ExitStack() as stack:
+        pair = Pair(folder, stack)
+        held = item(pair[JPN].now())
+        large = replace(held, holding=replace(held.holding, id=HoldingId("large")))
+        pair[JPN].hold(large, os.urandom(1_048_576) * megabytes)
+        for way in ("at once", "beside the turns"):
+            pair.forget_times()
+            begun = time.perf_counter()
+            carry_large(pair)
+            spent = time.perf_counter() - begun
+            pair.tell_times(f"a package of {megabytes} MB {way}, in {spent:.1f} s")
+            for party in (JPN, KOR):
+                pair[party].put_off_large()
+
+
+def carry_large(pair: Pair) -> None:
+    case = pair[KOR].new_case()
+    ask = replace(request(case), holding=HoldingId("large"))
+    pair.timed(lambda: pair[KOR].command(ask))
+    while (file := pair[KOR].node.state.case(case)) is None or not file.is_closed:
+        while any(pair.carry(*two) for two in ((KOR, JPN), (JPN, KOR))):
+            pass
+        for parcel in pair[KOR].wanted(JPN):
+            move(pair, parcel)
+        for driver in (pair[JPN], pair[KOR]):
+            job = driver.next_job()
+            if job is not None:
+                thread = threading.Thread(target=job.run)
+                thread.start()
+                while thread.is_alive():
+                    pair.hops(1)
+                pair.timed(lambda driver=driver, job=job: driver.finish(job))
+
+
+def move(pair: Pair, parcel: Parcel) -> None:
+    offset = 0
+    while offset < parcel.size_bytes:
+        piece = pair.timed(
+            lambda at=offset: pair[JPN].read_package(KOR, parcel.digest, offset=at, size=1_048_576)
+        )
+        offset = pair.timed(
+            lambda at=offset, piece=piece: pair[KOR].write_package(
+                JPN, parcel.digest, offset=at, piece=piece
+            )
+        )
 
 
 def forget_snapshot(folder: Path) -> None:
@@ -230,6 +294,7 @@ def forget_snapshot(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=1_000_000)
+    parser.add_argument("--large", type=int, default=256, help="megabytes of a large package")
     parser.add_argument("--whole", action="store_true", help="measure a start without snapshot too")
     for name in ("--begin", "--case", "--frame", "--since"):
         parser.add_argument(name)
@@ -242,6 +307,7 @@ def main() -> None:
         make_nodes(folder, CONTENT_BYTES)
         case, frame = grow(folder, given.entries)
         measure_start(folder, case, frame, what="start")
+        measure_large(folder, given.large)
         if given.whole:
             forget_snapshot(folder)
             measure_start(folder, case, frame, what="start without a snapshot")

@@ -142,8 +142,8 @@ WORKER_SKEW_SECONDS_MAX: Final = 2
 WORKERS_MAX: Final = 64
 
 # A restart folds at most about so many entries again, and the node keeps in memory what they have
-# closed: a few megabytes. What it forgets then is marked in the journal, in some 50 milliseconds.
-SNAPSHOT_ENTRIES: Final = 4_096
+# closed: a few megabytes. What it forgets then is marked in the journal, in some 20 milliseconds.
+SNAPSHOT_ENTRIES: Final = 2_048
 
 # Closed cases and items looked up again and remembered until the next snapshot, each.
 REMEMBERED_MAX: Final = 1_024

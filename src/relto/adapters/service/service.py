@@ -5,6 +5,7 @@ it; it is itself the desk behind the link port and the hands of the officers' po
 """
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -119,6 +120,9 @@ class NodeService:
             loop.add_reader(self._crew.fileno(), self._after)
         self.driver.put_off_large()
         await self._writer.call(self.driver.tick)
+        # What is here now stays: code, and the law. A collection that looks through it again takes
+        # fifty milliseconds, and finds nothing.
+        gc.freeze()
         try:
             if self._crew is not None:
                 self.driver.tell(self.driver.party, "who")

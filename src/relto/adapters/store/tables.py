@@ -201,6 +201,8 @@ class Statements:
         """Compile the statements about marks."""
         values = _params("log_id", "name", "rank", "number")
         self.add_mark = compiled(MARK.insert().values(values))
+        # Both databases know these words, and SQLAlchemy only with one of their dialects at hand.
+        self.add_mark.text += " ON CONFLICT DO NOTHING"
         self.drop_mark = compiled(
             MARK.delete().where(
                 MARK.c.log_id == bindparam("p_log_id"),

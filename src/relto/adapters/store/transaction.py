@@ -163,7 +163,6 @@ class SqlTransaction:
 
     def put_marks(self, log: LogId, marks: Sequence[Mark]) -> None:
         """See `Transaction.put_marks`."""
-        self._run_many(self._statements.drop_mark, log, marks)
         self._run_many(self._statements.add_mark, log, marks)
 
     def drop_marks(self, log: LogId, marks: Sequence[Mark]) -> None:
