@@ -285,17 +285,21 @@ def _foot(
         f"{one.before.direct:,} items ({one.direct_lost_percent} %), any way to {one.lost:,}"
         for one in impact.balances
     ]
-    opened = [
-        f"{one.effect}: {line.target} asks {line.source}, "
-        + ", ".join(titles.get(topic, topic) for topic in line.topics)
-        for one in impact.requests
-        for line in (one.request,)
+    lines = [
+        *(
+            (one.effect, f"{one.request.target} asks {one.request.source}", one.request.topics)
+            for one in impact.requests
+        ),
+        *(
+            (one.effect, f"feed {one.feed.source} to {one.feed.target}", one.feed.topics)
+            for one in impact.feeds
+        ),
     ]
-    opened += [
-        f"{one.effect}: feed {line.source} to {line.target}, "
-        + ", ".join(titles.get(topic, topic) for topic in line.topics)
-        for one in impact.feeds
-        for line in (one.feed,)
+    worst = ("breaks", "slower")
+    lines.sort(key=lambda one: worst.index(one[0]) if one[0] in worst else len(worst))
+    opened = [
+        f"{effect}: {who}, {', '.join(titles.get(topic, topic) for topic in topics)}"
+        for effect, who, topics in lines
     ]
     acts = [
         f"{one.title}: {one.restored_direct:,} direct again, {one.restored_any:,} any way again, "
