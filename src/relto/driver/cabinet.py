@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from relto.limits import PACKAGE_CHUNK_BYTES, PACKAGE_INLINE_BYTES_MAX
 from relto.ports import BlobStore, Transaction
+from relto.seal import PACKAGE_MAGIC
 from relto.seal import digest as digest_of
 from relto.units import Digest
 
@@ -81,6 +82,15 @@ class Cabinet:
     def is_here(self, tx: Transaction, digest: Digest) -> bool:
         """Tell whether all of it is here."""
         return self.small(tx, digest) is not None or self._blobs.is_complete(digest)
+
+    def is_content(self, tx: Transaction, digest: Digest) -> bool:
+        """Tell whether what is here whole is no sealed package, whatever a partner calls it.
+
+        Contents and packages lie side by side under their digests, and a release may name any.
+        """
+        if not self.is_here(tx, digest):
+            return False
+        return self.read(tx, digest, offset=0, count=len(PACKAGE_MAGIC)) != PACKAGE_MAGIC
 
     def drop(self, tx: Transaction, digest: Digest) -> None:
         """Forget a small one with this transaction.

@@ -37,7 +37,7 @@ from relto.driver.identity import (
 )
 from relto.driver.laws import LawBook
 from relto.driver.logs import Logs
-from relto.driver.packer import Packer
+from relto.driver.packer import Packer, UnfitError
 from relto.driver.shelf import Base, Shelf
 from relto.driver.workshop import Workshop
 from relto.errors import LocalError, PeerError
@@ -442,9 +442,10 @@ class Engine:
                     follow = self._open(turn, effect)
                 case Then(case=case):
                     follow = self._node.handle(Proceed(case=case), now=turn.now)
-                case Drop(digest=digest):
-                    self._cabinet.drop(turn.tx, digest)
-                    turn.drops.append(digest)
+                case Drop(digest=digest, is_content=is_content):
+                    if is_content or not self._cabinet.is_content(turn.tx, digest):
+                        self._cabinet.drop(turn.tx, digest)
+                        turn.drops.append(digest)
                 case Alarm():
                     turn.notices.append(effect)
                 case _:
@@ -547,6 +548,9 @@ class Engine:
         inline = turn.inline.get(reference.digest)
         if inline is not None:
             self._cabinet.put(turn.tx, inline)
+        if self._cabinet.is_content(turn.tx, reference.digest):
+            # It would be handed on as it is: an item of this node, to whom it was never released.
+            raise UnfitError("what a release names is no sealed package")
         return OpenedItem(
             holding=order.holding,
             title="",

@@ -98,9 +98,15 @@ class Open(Struct, frozen=True, kw_only=True):
 
 
 class Drop(Struct, frozen=True, kw_only=True):
-    """Destroy a sealed package, whole or in part; after the commit."""
+    """Destroy a sealed package, whole or in part; after the commit.
+
+    Args:
+        digest: Which; a content that lies under this name stays.
+        is_content: It is a content that is meant, because an officer has destroyed its item.
+    """
 
     digest: Digest
+    is_content: bool = False
 
 
 class Then(Struct, frozen=True, kw_only=True):
