@@ -177,7 +177,13 @@ BAD = {
         f"file too large: {LAW_FILE_BYTES_MAX + 1} bytes, limit {LAW_FILE_BYTES_MAX}",
         "split it",
     ),
-    "an unknown key": (FILE + "colour = 1", 15, "colour", "unknown key `colour`", HINT),
+    "an unknown key": (
+        FILE + "colour = 1",
+        15,
+        "decisions[1].expect.colour",
+        "unknown key `colour`",
+        HINT,
+    ),
     "nothing in it": (
         'format = "relto.decisions/1"\ndecisions = []',
         0,
@@ -194,11 +200,9 @@ def test_a_wrong_file_of_expected_decisions_is_refused(text, line, key, reason, 
     with pytest.raises(ExpectationFileError) as refused:
         loaded(text)
     (problem,) = refused.value.problems
-    assert problem.file == "x.toml"
-    assert reason in problem.reason
-    assert problem.key.endswith(key)
-    assert problem.line == line
-    assert problem.hint == hint or hint is None
+    assert (problem.file, problem.line, problem.key) == ("x.toml", line, key)
+    assert problem.reason == reason or (hint is None and problem.reason.startswith(reason))
+    assert problem.hint == hint or (hint is None and problem.hint)
 
 
 def test_the_largest_file_is_still_read():

@@ -118,8 +118,22 @@ def test_an_item_cannot_be_marked_down_on_its_way(provenance):
         case_of(received, LIBRARY)
     assert caught.value.hint == "its equivalent there is kimitsu"
     assert case_of(replace(received, marked="kimitsu"), LIBRARY).marked.level == "kimitsu"
-    with pytest.raises(QuestionError, match="`kimitsu` is less than `usa:unclassified`"):
+    with pytest.raises(QuestionError) as caught:
+        case_of(replace(received, level="secret"), LIBRARY)
+    assert caught.value.message == "`hi` is less than `usa:secret` under that law"
+    assert caught.value.hint == "its equivalent there is gokuhi or tokutei-himitsu"
+    with pytest.raises(QuestionError, match="`kimitsu` is less than `usa:unclassified`") as caught:
         case_of(replace(received, level="unclassified", marked="kimitsu"), LIBRARY)
+    assert caught.value.hint == ""
+
+
+def test_a_marking_is_held_to_the_law_it_came_under_and_to_no_other():
+    """DEC-38: the one that is named, or else each that both are parties to, be it of them alone."""
+    named = replace(RECEIVED, provenance="jpn-kor-gsomia-2016")
+    assert case_of(named, LIBRARY).marked.level == "hi"
+    alone = {"jpn-usa-2007": LIBRARY.instruments["jpn-usa-2007"]}
+    with pytest.raises(QuestionError, match="is less than"):
+        case_of(replace(RECEIVED, provenance=""), replace(LIBRARY, instruments=alone))
 
 
 def test_a_marking_under_a_table_that_does_not_know_the_label_is_believed():
