@@ -90,6 +90,19 @@ def test_a_large_release_waits_for_its_package_and_nobody_waits_for_it() -> None
     assert work(three["KOR"]) == work(three["JPN"]) == 0
 
 
+def test_a_package_of_several_chunks_is_opened_to_the_byte() -> None:
+    """EX-53, PK-5."""
+    content = b"".join(number.to_bytes(4, "big") for number in range(700_000))
+    three = pair(content=content)
+    opening = arrived(three)
+    opening.run()
+    three["KOR"].finish(opening)
+    three.settle()
+    assert three.state("JPN", "c-1") == "receipted"
+    stock = three["KOR"].node.state.item("jpn.launch-1")
+    assert three["KOR"].content(stock.holding.digest) == content
+
+
 def test_what_was_sealed_is_destroyed_when_the_law_has_ended_meanwhile() -> None:
     """EX-14, EX-53: the law is asked in the turn that appends the release, not before."""
     three = pair()
