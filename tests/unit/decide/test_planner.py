@@ -17,6 +17,7 @@ from tests.unit.decide.world import (
     CASE,
     LAPSE,
     LAPSING,
+    LEG_ONE,
     PACT,
     ground,
     law_of,
@@ -32,7 +33,7 @@ def test_tables_that_are_full_are_emptied_and_answer_the_same(monkeypatch):
     law = make_law(dice, most=6)
     planner = Planner(law)
     case = make_case(dice, law)
-    for _ in range(200):
+    for _ in range(40):
         made, at = make_case(dice, law), make_instant(dice)
         # Own items as often as not: those are what a desk remembers.
         case = replace(made, holder="AAA", originator="AAA", marked=None, consents=())
@@ -53,6 +54,44 @@ def test_tables_that_are_full_are_emptied_and_answer_the_same(monkeypatch):
                 assert desk.count <= 12 + len(case.topics) + 6
                 assert len(desk.sheets) <= 2
                 assert all(len(sheet.owed) <= 2 for sheet in desk.sheets.values())
+
+
+@pytest.mark.parametrize("most", [12, 4096])
+@pytest.mark.parametrize("count", [1, 4, 8, 16, 32])
+def test_a_desk_answers_plain_cases_in_any_order_as_the_reference(monkeypatch, count, most):
+    """DEC-27, DEC-28, DEC-45: however many instruments there are, and when it is full."""
+    monkeypatch.setattr(planner_module, "PLAN_FACTS_MAX", most)
+    pact = replace(PACT, caps=())
+    many = [replace(pact, id=f"pact-{number:02d}") for number in range(count - 1)]
+    # Only one of them is open to everything, so that the others are told apart by what is asked.
+    many = [replace(one, topics=replace(one.topics, excluded=("dprk",))) for one in many]
+    law = law_of(pact, *many, LEG_ONE, lives=[("pact", LAPSING)])
+    planner, dice = Planner(law), RandomDice(count)
+    answered = 0
+    for _ in range(40):
+        recipient = dice.pick(("BBB", "CCC"))
+        case = replace(
+            CASE,
+            recipient=recipient,
+            label=Label(scheme="aaa", level=dice.pick(("low", "middle"))),
+            topics=dice.some(("dprk.missile", "dprk.nuclear", "prc"), least=1, most=2),
+            purpose=dice.pick(("defence", "relief", None)),
+            requested=dice.chance(70),
+            assurance=dice.pick((ASSURED, replace(ASSURED, needs_access=False), None)),
+        )
+        at = dice.pick((BEFORE, LAPSE.subtract(nanoseconds=1), LAPSE))
+        expected = decide(law, case, at=at)
+        desk = planner._desks.get("AAA")
+        answered += desk is not None and desk.weigh(case, at) is not None
+        assert planner.outcome(case, at=at) is expected.outcome
+        weighed = planner.weigh(case, at=at)
+        assert (weighed.outcome, weighed.instrument, weighed.obligations) == (
+            expected.outcome,
+            expected.instrument,
+            expected.obligations,
+        )
+        assert planner._desks["AAA"].count <= most + 12
+    assert answered > 0
 
 
 def test_a_pair_without_an_instrument_is_denied_at_once():
