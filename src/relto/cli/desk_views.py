@@ -113,6 +113,8 @@ def render_cases(console: Console, answer: Cases, title: str) -> None:
 def _waiting(one: CaseLine) -> str:
     if not one.waits_for:
         return ""
+    if not one.needs:
+        return one.waits_for
     return f"{one.waits_for} ({one.approved} of {one.needs} approved)"
 
 

@@ -4,11 +4,13 @@ Synchronous, on the driver, one order at a time: the running node puts it in the
 command at a stopped node calls it directly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from math import ceil
 from pathlib import Path
 from typing import Final, Protocol, assert_never
+
+from msgspec.structs import replace
 
 from relto.adapters.blobs import FileBlobs
 from relto.adapters.https_link import endpoint_of
@@ -24,6 +26,7 @@ from relto.console.orders import (
     AskConsentOf,
     AskFor,
     CardAnswer,
+    CaseLine,
     Cases,
     CustodyOf,
     Done,
@@ -238,7 +241,7 @@ class Office:
             law=None if state.law is None else state.law.digest,
             peers=self._driver.partners(),
             open_cases=len(state.open),
-            waiting=len(self._driver.node.queue()),
+            waiting=len(self._driver.node.queue()) + len(self._driver.node.to_destroy()),
             holdings=state.stock_count,
             certificate_until=valid_until(self._card.card.certificate),
             ahead_until=self._driver.ahead_until(self._driver.party, *self._driver.partners()),
@@ -247,12 +250,21 @@ class Office:
     def _cases(self, *, is_inbox: bool) -> Cases:
         waiting = {one.file.case: one for one in self._driver.node.queue()}
         if is_inbox:
-            return Cases(cases=tuple(case_line(one.file, one) for one in waiting.values()))
+            lines = (case_line(one.file, one) for one in waiting.values())
+            return Cases(cases=(*lines, *self._recalled()))
         listed = self._driver.cases(limit=LISTED_MAX)
         return Cases(
             cases=tuple(case_line(file, waiting.get(file.case)) for file in listed.files),
             is_whole=listed.is_whole,
         )
+
+    def _recalled(self) -> Iterator[CaseLine]:
+        """What partners want back: nobody destroys what nobody has been told of."""
+        for line in self._driver.node.to_destroy():
+            file = self._driver.node.state.case(line.case)
+            if file is not None:
+                why = f"{line.partner} recalls `{line.holding}`: destroy it"
+                yield replace(case_line(file, None), waits_for=why)
 
     def _holdings(self) -> Holdings:
         state = self._driver.node.state

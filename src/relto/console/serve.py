@@ -158,7 +158,7 @@ class RunningNode:
         By the machine's clock, also on a node in exercise: TLS checks dates by it.
         """
         until = valid_until(self._node.card.card.certificate)
-        if until <= Instant.now().add(hours=24 * _WARNED_DAYS):
+        if until is not None and until <= Instant.now().add(hours=24 * _WARNED_DAYS):
             self._log.warning("certificate_ends", at=str(until), next="relto key rotate")
 
     def stop(self) -> None:

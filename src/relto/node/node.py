@@ -23,8 +23,10 @@ from relto.model.message import (
     Aborted,
     KeyChanged,
     LawRef,
+    LossReported,
     PeerAdded,
     Quarantined,
+    Recalled,
     Receipted,
     RefusalCode,
     Refused,
@@ -268,6 +270,12 @@ class Node:
             )
         if isinstance(fact.message, KeyChanged):
             return self._new_keys(fact, fact.message)
+        if isinstance(fact.message, Recalled | LossReported) and fact.case is not None:
+            # At once, and by somebody: a loss is told on to whoever made the item (Art. 17).
+            text = f"`{fact.message.holding}`: `relto show` tells more"
+            code = f"custody.{fact.kind}"
+            alarm = Alarm(code=code, partner=fact.source, case=fact.case, text=text)
+            return (alarm, Then(case=fact.case))
         return () if fact.case is None else (Then(case=fact.case),)
 
     def _left_aside(self, fact: Fact, fault: Fault) -> tuple[Effect, ...]:

@@ -143,6 +143,7 @@ def test_the_certificate_serves_both_ends_of_a_link(keys):
 def test_a_certificate_says_until_when_it_serves(keys):
     """LK-21: for three years, since nobody may be surprised that every link is down."""
     assert valid_until(keys.certificate) == AT.add(hours=24 * (3 * 366 - 1))
+    assert valid_until(b"no certificate") is None
 
 
 def test_fl_20_after_a_key_change_old_packages_still_open_and_new_keys_sign(keys, tmp_path):

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from relto.console import ApproveCase, Config, CustodyOf, Home, Office
+from relto.console import (
+    ApproveCase,
+    Config,
+    CustodyOf,
+    Home,
+    LookInbox,
+    LookStatus,
+    Office,
+)
 from relto.errors import LocalError
 from relto.journal import verify_card
 from relto.model import Label
@@ -69,6 +77,22 @@ def test_an_item_that_was_given_is_reclassified_and_recalled_and_then_destroyed(
     assert kept(three, "JPN") == "destroyed"
     (line,) = three["JPN"].node.state.register.values()
     assert line.label.level == "gokuhi"
+
+
+def test_an_item_that_is_recalled_waits_in_the_inbox_until_it_is_destroyed(tmp_path: Path) -> None:
+    """EX-27: nobody destroys what nobody has been told of."""
+    three = released()
+    giver, receiver = desk(three, "JPN", tmp_path / "j"), desk(three, "KOR", tmp_path / "k")
+    assert receiver.answer(LookInbox()).cases == ()
+    giver.answer(done(Step.RECALL))
+    three.settle()
+    (line,) = receiver.answer(LookInbox()).cases
+    assert (line.case, line.waits_for) == ("c-1", "JPN recalls `launch-1`: destroy it")
+    assert receiver.answer(LookStatus()).waiting == 1
+    assert giver.answer(LookInbox()).cases == ()
+    receiver.answer(done(Step.DESTROY, text="shredded"))
+    assert receiver.answer(LookInbox()).cases == ()
+    assert receiver.answer(LookStatus()).waiting == 0
 
 
 def test_a_loss_is_told_to_whoever_gave_the_item(tmp_path: Path) -> None:

@@ -71,13 +71,19 @@ def is_of_party(der: bytes, party: str) -> bool:
     return names == [f"relto {party}"]
 
 
-def valid_until(der: bytes) -> Instant:
+def valid_until(der: bytes) -> Instant | None:
     """Give the instant from which partners refuse a certificate: links are down then, both ways.
 
     Args:
         der: The certificate, as a card carries it.
+
+    Returns:
+        The instant; `None` for what is no certificate.
     """
-    return Instant(x509.load_der_x509_certificate(der).not_valid_after_utc)
+    try:
+        return Instant(x509.load_der_x509_certificate(der).not_valid_after_utc)
+    except ValueError:
+        return None
 
 
 def der_of(pem: bytes) -> bytes:
