@@ -1,5 +1,7 @@
 """The planner beside the reference: what it remembers is bounded and changes no answer."""
 
+from itertools import product
+
 import pytest
 from msgspec.structs import replace
 from whenever import Instant
@@ -7,6 +9,7 @@ from whenever import Instant
 from relto.decide import Planner, decide
 from relto.decide import plan as plan_module
 from relto.decide import planner as planner_module
+from relto.law import PurposeRule
 from relto.model import Considered, Finding, Form, Label, Outcome, Rule, Verdict
 from relto.testing.cases import make_case, make_instant
 from relto.testing.generate import RandomDice, make_law
@@ -18,7 +21,9 @@ from tests.unit.decide.world import (
     LAPSE,
     LAPSING,
     LEG_ONE,
+    LEG_TWO,
     PACT,
+    THROUGH,
     ground,
     law_of,
 )
@@ -260,3 +265,37 @@ def test_a_pact_of_a_distant_century_is_decided_as_any_other(year):
         assert planner.decide(CASE, at=at) == decide(law, CASE, at=at)
     assert planner.decide(CASE, at=end.subtract(nanoseconds=1)).holds_until == end
     assert planner.plan("AAA", "BBB").stretch(end) == (end, None)
+
+
+# Still in force to protect the leg, and closed to the purpose of the case.
+CLOSED_ONE = replace(
+    LEG_ONE, purposes=PurposeRule(is_open=False, purposes=("relief",), ground=ground("6(c)"))
+)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [law_of(*ALL), law_of(THROUGH, CLOSED_ONE, LEG_TWO), law_of(PACT)],
+    ids=["all", "hub", "pact"],
+)
+@pytest.mark.parametrize("first", [(None, None), ("BBB", None), (None, "through")], ids=str)
+@pytest.mark.parametrize("holder", ["AAA", "CCC"])
+def test_a_way_that_was_noted_answers_for_no_other_way(law, first, holder):
+    """DEC-7, DEC-8, DEC-27: where there is a hub, the way so far and the way on both count."""
+    planner = Planner(law)
+    ways = list(product((None, "AAA", "BBB", "CCC"), (None, "through", "leg-one")))
+    label = Label(scheme=holder.lower(), level="low")
+    for recipient, (onward, provenance) in product(("AAA", "BBB", "CCC"), [first, *ways, *ways]):
+        case = replace(
+            CASE,
+            holder=holder,
+            originator=holder,
+            recipient=recipient,
+            label=label,
+            onward=onward,
+            provenance=provenance,
+        )
+        expected = decide(law, case, at=BEFORE)
+        assert planner.outcome(case, at=BEFORE) is expected.outcome
+        assert planner.weigh(case, at=BEFORE) == Planner(law).weigh(case, at=BEFORE)
+        assert planner.decide(case, at=BEFORE) == expected
