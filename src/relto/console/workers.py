@@ -31,6 +31,7 @@ _PAUSE_SECONDS_MAX: Final = 5.0
 # A worker that has lived so long did not end because it cannot begin.
 _SOUND_SECONDS: Final = 10.0
 _STOP_SECONDS_MAX: Final = 15.0
+_LOOK_SECONDS: Final = 0.05
 _NO_SOCKET: Final = -1
 
 
@@ -140,11 +141,7 @@ class _Crew:
         pause = _PAUSE_SECONDS_MIN
         while not self._stopping.is_set():
             begun = loop.time()
-            worker = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=subprocess.DEVNULL,
-                pass_fds=[number for number in self._handed if number != _NO_SOCKET],
-            )
+            worker = self._start()
             self._log.info("worker_started", worker=worker.pid)
             code = await self._wait(worker)
             self._log.info("worker_ended", worker=worker.pid, code=code)
@@ -154,18 +151,25 @@ class _Crew:
                 async with asyncio.timeout(pause):
                     await self._stopping.wait()
 
-    async def _wait(self, worker: asyncio.subprocess.Process) -> int:
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 -- our own interpreter and program
+            self._command,
+            stdin=subprocess.DEVNULL,
+            pass_fds=[number for number in self._handed if number != _NO_SOCKET],
+        )
+
+    async def _wait(self, worker: subprocess.Popen[bytes]) -> int:
         """Wait for a worker's end; after `_stopping`, see to it."""
-        ended = asyncio.ensure_future(worker.wait())
-        stopping = asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait((ended, stopping), return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not ended.done():
-            worker.terminate()
-            await asyncio.wait((ended,), timeout=_STOP_SECONDS_MAX)
-        if not ended.done():
-            worker.kill()
-        return await ended
+        loop = asyncio.get_running_loop()
+        until: float | None = None
+        while (code := worker.poll()) is None:
+            if until is None and self._stopping.is_set():
+                worker.terminate()
+                until = loop.time() + _STOP_SECONDS_MAX
+            elif until is not None and loop.time() > until:
+                worker.kill()
+            await asyncio.sleep(_LOOK_SECONDS)
+        return code
 
 
 @contextmanager
