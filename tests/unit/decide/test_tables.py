@@ -6,8 +6,18 @@ import pytest
 from msgspec.structs import replace
 
 from relto.decide import Conditions, Facts, LevelFact, Planner, decide, tables_of
+from relto.law import AssuranceRule
 from relto.model import RULE_ORDER, Form, Rule, Verdict
-from tests.unit.decide.world import ALL, BEFORE, CONSENT, SECOND_LEG, law_of
+from tests.unit.decide.world import (
+    ALL,
+    ASSURED,
+    BEFORE,
+    CONSENT,
+    LEG_TWO,
+    SECOND_LEG,
+    ground,
+    law_of,
+)
 
 LAW = law_of(*ALL)
 ORIGINATORS = ("AAA", "CCC", "BBB", "DDD")
@@ -88,3 +98,26 @@ def test_the_way_so_far_and_the_way_on_are_in_the_tables(provenance, onward):
     code = PROVENANCES.index(provenance)
     assert read(made, made.topology, code) == verdicts(case, Rule.TOPOLOGY)
     assert read(made, made.caveat, 0) == verdicts(case, Rule.CAVEAT)
+
+
+@pytest.mark.parametrize("cleared_to", ["low", "x"])
+def test_a_clearance_is_held_against_the_holders_own_marking(cleared_to):
+    """DEC-18, DEC-30: where the table does not know the originator's scheme."""
+    law = law_of(replace(LEG_TWO, assurance=AssuranceRule(is_required=True, ground=ground("7"))))
+    given = replace(ASSURED, cleared_to=cleared_to)
+    levels = tuple(
+        LevelFact(label=SECOND_LEG.label, marked=marked) for marked in (SECOND_LEG.marked, None)
+    )
+    made = tables_of(
+        Planner(law),
+        replace(FACTS, levels=levels),
+        Conditions(purpose=SECOND_LEG.purpose, requested=True, assurance=given),
+        holder="CCC",
+        recipient="BBB",
+        at=BEFORE,
+    )
+    place = RULE_ORDER.index(Rule.ASSURANCE)
+    for code, level in enumerate(levels):
+        case = replace(SECOND_LEG, assurance=given, marked=level.marked)
+        (one,) = decide(law, case, at=BEFORE).considered
+        assert read(made, made.assurance, code) == {"leg-two": one.findings[place].verdict}
