@@ -3,12 +3,15 @@
 from itertools import product
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from whenever import Instant
 
 from relto.decide import Planner, decide
 from relto.decide import plan as plan_module
 from relto.decide import planner as planner_module
+from relto.decide.weighing import fewest
 from relto.law import PurposeRule
 from relto.model import Considered, Finding, Form, Label, Outcome, Rule, Verdict
 from relto.testing.cases import make_case, make_instant
@@ -299,3 +302,16 @@ def test_a_way_that_was_noted_answers_for_no_other_way(law, first, holder):
         assert planner.outcome(case, at=BEFORE) is expected.outcome
         assert planner.weigh(case, at=BEFORE) == Planner(law).weigh(case, at=BEFORE)
         assert planner.decide(case, at=BEFORE) == expected
+
+
+@given(
+    st.lists(st.integers(min_value=0, max_value=2**12 - 1), max_size=15),
+    st.integers(min_value=1, max_value=2**12 - 1),
+)
+@example([2**12 - 1] * 15, 2**12 - 1)
+@example([(2**12 - 1) << place & (2**12 - 1) for place in range(12)], 2**12 - 1)
+def test_the_fewest_are_counted_right_up_to_fifteen(masks, left):
+    """DEC-3: all bits at once, as one would count them one by one."""
+    counts = {bit: sum(mask >> bit & 1 for mask in masks) for bit in range(12) if left >> bit & 1}
+    expected = sum(1 << bit for bit, count in counts.items() if count == min(counts.values()))
+    assert fewest(masks, left) == expected

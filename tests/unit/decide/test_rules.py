@@ -150,7 +150,7 @@ def test_a_row_without_the_recipients_scheme_is_no_equivalent():
     """DEC-11."""
     foreign = replace(PACT, equivalence=(table("aaa", "ccc"),))
     one = found(law_of(foreign), CASE, "level", instrument="pact")
-    assert one.fact == "aaa:low has no equivalent for BBB"
+    assert (one.rule, one.fact) == ("level", "aaa:low has no equivalent for BBB")
 
 
 def test_a_table_counts_only_while_it_is_valid():
@@ -265,3 +265,13 @@ def test_a_denial_rests_on_its_first_failing_rules():
         "pact: initiative (x)",
     )
     assert decide(law_of(weak), replace(CASE, topics=("moon",)), at=BEFORE).assumed == ()
+
+
+def test_every_instrument_that_protects_a_leg_is_named():
+    """DEC-6."""
+    both = replace(
+        THROUGH,
+        reliance=tuple(replace(clause, parties=()) for clause in THROUGH.reliance),
+    )
+    one = found(law_of(both, LEG_ONE, LEG_TWO), FIRST_LEG, "reliance", instrument="through")
+    assert (one.verdict, one.fact) == ("pass", "protected by leg-one, leg-two, in force")
