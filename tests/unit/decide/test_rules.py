@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from relto.decide import Planner, decide
-from relto.law import Equivalence, EquivalenceRow, State
+from relto.law import Equivalence, EquivalenceRow, PurposeRule, State
 from relto.model import RULE_ORDER, Evidence, Form, Ground, Outcome
 from tests.unit.decide.rule_rows import RULES
 from tests.unit.decide.world import (
@@ -275,3 +275,29 @@ def test_every_instrument_that_protects_a_leg_is_named():
     )
     one = found(law_of(both, LEG_ONE, LEG_TWO), FIRST_LEG, "reliance", instrument="through")
     assert (one.verdict, one.fact) == ("pass", "protected by leg-one, leg-two, in force")
+
+
+def test_a_cap_for_another_form_hides_no_cap_behind_it():
+    """DEC-13: in whatever order they stand."""
+    here, anywhere = PACT.caps[0], replace(PACT.caps[0], form=None)
+    case = replace(CASE, label=label("middle"), form=Form.DOCUMENT)
+    for caps in ((here, anywhere), (anywhere, here)):
+        one = found(law_of(replace(PACT, caps=caps)), case, "level", instrument="pact")
+        assert (one.verdict, one.fact) == ("fail", "aaa:middle is UPPER, above the cap LOWER")
+
+
+def test_every_purpose_of_a_closed_list_is_named():
+    """DEC-17."""
+    two = replace(
+        PACT, purposes=PurposeRule(is_open=False, purposes=("relief", "XXXX"), ground=ground("6"))
+    )
+    for wanted, stated in (("defence", "defence"), (None, "none")):
+        one = found(law_of(two), replace(CASE, purpose=wanted), "purpose", instrument="pact")
+        assert one.fact == f"covers only relief, XXXX; stated: {stated}"
+        assert one.remedy == "with one of the purposes relief, XXXX"
+
+
+def test_a_labels_own_words_are_evidence_by_themselves():
+    """DEC-14."""
+    one = found(law_of(PACT), CASE, "caveat", instrument="pact")
+    assert one.ground == Ground(article="scheme aaa", evidence=Evidence.TEXT, source="the label")
