@@ -274,6 +274,17 @@ BAD = {
         GOOD.replace('by = "the bureau"', ""),
         [(5, "delegations[1]", "missing key `by`", HINT)],
     ),
+    "an office without a name": (
+        GOOD.replace('"the bureau"', '" "'),
+        [
+            (
+                11,
+                "delegations[1].by",
+                "is empty",
+                "each release under it names it, and the office that gave it",
+            )
+        ],
+    ),
     "an unknown holder": (
         GOOD.replace('"JPN"', '"JAP"').replace('"hi"', '"low"'),
         [(3, "holder", "unknown party `JAP`", PARTIES)],

@@ -14,6 +14,7 @@ from tests.unit.decide.world import (
     CASE,
     CONSENT,
     FIRST_LEG,
+    FOR_EVER,
     LAPSE,
     LAPSING,
     LEG_ONE,
@@ -301,3 +302,17 @@ def test_a_labels_own_words_are_evidence_by_themselves():
     """DEC-14."""
     one = found(law_of(PACT), CASE, "caveat", instrument="pact")
     assert one.ground == Ground(article="scheme aaa", evidence=Evidence.TEXT, source="the label")
+
+
+def test_what_protects_a_leg_is_read_as_the_holder_reads_it():
+    """DEC-1, DEC-6: and not as the recipient does, nor as everybody else."""
+    ended = (span(State.ENDED),)
+    for readings, verdict in (
+        ({("leg-one", "AAA"): ended}, "fail"),
+        ({("leg-one", "CCC"): ended}, "pass"),
+    ):
+        law = law_of(*ALL, readings=readings)
+        one = found(law, FIRST_LEG, "reliance", instrument="through")
+        assert one.verdict == verdict
+    law = law_of(*ALL, lives=[("leg-one", ended)], readings={("leg-one", "AAA"): FOR_EVER})
+    assert found(law, FIRST_LEG, "reliance", instrument="through").verdict == "pass"
