@@ -114,9 +114,7 @@ class Planner:
             return Decision(
                 outcome=Outcome.DENY, instrument=None, considered=(), at=at, reading=case.holder
             )
-        segment = plan.segment(at)
-        is_consented, until = _consents(case, at, segment.holds_until)
-        cells = _cells(plan, segment, case, is_consented=is_consented)
+        segment, cells, until = _asked(plan, case, at)
         ranked = _ranked(plan, segment, cells)
         bit, best = ranked[0]
         considered = tuple(one for _, one in ranked)
@@ -154,7 +152,9 @@ class Planner:
         plan = self.plan(case.holder, case.recipient)
         if not plan.full:
             return NOTHING_LINKS
-        segment, bits, until = self._bits(plan, case, at)
+        segment, cells, until = _asked(plan, case, at)
+        self._note(plan, case, segment, cells)
+        bits = tuple(cell.removed for cell in cells)
         outcome, bit = best(bits, together(bits), len(plan.legs))
         is_denied = outcome is Outcome.DENY
         markings, obligations = NOTHING_OWED if is_denied else plan.owed(segment.book, bit, case)
@@ -184,22 +184,17 @@ class Planner:
         plan = self.plan(case.holder, case.recipient)
         if not plan.full:
             return Outcome.DENY
-        _, bits, _ = self._bits(plan, case, at)
-        return outcome_of(together(bits), len(plan.legs))
+        segment, cells, _ = _asked(plan, case, at)
+        self._note(plan, case, segment, cells)
+        return outcome_of(together(tuple(cell.removed for cell in cells)), len(plan.legs))
 
-    def _bits(
-        self, plan: Plan, case: Case, at: Instant
-    ) -> tuple[Segment, tuple[int, ...], Instant | None]:
-        """Ask the plan; what it says of a plain case is noted at the holder's desk."""
-        segment = plan.segment(at)
-        is_consented, until = _consents(case, at, segment.holds_until)
-        cells = _cells(plan, segment, case, is_consented=is_consented)
+    def _note(self, plan: Plan, case: Case, segment: Segment, cells: tuple[Cell, ...]) -> None:
+        """Note at the holder's desk what a plan has said of a plain case."""
         if is_plain(plan, case):
             desk = self._desks.get(case.holder)
             if desk is None or desk.count > PLAN_FACTS_MAX:
                 desk = self._desks[case.holder] = Desk()
             desk.note(plan, case, segment.index, cells)
-        return segment, tuple(cell.removed for cell in cells), until
 
     def markings(
         self, case: Case, instrument: InstrumentId, *, at: Instant
@@ -236,8 +231,8 @@ class Planner:
         plan = self.plan(case.holder, case.recipient)
         if not plan.full:
             return NOTHING_STANDS
-        _, bits, until = self._bits(plan, case, at)
-        removed = together(bits)
+        _, cells, until = _asked(plan, case, at)
+        removed = together(tuple(cell.removed for cell in cells))
         return Sifted(
             instruments=plan.names,
             passes=plan.full & ~(removed >> len(plan.legs)),
@@ -308,6 +303,13 @@ class Planner:
                 self._desks.clear()
             keep(self._plans, pair, plan, most=PLANS_MAX)
         return plan
+
+
+def _asked(plan: Plan, case: Case, at: Instant) -> tuple[Segment, tuple[Cell, ...], Instant | None]:
+    """What a plan says of a case: the stretch of time, a cell for each rule, and until when."""
+    segment = plan.segment(at)
+    is_consented, until = _consents(case, at, segment.holds_until)
+    return segment, _cells(plan, segment, case, is_consented=is_consented), until
 
 
 def _cells(plan: Plan, segment: Segment, case: Case, *, is_consented: bool) -> tuple[Cell, ...]:
