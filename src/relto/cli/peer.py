@@ -93,9 +93,7 @@ def status(directory: DirOption, as_json: JsonFlag = False) -> None:
 
     Example: relto link status --dir jpn
     """
-    answer = answer_of(directory, LookLinks())
-    assert isinstance(answer, Links)
-    emit(answer, as_json=as_json, render=lambda console: render_links(console, answer))
+    _shown(directory, LookLinks(), as_json=as_json)
 
 
 @link_app.command("reconcile")
@@ -108,9 +106,7 @@ def reconcile(
 
     Example: relto link reconcile KOR --dir jpn
     """
-    answer = answer_of(directory, ReconcileLink(partner=party_code(partner)))
-    assert isinstance(answer, Links)
-    emit(answer, as_json=as_json, render=lambda console: render_links(console, answer))
+    _shown(directory, ReconcileLink(partner=party_code(partner)), as_json=as_json)
 
 
 @link_app.command("pass-over")
@@ -138,6 +134,12 @@ def pass_over(
             err=True,
         )
     order = PassOverPartner(partner=code, by=by(officer, "administrator", reason))
+    _shown(directory, order, as_json=as_json)
+
+
+def _shown(
+    directory: Path, order: LookLinks | ReconcileLink | PassOverPartner, *, as_json: bool
+) -> None:
     answer = answer_of(directory, order)
     assert isinstance(answer, Links)
     emit(answer, as_json=as_json, render=lambda console: render_links(console, answer))
