@@ -66,12 +66,9 @@ BY = By(officer="bench", role=OfficerRole("analyst"))
 ROW = b"x" * 1_200
 BODY = b"x" * 1_024
 REPEATS_WARM = 50
-
-
-def pin_to(core: int) -> None:
-    """Keep this process on one core, where the machine has several."""
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[core % len(cores)]})
+# Read before anything is pinned: a process begins on the core of the one that started it.
+CORES = sorted(os.sched_getaffinity(0))
+HERE, THERE = CORES[-1], CORES[0]
 
 
 def cpu_seconds(process: int | str = "self") -> float:
@@ -412,13 +409,14 @@ def start(role: str, directory: Path) -> tuple[subprocess.Popen[str], str]:
         stdout=subprocess.PIPE,
         text=True,
     )
+    os.sched_setaffinity(process.pid, {THERE})
     assert process.stdout is not None
     return process, process.stdout.readline().strip()
 
 
 def measure(directory: Path, *, count: int, levels: list[int]) -> dict:
     result: dict = {"machine": machine(), "floor": {}, "protocol": {}, "hop": {}, "ratio": {}}
-    pin_to(1)
+    os.sched_setaffinity(0, {HERE})
     process, port = start("floor", directory)
     try:
         for level in levels:
@@ -467,7 +465,7 @@ def machine() -> str:
         )
     except (OSError, StopIteration):
         pass
-    return f"{model}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"
+    return f"{model}, {len(CORES)} cores, Python {platform.python_version()}"
 
 
 def show(result: dict) -> None:
@@ -500,7 +498,6 @@ def main() -> None:
     parser.add_argument("--dir", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.role:
-        pin_to(0)
         asyncio.run({"floor": serve_floor, "node": serve_node}[options.role](options.dir))
         return
     levels = [int(one) for one in options.in_flight.split(",")]
