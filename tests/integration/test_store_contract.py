@@ -182,12 +182,14 @@ def test_what_raises_has_not_happened(store):
     mark = Mark(name="a", rank="", number=1)
     with store.transaction() as tx:
         say(tx)
+        tx.put_value("settings", b"s")
         tx.put_marks(JPN_KOR, [mark])
         before = tx.log(JPN_KOR)
     with pytest.raises(ZeroDivisionError), store.transaction() as tx:  # noqa: PT012
         say(tx, count=3)
         say(tx, KOR_JPN)
         tx.put_value("card", b"x")
+        tx.drop_value("settings")
         tx.drop_marks(JPN_KOR, [mark])
         tx.put_marks(JPN_KOR, [Mark(name="b", rank="", number=1)])
         tx.clear_marks()
@@ -205,6 +207,7 @@ def test_what_raises_has_not_happened(store):
         assert tx.case("c-1")[0].entry.content("title") == b"t"
         assert len(tx.case("c-1")) == 1
         assert tx.value("card") is None
+        assert tx.value("settings") == b"s"
         assert tx.snapshot("node") is None
         assert tx.kept() == ()
         assert tx.blobs(BlobState.EXPECTED) == ()
@@ -265,6 +268,21 @@ def test_small_things_are_replaced_and_evidence_is_not(store):
         assert tx.value("card") == b"2"
         assert tx.snapshot("node") == Snapshot(position=3, content=b"2")
         assert [it.content for it in tx.kept()] == [b"1", b"2"]
+
+
+def test_a_dropped_value_is_gone_and_may_be_put_again(store):
+    with store.transaction() as tx:
+        tx.put_value("card", b"1")
+        tx.put_value("settings", b"2")
+    with store.transaction() as tx:
+        tx.drop_value("card")
+        tx.drop_value("settings", is_destroyed=True)
+        tx.drop_value("never put")
+        assert tx.value("card") is None
+        tx.put_value("card", b"3")
+    with store.transaction() as tx:
+        assert tx.value("card") == b"3"
+        assert tx.value("settings") is None
 
 
 def test_blobs_are_found_by_digest_and_by_state(store):

@@ -342,3 +342,15 @@ def test_what_was_destroyed_is_in_no_file(path, store):
     with store.transaction() as tx:
         tx.destroy(JPN_KOR, number=1, part="part-1")
     assert not any(secret in file.read_bytes() for file in files if file.exists())
+
+
+def test_a_content_that_was_destroyed_is_in_no_file(path, store):
+    """Custody: a small content is a row; what is destroyed must not live on in the log either."""
+    secret = b"the content that must go" * 5
+    with store.transaction() as tx:
+        tx.put_value("blob/1", secret)
+    files = [path, path.with_name(path.name + "-wal")]
+    assert any(secret in file.read_bytes() for file in files if file.exists())
+    with store.transaction() as tx:
+        tx.drop_value("blob/1", is_destroyed=True)
+    assert not any(secret in file.read_bytes() for file in files if file.exists())

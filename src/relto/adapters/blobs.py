@@ -25,6 +25,7 @@ from relto.ports.store import (
 from relto.seal import running_digest
 from relto.units import DIGEST_PATTERN, Digest
 
+_PARTS: Final = "part"
 _STEP_BYTES: Final = 1_048_576
 _NO_ROOM: Final = 28  # ENOSPC
 
@@ -35,7 +36,8 @@ class FileBlobs:
     def __init__(self, directory: Path) -> None:
         """Use a directory, making it where it is missing; nobody else may look into it."""
         self._directory = directory
-        self._parts = directory / "part"
+        self._place = os.fspath(directory)
+        self._parts = directory / _PARTS
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._parts.mkdir(mode=0o700, exist_ok=True)
 
@@ -104,13 +106,14 @@ class FileBlobs:
     def destroy(self, digest: Digest) -> bool:
         """See `BlobStore.destroy`; the key is destroyed with the entry, which is what counts."""
         is_found = False
-        for path in (self._whole(digest), self._part(digest)):
-            try:
-                path.unlink()
-            except FileNotFoundError:
-                continue
-            _sync_directory(path.parent)
-            is_found = True
+        # Mostly there is nothing, and that is found out cheaply: each small package that is dropped
+        # comes here too, since a part of it may have come by range.
+        for place in (f"{digest[:2]}/{digest}", f"{_PARTS}/{digest}"):
+            if os.path.lexists(f"{self._place}/{place}"):
+                path = self._directory / place
+                path.unlink(missing_ok=True)
+                _sync_directory(path.parent)
+                is_found = True
         return is_found
 
     @contextmanager

@@ -83,6 +83,10 @@ class Codec(Generic[T]):
             )
         return data
 
+    def reads(self, data: bytes, value: T) -> bool:
+        """Tell whether bytes that `encode` gave for a value are read as that value."""
+        return self._decoder.decode(data) == value
+
     def decode(self, data: bytes) -> T:
         """Read a value from bytes nobody has vouched for.
 

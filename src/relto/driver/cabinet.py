@@ -92,13 +92,26 @@ class Cabinet:
             return False
         return self.read(tx, digest, offset=0, count=len(PACKAGE_MAGIC)) != PACKAGE_MAGIC
 
-    def drop(self, tx: Transaction, digest: Digest) -> None:
+    def drop(self, tx: Transaction, digest: Digest, *, is_content: bool) -> bool:
         """Forget a small one with this transaction.
 
-        A large one is destroyed with `destroy` after the commit.
+        Args:
+            tx: The transaction.
+            digest: What to forget.
+            is_content: Forget also what is no sealed package.
+
+        Returns:
+            Whether what lies among the blobs, if anything does, is to be destroyed with `destroy`
+            after the commit.
         """
-        if digest != _NOTHING and tx.value(_name(digest)):
-            tx.put_value(_name(digest), b"")
+        small = self.small(tx, digest)
+        if small is None:
+            return is_content or not self.is_content(tx, digest)
+        if not is_content and not small.startswith(PACKAGE_MAGIC):
+            return False
+        if small:
+            tx.drop_value(_name(digest), is_destroyed=is_content)
+        return True
 
     def destroy(self, digest: Digest) -> None:
         """Destroy a large one, complete or not."""

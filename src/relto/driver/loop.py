@@ -443,8 +443,7 @@ class Engine:
                 case Then(case=case):
                     follow = self._node.handle(Proceed(case=case), now=turn.now)
                 case Drop(digest=digest, is_content=is_content):
-                    if is_content or not self._cabinet.is_content(turn.tx, digest):
-                        self._cabinet.drop(turn.tx, digest)
+                    if self._cabinet.drop(turn.tx, digest, is_content=is_content):
                         turn.drops.append(digest)
                 case Alarm():
                     turn.notices.append(effect)

@@ -14,6 +14,7 @@ Existing tools read and verify the Ed25519 lines and pass over the one they do n
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from whenever import Instant
@@ -245,6 +246,7 @@ def peek_checkpoint(note: bytes, *, log: LogId) -> tuple[int, bytes]:
     return _read(decode_note(note).text, log)
 
 
+@lru_cache(maxsize=4_096)
 def key_id(name: str, kind: bytes, public: bytes) -> bytes:
     """Give the four bytes that tell which key of a name, and of which type, has signed.
 

@@ -274,8 +274,16 @@ class Transaction(Protocol):
     def put_value(self, name: str, content: bytes) -> None:
         """Replace a small named value: the node's card, its settings."""
 
+    def drop_value(self, name: str, *, is_destroyed: bool = False) -> None:
+        """Forget a named value, whether it is there or not.
+
+        Args:
+            name: Which.
+            is_destroyed: Nothing of it may be left in the store's files after the commit.
+        """
+
     def value(self, name: str) -> bytes | None:
-        """Give a named value; `None` when it was never put."""
+        """Give a named value; `None` when it was never put, or was dropped."""
 
     def attempt(self) -> AbstractContextManager[None]:
         """Open a part that can fail alone: an error undoes it and goes on outward."""

@@ -259,6 +259,12 @@ class MemoryTransaction:
         """See `Transaction.put_value`."""
         self._put(self._disk.values, name, content)
 
+    def drop_value(self, name: str, *, is_destroyed: bool = False) -> None:
+        """See `Transaction.drop_value`; what is dropped here is gone in any case."""
+        before = self._disk.values.pop(name, None)
+        if before is not None:
+            self._undo.append(lambda: self._disk.values.update({name: before}))
+
     def value(self, name: str) -> bytes | None:
         """See `Transaction.value`."""
         return self._disk.values.get(name)

@@ -131,7 +131,7 @@ def test_what_is_sealed_opens_again_whatever_its_size(size: int) -> None:
             inline=None,
         )
         assert b"".join(cabinet.pieces(tx, opened.content)) == content
-        cabinet.drop(tx, made.package.digest)
+        cabinet.drop(tx, made.package.digest, is_content=False)
         cabinet.destroy(made.package.digest)
         assert not cabinet.is_here(tx, made.package.digest)
         with pytest.raises(BlobMissingError):

@@ -81,6 +81,7 @@ class SqlTransaction:
         self._statements = statements
         self._is_readonly = is_readonly
         self._log_ids: dict[str, int] = {}
+        self._position: int | None = None
         self._attempts = 0
         self.has_destroyed = False
         self.has_written = False
@@ -120,7 +121,8 @@ class SqlTransaction:
         assert all(one.is_done for one in placed.values())
         if rows:
             self._cursor.executemany(self._statements.add_entry.text, rows)
-        return position + len(entries)
+        self._position = position + len(entries)
+        return self._position
 
     def put_log(self, state: LogState) -> None:
         """See `Transaction.put_log`."""
@@ -199,8 +201,10 @@ class SqlTransaction:
 
     def position(self) -> int:
         """See `Transaction.position`."""
-        row = self._one(self._statements.final_position)
-        return 0 if row is None or row[0] is None else _integer(row[0])
+        if self._position is None:
+            row = self._one(self._statements.final_position)
+            self._position = 0 if row is None or row[0] is None else _integer(row[0])
+        return self._position
 
     def destroy(self, log: LogId, *, number: int, part: str) -> bool:
         """See `Transaction.destroy`."""
@@ -291,6 +295,11 @@ class SqlTransaction:
             p_checksum=_checksum(name, content),
         )
 
+    def drop_value(self, name: str, *, is_destroyed: bool = False) -> None:
+        """See `Transaction.drop_value`."""
+        self._run(self._statements.drop_value, p_name=name)
+        self.has_destroyed = self.has_destroyed or is_destroyed
+
     def value(self, name: str) -> bytes | None:
         """See `Transaction.value`."""
         row = self._one(self._statements.value, p_name=name)
@@ -301,12 +310,12 @@ class SqlTransaction:
         """See `Transaction.attempt`."""
         self._attempts += 1
         name = f"attempt_{self._attempts}"
-        known = dict(self._log_ids)
+        known, position = dict(self._log_ids), self._position
         self._cursor.execute(f"SAVEPOINT {name}")
         try:
             yield
         except BaseException:
-            self._log_ids = known
+            self._log_ids, self._position = known, position
             self._cursor.execute(f"ROLLBACK TO SAVEPOINT {name}")
             self._cursor.execute(f"RELEASE SAVEPOINT {name}")
             raise
