@@ -77,6 +77,8 @@ class Exchanges(Hints):
     ) -> None:
         self._helpers: dict[PartyCode, Helper] = {}
         self._passed = PassedOver()
+        # Links known not to be stopped, so that this is not read for each frame.
+        self._running: set[PartyCode] = set()
         super().__init__(world, laws=laws, fault=fault, snapshot_entries=snapshot_entries)
         # What partners have been told or sent in this process; losing it costs a repetition and
         # nothing else.
@@ -137,6 +139,7 @@ class Exchanges(Hints):
             partner for partner in self._node.state.peers if whole or tx.value(_RESTORED + partner)
         )
         self._passed.load(tx, self._node.state.peers)
+        self._running.clear()
 
     def _before_saying(self, turn: Turn, partner: PartyCode) -> None:
         if self._helpers:
@@ -552,9 +555,11 @@ class Exchanges(Hints):
     def _check_partner(self, turn: Turn, partner: PartyCode) -> None:
         if partner not in self._node.state.peers:
             raise UnpinnedPartnerError(f"`{partner}` is no pinned partner")
-        code = turn.tx.value(_STOPPED + partner)
-        if code:
+        if partner in self._running:
+            return
+        if turn.tx.value(_STOPPED + partner):
             raise StoppedError(f"the link with `{partner}` is stopped")
+        self._running.add(partner)
 
     def _stop(self, turn: Turn, partner: PartyCode, error: ForkError | RewoundError) -> None:
         """Let nothing more pass on this link, and keep the evidence; other links go on.
@@ -564,6 +569,7 @@ class Exchanges(Hints):
 
         Source: docs/spec/exchange.md EX-38; FL-17, FL-19.
         """
+        self._running.discard(partner)
         if isinstance(error, ForkError):
             content = FORK.encode(error.evidence)
             turn.tx.keep(Kept(kind=error.code, at=turn.now, content=content))
@@ -582,6 +588,7 @@ class Exchanges(Hints):
         """Let a stopped link run again, after its cause has been removed outside this program."""
         with self._turn() as turn:
             turn.tx.put_value(_STOPPED + partner, b"")
+            self._running.discard(partner)
 
 
 def _alarm(partner: PartyCode, error: ReltoError) -> Alarm:

@@ -56,7 +56,7 @@ class Answers(Generic[T]):
     Args:
         planner: Knows when the law between two parties changes.
         ask: Gives the answer for a case at an instant.
-        until: The next instant at which an answer can change within a segment; `None` when none can.
+        until: The next instant at which an answer can change within a segment; `None` when none.
     """
 
     def __init__(

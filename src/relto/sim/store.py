@@ -259,7 +259,7 @@ class MemoryTransaction:
         """See `Transaction.put_value`."""
         self._put(self._disk.values, name, content)
 
-    def drop_value(self, name: str, *, is_destroyed: bool = False) -> None:
+    def drop_value(self, name: str, *, is_destroyed: bool = False) -> None:  # noqa: ARG002
         """See `Transaction.drop_value`; what is dropped here is gone in any case."""
         before = self._disk.values.pop(name, None)
         if before is not None:
