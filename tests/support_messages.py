@@ -25,6 +25,7 @@ from relto.model import (
 )
 from relto.model import message as m
 from relto.model.delegation import Delegation, Delegations
+from relto.model.partner import KeyRevoked, LinkResumed, PassedOver, PeerAdded
 
 PARTIES = ("KOR", "USA", "GBR")
 AT = Instant.from_utc(2019, 10, 2, 1, 2, 3, nanosecond=4)
@@ -132,7 +133,7 @@ _ALL: tuple[m.Message, ...] = (
     m.KeyChanged(card=b"card", fingerprint=DIGEST),
     m.Aborted(number=3, code=m.RefusalCode.LAPSED_IN_TRANSFER, considered=(CONSIDERED,)),
     m.Held(holding=HOLDING, reference="launch-1", source="KOR", marked=LABEL, by="registrar"),
-    m.PeerAdded(
+    PeerAdded(
         party="KOR", card=b"card", fingerprint=DIGEST, keys=KEYS, serial=1, by="administrator"
     ),
     m.LawAdopted(
@@ -173,10 +174,17 @@ _ALL: tuple[m.Message, ...] = (
         law=LAW,
         blocked=(m.Blocked(way=("JPN", "KOR"), instrument="a-b-2016", finding=FINDING),),
     ),
-    m.PassedOver(
+    PassedOver(
         party="KOR", officer="officer-1", role="administrator", reason="its site has burnt down"
     ),
-    m.KeyRevoked(party="KOR", serial=1, officer="officer-1", role="administrator", reason="copied"),
+    KeyRevoked(party="KOR", serial=1, officer="officer-1", role="administrator", reason="copied"),
+    LinkResumed(
+        party="KOR",
+        code="peer.fork",
+        officer="officer-1",
+        role="administrator",
+        reason="it had served a copy of its store",
+    ),
     m.ClockSet(offset_seconds=-5, by="administrator"),
     m.Quarantined(source="KOR", number=3, code=m.RefusalCode.MALFORMED, detail="cannot be read"),
 )

@@ -21,7 +21,7 @@ def node(tmp_path):
     from relto.codec.message import encode_message
     from relto.journal import Draft, append, sign_head
     from relto.model import PartyKeys
-    from relto.model.message import PeerAdded
+    from relto.model.partner import PeerAdded
     from tests.support_journal import AT
     from tests.unit.journal.test_extract import KEYS
 

@@ -11,10 +11,10 @@ from relto.model import Holding, Label
 from relto.model.delegation import Delegations
 from relto.model.message import (
     Message,
-    PeerAdded,
     RefusalCode,
     kind_of,
 )
+from relto.model.partner import PeerAdded
 from relto.node import (
     AskConsent,
     By,

@@ -37,7 +37,8 @@ from relto.journal import (
     verify_extract,
 )
 from relto.model import Entry, Extract, ExtractedFile, LogId
-from relto.model.message import KeyChanged, LawAdopted, PeerAdded
+from relto.model.message import KeyChanged, LawAdopted
+from relto.model.partner import PeerAdded
 from relto.ports.store import Placed, Transaction
 from relto.seal import digest
 from relto.units import CaseId, Digest, PartyCode

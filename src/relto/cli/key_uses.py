@@ -18,7 +18,8 @@ from relto.codec import CARD, SIGNED_CARD
 from relto.console import Home, HomeError
 from relto.driver.facts import fact_of
 from relto.model import NodeCard
-from relto.model.message import PeerAdded, kind_of
+from relto.model.message import kind_of
+from relto.model.partner import PeerAdded
 from relto.node import How, KeyUses
 from relto.ports import Transaction
 from relto.units import PartyCode

@@ -15,6 +15,7 @@ from relto.console import (
     PassOverPartner,
     PinCard,
     ReconcileLink,
+    ResumePartner,
     RevokePartner,
 )
 from relto.limits import CARD_BYTES_MAX
@@ -137,8 +138,31 @@ def pass_over(
     _shown(directory, order, as_json=as_json)
 
 
+@link_app.command("resume")
+def resume(
+    partner: Annotated[str, typer.Argument(metavar="PARTNER")],
+    *,
+    directory: DirOption,
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the journal as evidence.")],
+    officer: OfficerOption = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Let a link run again that was stopped because the partner had shown two histories.
+
+    First find out with the partner, outside the network, what has happened and put it right: while
+    it still shows another history, the link stops again at once, with new evidence.
+
+    Example: relto link resume KOR --reason "it had served a copy of its store" --dir jpn
+    """
+    order = ResumePartner(partner=party_code(partner), by=by(officer, "administrator", reason))
+    _shown(directory, order, as_json=as_json)
+
+
 def _shown(
-    directory: Path, order: LookLinks | ReconcileLink | PassOverPartner, *, as_json: bool
+    directory: Path,
+    order: LookLinks | ReconcileLink | PassOverPartner | ResumePartner,
+    *,
+    as_json: bool,
 ) -> None:
     answer = answer_of(directory, order)
     assert isinstance(answer, Links)

@@ -49,6 +49,7 @@ from relto.console.orders import (
     PinCard,
     ReconcileLink,
     RefuseCase,
+    ResumePartner,
     RevokePartner,
     RotateKeys,
     Status,
@@ -210,6 +211,11 @@ class Office:
                 return self._reconcile(order)
             case PassOverPartner(partner=partner):
                 self._driver.pass_over(partner, by=order.by)
+                return Links(links=(self._link(partner),))
+            case ResumePartner(partner=partner):
+                self._driver.resume(partner, by=order.by)
+                if self.service is not None:
+                    self.service.reconcile(partner)
                 return Links(links=(self._link(partner),))
             case RevokePartner(partner=partner, serial=serial):
                 given = RevokeCard(party=partner, serial=serial, by=order.by)

@@ -194,6 +194,13 @@ class PassOverPartner(Order, frozen=True, kw_only=True, tag="pass-over"):
     by: By
 
 
+class ResumePartner(Order, frozen=True, kw_only=True, tag="resume"):
+    """Let the stopped link to a partner run again."""
+
+    partner: PartyCode
+    by: By
+
+
 class RevokePartner(Order, frozen=True, kw_only=True, tag="revoke"):
     """Believe nothing more that one of a partner's cards signs."""
 
@@ -265,6 +272,7 @@ AnyOrder: TypeAlias = (
     | LookLinks
     | ReconcileLink
     | PassOverPartner
+    | ResumePartner
     | RevokePartner
     | RotateKeys
     | MoveClock

@@ -35,7 +35,13 @@ from relto.driver.identity import (
     OtherNodeError,
 )
 from relto.driver.laws import LawBook
-from relto.driver.links import LinkCounts, RefusedFrameError, StoppedError, UnpinnedPartnerError
+from relto.driver.links import (
+    LinkCounts,
+    NotStoppedError,
+    RefusedFrameError,
+    StoppedError,
+    UnpinnedPartnerError,
+)
 from relto.driver.loop import Moved, Notice
 from relto.driver.parcels import BadPackageBytesError, NoSuchPackageError
 from relto.driver.passed import NothingToPassOverError
@@ -57,6 +63,7 @@ __all__ = [
     "NoSuchPackageError",
     "NotInitialisedError",
     "NotReconciledError",
+    "NotStoppedError",
     "NothingToPassOverError",
     "Notice",
     "OtherKeysError",

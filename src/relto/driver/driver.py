@@ -27,6 +27,7 @@ from relto.driver.identity import (
     law_value,
 )
 from relto.driver.laws import LawBook
+from relto.driver.links import STOPPED_VALUE, NotStoppedError
 from relto.driver.parcels import Parcels
 from relto.driver.passed import NothingToPassOverError
 from relto.driver.recovery import RESTORED_VALUE
@@ -44,6 +45,7 @@ from relto.node import (
     Command,
     Hold,
     PassOver,
+    ResumeLink,
     Tick,
 )
 from relto.ports import Transaction, World
@@ -294,6 +296,29 @@ class Driver(Parcels):
                 self._fold(turn, self._logs.append(self.party, EPOCH, now=turn.now))
             self._carry_out(turn, effects)
             self._wait_no_more(turn, partner)
+            return Result(case=None, facts=tuple(turn.facts))
+
+    def resume(self, partner: PartyCode, *, by: By) -> Result:
+        """Let a stopped link run again, after its cause has been removed outside the network.
+
+        Nothing is forgiven: whoever still shows another history stops it again at once.
+
+        Args:
+            partner: Whose link.
+            by: The officer who says so, and why.
+
+        Raises:
+            LocalError: No partner, no reason, or the link is not stopped; nothing has changed.
+
+        Source: docs/spec/exchange.md EX-54.
+        """
+        with self._turn() as turn:
+            code = (turn.tx.value(STOPPED_VALUE + partner) or b"").decode()
+            effects = self._node.handle(ResumeLink(party=partner, code=code, by=by), now=turn.now)
+            if not code:
+                raise NotStoppedError(f"the link with `{partner}` is not stopped")
+            turn.tx.put_value(STOPPED_VALUE + partner, b"")
+            self._carry_out(turn, effects)
             return Result(case=None, facts=tuple(turn.facts))
 
     @property

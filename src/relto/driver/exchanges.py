@@ -18,7 +18,13 @@ from relto.driver.faults import Hook, no_fault
 from relto.driver.hints import Hints
 from relto.driver.identity import KEYS_VALUE, OtherKeysError, keys_value
 from relto.driver.laws import LawBook
-from relto.driver.links import LinkCounts, RefusedFrameError, StoppedError, UnpinnedPartnerError
+from relto.driver.links import (
+    STOPPED_VALUE,
+    LinkCounts,
+    RefusedFrameError,
+    StoppedError,
+    UnpinnedPartnerError,
+)
 from relto.driver.loop import Turn
 from relto.driver.passed import PassedOver
 from relto.driver.recovery import (
@@ -59,7 +65,6 @@ from relto.ports import Kept, Transaction, World
 from relto.seal import digest as digest_of
 from relto.units import PartyCode
 
-_STOPPED: Final = "stopped/"
 _RESTORED: Final = "restored/"
 EPOCH: Final = Draft(kind=EPOCH_KIND)
 
@@ -94,7 +99,7 @@ class Exchanges(Hints):
         """Tell what each side holds of the other's log, and whether the link is stopped."""
         counts = self.counts(partner)
         with self._world.store.reading() as tx:
-            stopped = tx.value(_STOPPED + partner)
+            stopped = tx.value(STOPPED_VALUE + partner)
         return replace(counts, stopped=(stopped or b"").decode())
 
     def counts(self, partner: PartyCode) -> LinkCounts:
@@ -557,7 +562,7 @@ class Exchanges(Hints):
             raise UnpinnedPartnerError(f"`{partner}` is no pinned partner")
         if partner in self._running:
             return
-        if turn.tx.value(_STOPPED + partner):
+        if turn.tx.value(STOPPED_VALUE + partner):
             raise StoppedError(f"the link with `{partner}` is stopped")
         self._running.add(partner)
 
@@ -573,7 +578,7 @@ class Exchanges(Hints):
         if isinstance(error, ForkError):
             content = FORK.encode(error.evidence)
             turn.tx.keep(Kept(kind=error.code, at=turn.now, content=content))
-            turn.tx.put_value(_STOPPED + partner, error.code.encode())
+            turn.tx.put_value(STOPPED_VALUE + partner, error.code.encode())
         else:
             turn.tx.put_value(RESTORED_VALUE, b"1")
             self._helpers = everybody(self._node.state.peers)
@@ -582,13 +587,7 @@ class Exchanges(Hints):
     def stopped(self, partner: PartyCode) -> str:
         """Give the code of the error that stopped a link; empty while it runs."""
         with self._world.store.reading() as tx:
-            return (tx.value(_STOPPED + partner) or b"").decode()
-
-    def resume(self, partner: PartyCode) -> None:
-        """Let a stopped link run again, after its cause has been removed outside this program."""
-        with self._turn() as turn:
-            turn.tx.put_value(_STOPPED + partner, b"")
-            self._running.discard(partner)
+            return (tx.value(STOPPED_VALUE + partner) or b"").decode()
 
 
 def _alarm(partner: PartyCode, error: ReltoError) -> Alarm:

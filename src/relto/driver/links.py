@@ -1,8 +1,13 @@
 """What can be said of a link: how far its logs have got, and why nothing passes on it."""
 
+from typing import Final
+
 from msgspec import Struct
 
-from relto.errors import PeerError
+from relto.errors import LocalError, PeerError
+
+# The rows of the store that say so: which error has stopped the link to a partner, empty for none.
+STOPPED_VALUE: Final = "stopped/"
 
 
 class UnpinnedPartnerError(PeerError):
@@ -15,7 +20,17 @@ class StoppedError(PeerError):
     """The link is stopped: the partner has shown two different logs (FL-19)."""
 
     code = "peer.stopped"
-    hint_default = "both signed heads are kept as evidence; talk to the partner outside the network"
+    hint_default = (
+        "both signed heads are kept as evidence; talk to the partner outside the network, "
+        "then `relto link resume`"
+    )
+
+
+class NotStoppedError(LocalError):
+    """The link runs: there is nothing to resume."""
+
+    code = "local.link_not_stopped"
+    hint_default = "`relto link status` says which links are stopped"
 
 
 class RefusedFrameError(PeerError):
@@ -32,7 +47,7 @@ class LinkCounts(Struct, frozen=True, kw_only=True):
         ours: Entries in our log to the partner.
         acknowledged: Of those, how many the partner has signed for.
         theirs: Entries of the partner's log that are here.
-        stopped: The code of what stopped the link for good; empty while it runs.
+        stopped: The code of what stopped the link; empty while it runs.
     """
 
     ours: int

@@ -124,6 +124,10 @@ class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     content: Annotated[bytes, Meta(max_length=BODY_BYTES_MAX)]
 
 
+class MessageBase(Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """The part `message` of an entry; its tag is the kind that the header names."""
+
+
 class Entry(Struct, frozen=True, kw_only=True):
     """One entry: the header as it was signed, and the bodies that still exist.
 

@@ -17,9 +17,10 @@ from whenever import Instant
 
 from relto.model.case import Consent, ConsentedItem, Holding, Request
 from relto.model.delegation import Delegations
-from relto.model.entry import PartyKeys
+from relto.model.entry import MessageBase
 from relto.model.finding import Considered, Finding, Obligation
 from relto.model.label import Label
+from relto.model.partner import KeyRevoked, LinkResumed, PassedOver, PeerAdded
 from relto.model.party import Form, Precedence
 from relto.units import (
     Digest,
@@ -30,10 +31,6 @@ from relto.units import (
     PurposeId,
     TopicId,
 )
-
-
-class MessageBase(Struct, frozen=True, kw_only=True, tag_field="kind"):
-    """The part `message` of an entry; its tag is the kind that the header names."""
 
 
 class LawRef(Struct, frozen=True, kw_only=True):
@@ -375,61 +372,11 @@ class Held(MessageBase, frozen=True, kw_only=True, tag="held"):
     by: OfficerRole
 
 
-class PeerAdded(MessageBase, frozen=True, kw_only=True, tag="peer-added"):
-    """A partner's card was pinned after its fingerprint had been compared.
-
-    Or replaced by its successor.
-
-    Args:
-        party: Whose card.
-        card: The signed card's bytes.
-        fingerprint: Of that card.
-        keys: The keys that the card names.
-        serial: The card's serial; a greater one than before is a change of keys.
-        since: From when the partner may sign with these keys: when it announced them; `None` for a
-            card that was compared, since evidence is often older than the comparison.
-        by: Who compared it; `node` when the partner announced it under its old keys.
-    """
-
-    party: PartyCode
-    card: bytes
-    fingerprint: str
-    keys: PartyKeys
-    serial: int
-    since: Instant | None = None
-    by: OfficerRole
-
-
 class FileRef(Struct, frozen=True, kw_only=True):
     """A law file by name and digest; its bytes are kept as a blob."""
 
     name: str
     digest: Digest
-
-
-class PassedOver(MessageBase, frozen=True, kw_only=True, tag="passed-over"):
-    """A restored node went on without what a partner could have given back (EX-47).
-
-    Officer, role and reason tell who says that it is gone for good, and why.
-    """
-
-    party: PartyCode
-    officer: str
-    role: OfficerRole
-    reason: str
-
-
-class KeyRevoked(MessageBase, frozen=True, kw_only=True, tag="key-revoked"):
-    """From here on nothing that arrives signed with this card of a partner is believed (EX-52).
-
-    Officer, role and reason tell who says that its keys are not its owner's alone, and why.
-    """
-
-    party: PartyCode
-    serial: int
-    officer: str
-    role: OfficerRole
-    reason: str
 
 
 class LawAdopted(MessageBase, frozen=True, kw_only=True, tag="law-adopted"):
@@ -571,6 +518,7 @@ LocalMessage: TypeAlias = (
     | PeerAdded
     | PassedOver
     | KeyRevoked
+    | LinkResumed
     | LawAdopted
     | DelegationsAdopted
     | OfficerStepped

@@ -1,19 +1,13 @@
-"""What officers say about partners and cards: pinned, changed, revoked, passed over.
+"""What officers say about partners: cards pinned, changed, revoked; passed over; links resumed.
 
-Spec: docs/spec/exchange.md EX-32, EX-41, EX-47, EX-52.
+Spec: docs/spec/exchange.md EX-32, EX-41, EX-47, EX-52, EX-54.
 """
 
-from relto.model.message import (
-    KeyChanged,
-    KeyRevoked,
-    OfficerStepped,
-    PassedOver,
-    PeerAdded,
-    Step,
-)
+from relto.model.message import KeyChanged, OfficerStepped, Step
+from relto.model.partner import KeyRevoked, LinkResumed, PassedOver, PeerAdded
 from relto.node.commands import BadCardError, NoReasonError, check_partner, check_text
 from relto.node.effects import Append, Effect
-from relto.node.inputs import AddPeer, By, ChangeKeys, PassOver, RevokeCard
+from relto.node.inputs import AddPeer, By, ChangeKeys, PassOver, ResumeLink, RevokeCard
 from relto.node.state import State
 
 
@@ -60,6 +54,20 @@ def pass_over(state: State, cmd: PassOver) -> tuple[Effect, ...]:
         party=cmd.party, officer=cmd.by.officer, role=cmd.by.role, reason=cmd.by.reason
     )
     return (Append(target=state.party, case=None, message=passed),)
+
+
+def resume_link(state: State, cmd: ResumeLink) -> tuple[Effect, ...]:
+    """Keep in the journal who let a stopped link run again, and why (EX-54)."""
+    check_partner(state, cmd.party)
+    _check_reason(cmd.by)
+    resumed = LinkResumed(
+        party=cmd.party,
+        code=cmd.code,
+        officer=cmd.by.officer,
+        role=cmd.by.role,
+        reason=cmd.by.reason,
+    )
+    return (Append(target=state.party, case=None, message=resumed),)
 
 
 def revoke_card(state: State, cmd: RevokeCard) -> tuple[Effect, ...]:

@@ -35,10 +35,8 @@ from relto.model.message import (
     Destroyed,
     Held,
     KeyChanged,
-    KeyRevoked,
     LawAdopted,
     LossReported,
-    PeerAdded,
     Quarantined,
     Recalled,
     Receipted,
@@ -46,6 +44,7 @@ from relto.model.message import (
     Refused,
     Released,
 )
+from relto.model.partner import KeyRevoked, PeerAdded
 from relto.node.archive import Kept, Stock
 from relto.node.inputs import Fault
 from relto.node.state import Head, Parcel, Peer, State, shrink

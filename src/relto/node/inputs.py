@@ -152,6 +152,20 @@ class PassOver(Struct, frozen=True, kw_only=True):
     by: By
 
 
+class ResumeLink(Struct, frozen=True, kw_only=True):
+    """Let a stopped link run again: its cause has been removed, outside the network.
+
+    Args:
+        party: Whose link.
+        code: What had stopped it.
+        by: Who says so; the reason is evidence.
+    """
+
+    party: PartyCode
+    code: str
+    by: By
+
+
 class AdoptLaw(Struct, frozen=True, kw_only=True):
     """Adopt law files, already checked and stored as blobs."""
 
@@ -220,6 +234,7 @@ Command: TypeAlias = (
     | AddPeer
     | ChangeKeys
     | PassOver
+    | ResumeLink
     | RevokeCard
     | AdoptLaw
     | AdoptDelegations

@@ -24,13 +24,13 @@ from relto.model.message import (
     KeyChanged,
     LawRef,
     LossReported,
-    PeerAdded,
     Quarantined,
     Recalled,
     Receipted,
     RefusalCode,
     Refused,
 )
+from relto.model.partner import PeerAdded
 from relto.model.party import PRECEDENCE_ORDER
 from relto.node import cards, commands, proceed
 from relto.node.assess import Go
@@ -61,6 +61,7 @@ from relto.node.inputs import (
     Reclassify,
     Refuse,
     ReportLoss,
+    ResumeLink,
     RevokeCard,
     Sealed,
     SetClock,
@@ -418,6 +419,8 @@ class Node:
                 return cards.change_keys(state, given)
             case PassOver():
                 return cards.pass_over(state, given)
+            case ResumeLink():
+                return cards.resume_link(state, given)
             case RevokeCard():
                 return cards.revoke_card(state, given)
             case AdoptLaw():

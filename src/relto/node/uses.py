@@ -27,7 +27,8 @@ from relto.journal import (
 )
 from relto.limits import KEY_OVERLAP_SECONDS
 from relto.model import LogId, PartyKeys
-from relto.model.message import KeyChanged, PeerAdded, Released
+from relto.model.message import KeyChanged, Released
+from relto.model.partner import PeerAdded
 from relto.units import PartyCode
 
 _EVER = Instant.from_timestamp(0)

@@ -1,12 +1,15 @@
 """A node that comes back from a backup: it hears what it had said, and goes on without a fork."""
 
 import io
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from relto.adapters.store import open_store, place_of
 from relto.cli import main
 from relto.console.node import MachineClock
+from relto.driver.links import STOPPED_VALUE
 from tests.integration.nodes.conftest import Party
 
 pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -143,3 +146,26 @@ def test_a_clock_that_was_ahead_is_named_with_what_it_has_left_and_a_backup_help
     assert main(["restore", str(tmp_path / "backup"), "--dir", str(jpn.directory)]) == 0
     assert jpn.run("clock", "check")["ahead"] == []
     jpn.hold(CONTENT, topic="dprk.missile.launch")
+
+
+def test_a_stopped_link_runs_again_by_a_command_that_says_who_and_why(
+    pair: tuple[Party, Party],
+) -> None:
+    """EX-54, FL-19."""
+    jpn, kor = pair
+    why = ("--reason", "it had served a copy of its store", "--officer", "n.sato")
+    told = jpn.run("link", "resume", "KOR", *why, expect=2)
+    assert told["error"] == "local.link_not_stopped"
+    jpn.hold(CONTENT, topic="dprk.missile.launch")
+    store = open_store(place_of(jpn.directory))
+    with closing(store), store.transaction() as tx:
+        tx.put_value(f"{STOPPED_VALUE}KOR", b"peer.fork")
+    assert [one["fork"] for one in jpn.run("link", "status")["links"]] == ["peer.fork"]
+    jpn.start()
+    kor.start()
+    case = kor.ask("JPN")["line"]["case"]
+    (link,) = jpn.run("link", "resume", "KOR", *why)["links"]
+    assert link["fork"] == ""
+    kor.wait(case, "receipted", seconds=40)
+    lines = jpn.run("journal", "list", "--log", "JPN/JPN")
+    assert "link-resumed" in {line["kind"] for line in lines}

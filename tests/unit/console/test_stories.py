@@ -30,6 +30,7 @@ SENTENCES = {
     "held": "registered as launch-1",
     "passed-over": "",
     "key-revoked": "",
+    "link-resumed": "",
     "peer-added": "",
     "law-adopted": "",
     "delegations-adopted": "",
