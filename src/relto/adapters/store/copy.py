@@ -6,14 +6,27 @@ from contextlib import closing, contextmanager
 from typing import Final
 
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, create_engine, func, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    LargeBinary,
+    String,
+    create_engine,
+    func,
+    select,
+    text,
+    type_coerce,
+)
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
+from sqlalchemy.types import NullType
 
 from relto.adapters.store.places import open_store
 from relto.adapters.store.tables import METADATA, STORE
 from relto.journal import LogState, audit_log
 from relto.model import Entry
-from relto.ports.store import Store, StoreError, Transaction
+from relto.ports.store import Store, StoreCorruptError, StoreError, Transaction
 
 _PAGE: Final = 2_000
 
@@ -67,7 +80,8 @@ def copy_store(source: str, target: str, *, is_running: bool = False) -> Copied:
         What was copied, after every entry of the copy has been read and checked.
 
     Raises:
-        StoreCopyError: The target is not empty, or the copy differs.
+        StoreCopyError: The target is not empty, it does not take a row, or the copy differs.
+        StoreCorruptError: A row of the original is none that a store writes.
         AuditError: The entries copied are not those of their heads: the original is damaged.
         StoreError: One of the two cannot be opened or written.
     """
@@ -86,20 +100,63 @@ def _copy_rows(source: str, target: str, *, picture: str) -> Mapping[str, int]:
     counts: dict[str, int] = {}
     reader = create_engine(source, poolclass=NullPool)
     writer = create_engine(target, poolclass=NullPool)
-    with _looking(reader, picture=picture) as old, writer.begin() as new:
+    with _typed("the journal"), _looking(reader, picture=picture) as old, writer.begin() as new:
         for table in METADATA.sorted_tables:
-            if table is STORE:
-                continue
-            ordered = select(table).order_by(*table.primary_key.columns)
-            result = old.execution_options(yield_per=_PAGE).execute(ordered)
-            names = table.columns.keys()
-            counts[table.name] = 0
-            for page in result.partitions(_PAGE):
-                new.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in page])
-                counts[table.name] += len(page)
+            if table is not STORE:
+                counts[table.name] = _copy_table(table.name, old, new)
         if new.dialect.name == "postgresql":
             _move_sequences(new)
     return counts
+
+
+def _copy_table(name: str, old: Connection, new: Connection) -> int:
+    table, count = METADATA.tables[name], 0
+    # What is there: SQLite keeps anything anywhere, and SQLAlchemy would make bytes of it.
+    columns = [type_coerce(column, NullType()).label(column.name) for column in table.columns]
+    ordered = select(*columns).order_by(*table.primary_key.columns)
+    with _typed(f"table `{name}`"):
+        result = old.execution_options(yield_per=_PAGE).execute(ordered)
+        for page in result.partitions(_PAGE):
+            new.execute(table.insert(), [_sound(name, tuple(row)) for row in page])
+            count += len(page)
+    return count
+
+
+def _sound(name: str, row: tuple[object, ...]) -> Mapping[str, object]:
+    """Give a row with the names of its columns, if each holds what a store puts there.
+
+    Raises:
+        StoreCorruptError: One does not.
+    """
+    table = METADATA.tables[name]
+    named = dict(zip(table.columns.keys(), row, strict=True))
+    for column in table.columns:
+        if not isinstance(named[column.name], _kinds(column)):
+            key = ", ".join(f"{one.name} {named[one.name]}" for one in table.primary_key.columns)
+            raise StoreCorruptError(
+                f"table `{name}`, row of {key}: "
+                f"`{column.name}` holds something else than a store puts there"
+            )
+    return named
+
+
+def _kinds(column: Column[object]) -> tuple[type, ...]:
+    kind: type = int
+    if isinstance(column.type, LargeBinary):
+        kind = bytes
+    elif isinstance(column.type, String):
+        kind = str
+    return (kind, type(None)) if column.nullable else (kind,)
+
+
+@contextmanager
+def _typed(what: str) -> Iterator[None]:
+    """Say in the words of this room what a database answers."""
+    try:
+        yield
+    except DBAPIError as error:
+        said, *_ = str(error.orig).splitlines() or [type(error.orig).__name__]
+        raise StoreCopyError(f"{what} cannot be copied: {said}") from error
 
 
 def _picture(held: Store) -> str:
