@@ -213,6 +213,32 @@ def test_what_raises_has_not_happened(store):
         assert tx.blobs(BlobState.EXPECTED) == ()
 
 
+@pytest.mark.parametrize("inner", ["transaction", "reading"])
+@pytest.mark.parametrize("outer", ["transaction", "reading"])
+def test_a_transaction_within_another_is_a_bug_and_harms_neither(store, outer, inner):
+    """Nothing of the outer one is committed or undone by it."""
+    with store.transaction() as tx:
+        tx.put_value("before", b"1")
+    with getattr(store, outer)() as tx:
+        if outer == "transaction":
+            tx.put_value("kept", b"2")
+        with pytest.raises(AssertionError, match="under way"), getattr(store, inner)():
+            raise NotImplementedError
+        assert tx.value("before") == b"1"
+
+    def nest() -> None:
+        with store.transaction() as tx:
+            tx.put_value("undone", b"3")
+            with getattr(store, inner)():
+                raise NotImplementedError
+
+    with pytest.raises(AssertionError, match="under way"):
+        nest()
+    with store.reading() as tx:
+        assert tx.value("undone") is None
+        assert (tx.value("kept") == b"2") is (outer == "transaction")
+
+
 def test_an_attempt_fails_alone(store):
     with store.transaction() as tx:
         say(tx)

@@ -310,6 +310,8 @@ class Store(Protocol):
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Open a transaction; it is durable when the block ends, and undone when the block raises.
 
+        One at a time: to open another one within is a bug, and leaves the outer one as it is.
+
         Raises:
             StoreFencedError: Another writer has taken over.
             StoreFullError: No room; nothing has happened.

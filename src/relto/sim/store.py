@@ -341,6 +341,7 @@ class MemoryStore:
         self._fence = self.disk.fence
         self._hook = hook
         self._failure: str | None = None
+        self._is_under_way = False
 
     @property
     def fence(self) -> int:
@@ -354,7 +355,9 @@ class MemoryStore:
             raise StoreFailedError(f"the store has failed before: {self._failure}")
         if self.disk.fence != self._fence and not self._is_shared:
             raise StoreFencedError(f"fence {self._fence} is behind {self.disk.fence}")
+        assert not self._is_under_way, "a transaction is under way"
         transaction = MemoryTransaction(self.disk, self._hook)
+        self._is_under_way = True
         try:
             self._hook("store.begin")
             yield transaction
@@ -364,6 +367,8 @@ class MemoryStore:
             if isinstance(error, StoreFailedError):
                 self._failure = error.message
             raise
+        finally:
+            self._is_under_way = False
         if self._is_shared:
             self._pass_on(transaction)
         try:

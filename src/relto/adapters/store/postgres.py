@@ -9,6 +9,7 @@ from typing import Final, Self
 
 import psycopg
 from psycopg import errors
+from psycopg.pq import TransactionStatus
 from sqlalchemy import create_engine
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import make_url
@@ -99,6 +100,9 @@ class PostgresStore:
     def _spanned(self, begin: str, *, is_readonly: bool) -> Iterator[SqlTransaction]:
         if self._failure is not None:
             raise StoreFailedError(f"the store has failed before: {self._failure}")
+        # The server itself would take the inner one for a part of the outer one, and end both.
+        status = self._connection.info.transaction_status
+        assert status != TransactionStatus.INTRANS, "a transaction is under way"
         try:
             with self._watched():
                 transaction = self._transaction(

@@ -80,6 +80,7 @@ class SqliteStore:
             raise StoreLockedError("the store was opened by another process than this one")
         if self._failure is not None:
             raise StoreFailedError(f"the store has failed before: {self._failure}")
+        assert not self._connection.in_transaction, "a transaction is under way"
         transaction = SqlTransaction(
             self._cursor,
             self._statements,
