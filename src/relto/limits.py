@@ -128,6 +128,11 @@ SCENARIO_BYTES_MAX: Final = 262_144
 # Items in one release: with the findings of each, they still fit into one body.
 RELEASE_ITEMS_MAX: Final = 8
 
+# Cases that one partner has open here, on behalf of one party: more than its officers could follow,
+# and than are under way at once after a long silence (three batches of entries). Each takes some
+# three kilobytes of memory and of every snapshot.
+PARTNER_OPEN_CASES_MAX: Final = 4_096
+
 # Packages that travel inside one exchange; the rest goes by range, most urgent first.
 INLINE_BYTES_MAX: Final = 1_048_576
 

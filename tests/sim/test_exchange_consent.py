@@ -74,6 +74,10 @@ def test_an_originator_that_does_not_know_the_item_says_so() -> None:
     three.settle()
     assert three.state("JPN", "c-2") == "answered"
     assert three.state("KOR", "c-2") == "queued"
+    (waiting,) = three["KOR"].node.queue()
+    assert waiting.why == "the originator's consent is missing"
+    three["KOR"].command(AskConsent(case="c-2", by=ADMIN))
+    assert three.state("KOR", "c-2") == "consent-asked"
 
 
 def amended(*, excluded: str) -> dict[str, bytes]:

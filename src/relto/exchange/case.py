@@ -398,6 +398,9 @@ def _file(file: CaseFile, fact: Fact, *, way: Way) -> CaseFile:
             return replace(file, released=arrived, queued=None)
         case Held() as held:
             return replace(file, held=(*file.held, held.holding.id))
+        case Refused() as refused if way is Way.FROM_ORIGINATOR:
+            # It still waits for officers, who may ask again.
+            return replace(file, refused=refused)
         case Refused() as refused:
             return replace(file, refused=refused, queued=None)
         case Reclassified():

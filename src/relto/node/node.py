@@ -32,7 +32,7 @@ from relto.model.message import (
 )
 from relto.model.partner import PeerAdded
 from relto.model.party import PRECEDENCE_ORDER
-from relto.node import cards, commands, proceed
+from relto.node import cards, commands, crowd, proceed
 from relto.node.assess import Go
 from relto.node.counsel import Counsel
 from relto.node.effects import Alarm, Append, Drop, Effect, Seal, Then
@@ -156,6 +156,8 @@ class Node:
                 return self._received(given)
             case Proceed(case=case):
                 file, counsel = self.state.open.get(case), self._counsel()
+                if file is not None and crowd.is_one_too_many(self.state, file):
+                    return crowd.turn_away(file)
                 if file is None or counsel is None:
                     return ()
                 effects = proceed.proceed(self.state, counsel, file, now=now)

@@ -27,7 +27,7 @@ from relto.node.archive import Archive, Forgotten, Stock, newest_first
 from relto.seal import digest
 from relto.units import CaseId, Digest, HoldingId, PartyCode, TopicId, covers
 
-STATE_VERSION: Final = 4
+STATE_VERSION: Final = 5
 
 
 class Peer(Struct, frozen=True, kw_only=True):
