@@ -5,11 +5,11 @@ import pytest
 from relto.driver import BadPackageBytesError, Driver, Job
 from relto.limits import PACKAGE_INLINE_BYTES_MAX
 from relto.model import Label
-from relto.model.message import RefusalCode
-from relto.node import Reclassify
+from relto.model.message import RefusalCode, Released
+from relto.node import Destroy, Reclassify
 from relto.ports import StoreFullError
 from tests.sim.test_hand_delivery import BEFORE_SUSPENSION, LAPSE
-from tests.support_node import ADMIN, OCTOBER, Three
+from tests.support_node import ADMIN, OCTOBER, Crash, Three, crash_at
 
 LARGE = b"large words " * 20_000
 SMALL = b"small words"
@@ -40,6 +40,10 @@ def move(three: Three, source: str = "JPN", target: str = "KOR") -> None:
         while offset < parcel.size_bytes:
             piece = three[source].read_package(target, parcel.digest, offset=offset, size=100_000)
             offset = three[target].write_package(source, parcel.digest, offset=offset, piece=piece)
+
+
+def destroy(three: Three, holding: str = "launch-1") -> None:
+    three["KOR"].command(Destroy(case="c-1", holding=holding, method="shredded", by=ADMIN))
 
 
 def job_of(driver: Driver) -> Job:
@@ -101,6 +105,63 @@ def test_a_package_of_several_chunks_is_opened_to_the_byte() -> None:
     assert three.state("JPN", "c-1") == "receipted"
     stock = three["KOR"].node.state.item("jpn.launch-1")
     assert three["KOR"].content(stock.holding.digest) == content
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
+def test_what_has_been_opened_is_not_kept_sealed_as_well(content: bytes) -> None:
+    """EX-39, EX-26: whoever keeps the sealed bytes has the item back after destroying it."""
+    three = pair(content=LARGE)
+    if content is SMALL:
+        three.hold("JPN", "intrusion-1", topics=("dprk.nuclear.test",), content=content)
+        three.ask("c-1", topics=("dprk.nuclear.test",))
+        three.settle()
+    else:
+        opening = arrived(three)
+        opening.run()
+        three["KOR"].finish(opening)
+        three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+    blobs, store = three.sites["KOR"].blobs, three.sites["KOR"].store
+    facts = three["KOR"].story("c-1").facts
+    ((item,),) = (it.message.items for it in facts if isinstance(it.message, Released))
+    assert item.package.digest not in blobs.whole()
+    with store.reading() as tx:
+        assert not tx.value(f"blob/{item.package.digest}")
+    held = three["KOR"].node.state.item(f"jpn.{item.holding}").holding.digest
+    assert three["KOR"].content(held) == content
+    destroy(three, item.holding)
+    assert not three["KOR"].is_here(held)
+    assert not blobs.whole()
+
+
+def test_what_a_crash_behind_the_commit_has_left_is_destroyed_at_the_next_start() -> None:
+    """EX-27, EX-34: the certificate stands in the journal, so the content must be gone."""
+    three = pair()
+    opening = arrived(three)
+    opening.run()
+    three["KOR"].finish(opening)
+    three.settle()
+    site = three.sites["KOR"]
+    site.start(fault=crash_at("after-commit"))
+    with pytest.raises(Crash):
+        destroy(three)
+    assert site.blobs.whole()
+    site.start()
+    assert not site.blobs.whole()
+
+
+def test_what_came_anew_after_it_was_destroyed_stays_at_the_next_start() -> None:
+    """EX-27: once something is stored behind a commit, its drops are over."""
+    three = pair()
+    opening = arrived(three)
+    opening.run()
+    three["KOR"].finish(opening)
+    three.settle()
+    destroy(three)
+    three.hold("KOR", "own-1", content=LARGE)
+    three.sites["KOR"].start()
+    (held,) = three.sites["KOR"].blobs.whole()
+    assert three["KOR"].content(held) == LARGE
 
 
 def test_what_was_sealed_is_destroyed_when_the_law_has_ended_meanwhile() -> None:

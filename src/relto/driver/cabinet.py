@@ -83,6 +83,10 @@ class Cabinet:
         """Tell whether all of it is here."""
         return self.small(tx, digest) is not None or self._blobs.is_complete(digest)
 
+    def is_large(self, digest: Digest) -> bool:
+        """Tell whether anything of it lies among the blobs, whole or in part."""
+        return self._blobs.is_complete(digest) or self._blobs.held(digest) > 0
+
     def is_content(self, tx: Transaction, digest: Digest) -> bool:
         """Tell whether what is here whole is no sealed package, whatever a partner calls it.
 

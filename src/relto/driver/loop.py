@@ -74,6 +74,7 @@ from relto.seal import PackageTooLargeError, Signer
 from relto.units import CaseId, Digest, PartyCode
 
 _SNAPSHOT: Final = "node"
+_DROPS: Final = "drops"
 _PAGE_ENTRIES: Final = 4_096
 _NOTICES_MAX: Final = 10_000
 
@@ -154,6 +155,7 @@ class Engine:
         self._has_others = False
         with world.store.reading() as tx:
             stored = tx.value(IDENTITY_VALUE)
+            self._drop_again(tx)
         if stored is None:
             raise NotInitialisedError("the store holds no node")
         self._identity = unpack(stored, Identity)
@@ -229,15 +231,16 @@ class Engine:
                     raise
                 self._snapshot_if_due(turn)
                 self._logs.flush(tx)
+                self._note_drops(turn)
                 self._fault("before-commit")
         finally:
             self._tx = None
         self._fence = tx.fence
         self._is_stale = False
+        self._fault("after-commit")
         self._notices.extend(turn.notices)
         for digest in turn.drops:
             self._cabinet.destroy(digest)
-        self._fault("after-commit")
 
     def _refresh(self) -> None:
         """Fold the store again after a failure, or at the start; else what others have stored."""
@@ -260,6 +263,22 @@ class Engine:
                 self._forget(tx, tx.position())
             self._fence = tx.fence
         self._is_stale = False
+
+    def _note_drops(self, turn: Turn) -> None:
+        """Write down which blobs go with this commit, for a start after a crash just behind it."""
+        large = sorted({digest for digest in turn.drops if self._cabinet.is_large(digest)})
+        if large:
+            turn.tx.put_value(_DROPS, f"{turn.tx.position()} {' '.join(large)}".encode())
+
+    def _drop_again(self, tx: Transaction) -> None:
+        """At the start, destroy what the last commit has dropped.
+
+        Once anything has been stored behind it, what lies there may have come anew.
+        """
+        position, *dropped = (tx.value(_DROPS) or b"0").decode().split()
+        if int(position) == tx.position():
+            for digest in dropped:
+                self._cabinet.destroy(Digest(digest))
 
     def _remembered(self, tx: Transaction) -> tuple[State, int] | None:
         """Give the state to begin with, and the final entry in it.
@@ -535,7 +554,22 @@ class Engine:
             return ()
         self._fault("after-blob")
         opened = Opened(case=effect.case, items=items)
-        return self._node.handle(opened, now=turn.now)
+        follow = self._node.handle(opened, now=turn.now)
+        return (*follow, *self._spent(turn, effect)) if follow else ()
+
+    def _spent(self, turn: Turn, effect: Open) -> Iterator[Drop]:
+        """Drop the sealed bytes of what has been opened: whoever keeps them can open them again.
+
+        Otherwise an item could be had back that its receiver has certified to have destroyed.
+        """
+        if effect.is_sealed_past:
+            return
+        state = self._node.state
+        for order in effect.orders:
+            digest = order.package.digest
+            others = (*state.incoming.get(digest, ()), *state.outgoing.get(digest, ()))
+            if digest not in turn.inline and all(it.case == effect.case for it in others):
+                yield Drop(digest=digest)
 
     def _precedence(self, case: CaseId) -> Precedence:
         file = self._node.state.open.get(case)
