@@ -417,6 +417,19 @@ class Driver(Parcels):
             self._feed(turn, Tick())
         self._check_arrived()
 
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether partners have acknowledged what waits for a transaction that writes."""
+        return self._logs.has_unsaved
+
+    def save(self) -> None:
+        """Write acknowledgements that no other transaction has taken along (EX-37).
+
+        Until then only this process can show them.
+        """
+        with self._turn() as turn:
+            self._logs.flush(turn.tx, is_forced=True)
+
     def next_deadline(self) -> Instant | None:
         """Give the instant at which `tick` is due at the latest; `None` when nothing is."""
         # A restored node ticks for nothing before it has heard: it would only be woken again.

@@ -105,6 +105,11 @@ class Logs:
                     acknowledgement=state.acknowledgement,
                 )
 
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether partners have acknowledged what no transaction has written yet."""
+        return bool(self._unsaved)
+
     def newest(self) -> Instant | None:
         """Give the time of the newest entry that this party wrote; `None` before the first."""
         return max(

@@ -2,18 +2,19 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
 import pytest
 
 from relto.adapters.service import Calling, LinkState, NodeService, PoisonError, StoppingError
+from relto.adapters.service import service as service_module
 from relto.codec import FRAME
 from relto.console import OpenNode, create_home, open_home
-from relto.driver import Job
+from relto.driver import Driver, Job
 from relto.errors import LocalError, WorldError
-from relto.model import Form, Holding, Label, Precedence
+from relto.model import Form, Holding, Label, LogId, Precedence
 from relto.model.case import Assurance
 from relto.model.delegation import Delegation, Delegations
 from relto.node import AdoptDelegations, Approve, Ask, By, Hold
@@ -140,6 +141,14 @@ class House:
                 if file is not None and file.state == state:
                     return
                 await asyncio.sleep(0.01)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
 
 
 def make(directory: Path, *parties: PartyCode, content: bytes = b"a launch") -> None:
@@ -387,6 +396,55 @@ def test_a_held_question_is_answered_as_soon_as_there_is_news(house: House) -> N
             assert loop.time() - begun < 1
             await second
             assert loop.time() - begun >= 1
+
+    asyncio.run(story())
+
+
+def test_the_final_acknowledgement_is_written_although_nothing_follows(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EX-37: evidence is taken out of the journal, and a quiet link brings no other transaction."""
+    monkeypatch.setattr(service_module, "_SAVE_SECONDS", 0.05)
+    log = LogId(source=KOR, target=JPN)
+
+    def stored() -> tuple[int, int]:
+        with house.nodes[KOR].store.reading() as tx:
+            state = tx.log(log)
+        return (0, 0) if state is None else (state.size, state.acknowledged)
+
+    async def story() -> None:
+        async with house:
+            driver = house.services[KOR].driver
+            case = await house.ask()
+            await house.wait(JPN, case, "receipted")
+            await until(lambda: stored() == (2, 2))
+            assert not driver.has_unsaved
+
+    asyncio.run(story())
+
+
+def test_an_acknowledgement_that_finds_no_room_is_written_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EX-37, FL-14."""
+    monkeypatch.setattr(service_module, "_SAVE_SECONDS", 0.05)
+    save, tries = Driver.save, [0]
+
+    def full(driver: Driver) -> None:
+        tries[0] += 1
+        if tries[0] == 1:
+            raise StoreFullError("no room")
+        save(driver)
+
+    monkeypatch.setattr(Driver, "save", full)
+
+    async def story() -> None:
+        async with house:
+            case = await house.ask()
+            await house.wait(JPN, case, "receipted")
+            driver = house.services[KOR].driver
+            await until(lambda: tries[0] > 1 and not driver.has_unsaved)
+        assert ("save_failed", "world.store_full: no room") in [it[1:] for it in house.reports]
 
     asyncio.run(story())
 

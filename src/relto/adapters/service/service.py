@@ -25,6 +25,8 @@ from relto.units import Digest, PartyCode
 # The driver gives a partner so long to acknowledge what an answer has carried; then we look again.
 _LOOK_AGAIN_SECONDS: Final = RESEND_SECONDS + 0.1
 _TICK_SECONDS_MAX: Final = 30.0
+# So long an acknowledgement waits for a transaction that takes it along; then it gets its own.
+_SAVE_SECONDS: Final = 1.0
 _POISON_MAX: Final = 1_024
 # New objects between two looks for rings of garbage; so many are some ten megabytes at most.
 _GARBAGE_OBJECTS: Final = 50_000
@@ -104,6 +106,7 @@ class NodeService:
         # Frames that broke the node, by digest; the oldest are forgotten first.
         self._poison: dict[Digest, None] = {}
         self._stopped = asyncio.Event()
+        self._saving: asyncio.Task[None] | None = None
         # The work on a large package that is under way in another thread; one at a time.
         self._working: asyncio.Task[None] | None = None
         # Who has handed over the last piece of a package waits until it has been checked.
@@ -143,8 +146,7 @@ class NodeService:
             tasks = [task for _, task in self._pumps.values()]
             for task in tasks:
                 task.cancel()
-            if self._working is not None:
-                tasks.append(self._working)
+            tasks += [task for task in (self._working, self._saving) if task is not None]
             await asyncio.gather(*tasks, return_exceptions=True)
             if self._broken is None and not self.is_outdated:
                 loop.call_soon(self.driver.close)
@@ -208,7 +210,25 @@ class NodeService:
             if waiter is not None:
                 waiter.set()
             self._wake(partner)
+        if self._saving is None and self.driver.has_unsaved and not self._stopped.is_set():
+            self._saving = asyncio.get_running_loop().create_task(self._save())
         self._work_on_large()
+
+    async def _save(self) -> None:
+        """Write what partners have acknowledged, once nothing else has for a while (EX-37).
+
+        Whoever takes evidence out of the journal finds the partner's word for the last entry, too.
+        """
+        try:
+            async with asyncio.timeout(_SAVE_SECONDS):
+                await self._stopped.wait()
+        except TimeoutError:
+            self._saving = None
+            if self.driver.has_unsaved:
+                try:
+                    await self._writer.call(self.driver.save)
+                except ReltoError as error:
+                    self._report("save_failed", None, f"{error.code}: {error.message}")
 
     def _work_on_large(self) -> None:
         """Have the next large package sealed, checked or opened, while the node goes on (LK-23)."""
