@@ -15,12 +15,13 @@ from relto.limits import (
 )
 from relto.model import Form, Holding, Label
 from relto.model.case import Consent, ConsentedItem
-from relto.model.message import Approval, ConsentGiven, RefusalCode
+from relto.model.message import Approval, ConsentGiven, Message, RefusalCode, Released
 from relto.node import Hold, OutOfBoundsError
+from relto.seal import digest
 from tests.sim.test_exchange_consent import waiting_for_consent
 from tests.sim.test_hand_delivery import lapsed
 from tests.sim.test_hostile_partners import codes, tell
-from tests.sim.test_sealed_past import fetch_all
+from tests.sim.test_sealed_past import fetch_all, is_anywhere
 from tests.support_node import ADMIN, Three, lie
 
 IN_2024 = Instant.parse_iso("2024-02-01T00:00:00Z")
@@ -154,20 +155,81 @@ def test_those_who_said_yes_before_leave_room_for_those_who_say_it_now() -> None
 # ---------------------------------------------------------------- another thing inside
 
 
-def test_a_holder_cannot_put_other_content_under_the_originators_consent() -> None:
-    """EX-46: the originator names what it registered, and the recipient sees it on opening."""
-    three = waiting_for_consent()
+def forged(three: Three, content: bytes) -> None:
+    """Seoul's officers let another content go to Washington under Tokyo's consent."""
     three.approve("JPN", "c-2")
     three.settle()
-    three.hold("KOR", "forged-1", content=b"nothing was seen")
+    three.hold("KOR", "forged-1", content=content)
     stock = three["KOR"].node.state.stock
-    forged, held = stock["forged-1"].holding, stock["jpn.launch-1"]
-    lied = replace(held.holding, digest=forged.digest, size_bytes=forged.size_bytes)
+    other, held = stock["forged-1"].holding, stock["jpn.launch-1"]
+    lied = replace(held.holding, digest=other.digest, size_bytes=other.size_bytes)
     stock["jpn.launch-1"] = replace(held, holding=lied)
     three.approve("KOR", "c-2")
     three.settle()
+    fetch_all(three, "KOR", "USA")
+    three.settle()
     assert codes(three, "USA") == [RefusalCode.BAD_EVIDENCE]
+
+
+FORGED = [b"nothing was seen", b"nothing was seen " * 6_000]
+
+
+@pytest.mark.parametrize("content", FORGED, ids=["small", "large"])
+def test_a_holder_cannot_put_other_content_under_the_originators_consent(content: bytes) -> None:
+    """EX-46: the originator names what it registered, and the recipient sees it on opening.
+
+    EX-22: what had been opened to see it is destroyed, and so is its package.
+    """
+    three = waiting_for_consent()
+    forged(three, content)
     assert three["USA"].node.state.stock == {}
+    assert not is_anywhere(three, "USA", content)
+    assert not three.sites["USA"].blobs.whole()
+
+
+@pytest.mark.parametrize("content", FORGED, ids=["small", "large"])
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_content_that_is_held_here_stays_when_a_partner_forges_with_it(
+    content: bytes, is_file: bool
+) -> None:
+    """EX-22: also where it lies beside the store, as officers put it there."""
+    three = waiting_for_consent()
+    site = three.sites["USA"]
+    if is_file:
+        name = digest(content)
+        site.blobs.write(name, offset=0, data=content)
+        site.blobs.finish(name, size_bytes=len(content))
+    three.hold("USA", "own-1", topics=("prc.cyber",), content=content)
+    if is_file:
+        site.disk.values.pop(f"blob/{digest(content)}", None)
+    forged(three, content)
+    assert three["USA"].content(digest(content)) == content
+
+
+def half_true(message: Message) -> Message:
+    """Let a release say of its second item, if it has one, that it holds something else."""
+    assert isinstance(message, Released)
+    first, *others = message.items
+    lied = (replace(one, content=digest(b"something else")) for one in others)
+    return replace(message, items=(first, *lied))
+
+
+def test_what_was_opened_before_the_package_that_does_not_fit_goes_with_it() -> None:
+    """EX-22, EX-23: and what another release brings in the same turn stays, as it is held."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1", content=b"seen twice")
+    three.hold("JPN", "launch-2", content=b"seen once")
+    lie(three, "JPN", half_true)
+    three.ask("c-1")
+    three.settle()
+    assert three.state("KOR", "c-1") == "quarantined"
+    assert not is_anywhere(three, "KOR", b"seen twice")
+    assert not is_anywhere(three, "KOR", b"seen once")
+    three.ask("c-2")
+    three.ask("c-3", holding="launch-1")
+    three.settle()
+    assert (three.state("KOR", "c-2"), three.state("KOR", "c-3")) == ("quarantined", "receipted")
+    assert three["KOR"].content(digest(b"seen twice")) == b"seen twice"
 
 
 # ---------------------------------------------------------------- what cannot go out

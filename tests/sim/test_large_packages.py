@@ -8,8 +8,11 @@ from relto.model import Label
 from relto.model.message import RefusalCode, Released
 from relto.node import Destroy, Reclassify
 from relto.ports import StoreFullError
+from relto.seal import digest
 from tests.sim.test_hand_delivery import BEFORE_SUSPENSION, LAPSE
-from tests.support_node import ADMIN, OCTOBER, Crash, Three, crash_at
+from tests.sim.test_hostile_contents import half_true
+from tests.sim.test_sealed_past import is_anywhere
+from tests.support_node import ADMIN, OCTOBER, Crash, Three, crash_at, lie
 
 LARGE = b"large words " * 20_000
 SMALL = b"small words"
@@ -264,6 +267,36 @@ def test_a_content_that_was_registered_meanwhile_is_not_destroyed_with_the_packa
     three.settle()
     three["KOR"].finish(opening)
     assert LARGE in three.sites["KOR"].blobs.whole().values()
+
+
+@pytest.mark.parametrize("is_bad_first", [True, False])
+def test_a_content_that_two_releases_bring_stays_though_one_of_them_is_quarantined(
+    is_bad_first: bool,
+) -> None:
+    """EX-22, EX-53: whichever is looked at first; what has gone meanwhile is opened again."""
+    three = pair()
+    three.hold("JPN", "launch-2", content=SMALL)
+    lie(three, "JPN", half_true)
+    three.ask("c-1")
+    three.ask("c-2", holding="launch-1")
+    three.settle()
+    work(three["JPN"])
+    three.settle()
+    move(three)
+    jobs: dict[str, Job] = {}
+    while (job := three["KOR"].next_job()) is not None:
+        job.run()
+        if job.case is None:
+            three["KOR"].finish(job)
+        else:
+            jobs[job.case] = job
+    for case in sorted(jobs, reverse=not is_bad_first):
+        three["KOR"].finish(jobs[case])
+    work(three["KOR"])
+    three.settle()
+    assert (three.state("KOR", "c-1"), three.state("KOR", "c-2")) == ("quarantined", "receipted")
+    assert three["KOR"].content(digest(LARGE)) == LARGE
+    assert not is_anywhere(three, "KOR", SMALL)
 
 
 def test_bytes_that_are_not_the_package_are_thrown_away_and_fetched_again() -> None:

@@ -7,15 +7,16 @@ import pytest
 from relto.driver import KeysChangedError, no_fault
 from relto.journal import ClockError, sign_card
 from relto.limits import WORKER_SKEW_SECONDS_MAX
-from relto.model import PROTOCOL_MAJOR, NodeCard
+from relto.model import PROTOCOL_MAJOR, Form, Holding, Label, NodeCard
 from relto.model.delegation import Delegations
-from relto.node import Ask, By
+from relto.node import Ask, By, Hold
 from relto.ports import StoreLockedError
 from relto.seal import digest
 from relto.sim.store import MemoryStore
 from relto.sim.twins import TwinKeys
+from tests.sim.test_hostile_contents import half_true
 from tests.support_crew import Crew
-from tests.support_node import ANALYST, Crash, crash_at
+from tests.support_node import ANALYST, OCTOBER, Crash, crash_at, lie
 
 OFFICER = By(officer="admin-1", role="administrator", reason="keys")
 
@@ -56,6 +57,23 @@ def test_workers_take_any_call_and_every_request_is_answered_once(seed):
         for case in (f"k-{number}", f"j-{number}"):
             kinds = [fact.kind for fact in crew["JPN"].story(case).facts]
             assert kinds.count("release") == kinds.count("receipt") == 1
+
+
+LARGE = b"large words " * 20_000
+
+
+def own_item():
+    return Holding(
+        id="jpn.large-1",
+        title="the same",
+        originator="JPN",
+        label=Label(scheme="jpn", level="hi"),
+        topics=("prc.cyber",),
+        form=Form.DOCUMENT,
+        digest=digest(LARGE),
+        size_bytes=len(LARGE),
+        held_at=OCTOBER,
+    )
 
 
 def two():
@@ -163,6 +181,30 @@ def test_a_worker_whose_transaction_failed_folds_anew_beside_the_others():
     one.command(ask_of("j-1", holding="kor.item-1"))
     crew.settle()
     crew.check()
+
+
+def test_a_content_that_one_worker_registers_is_not_thrown_away_by_another():
+    """EX-22, EX-53: though it came here by a release that the other one quarantines."""
+    crew, first, second = two()
+    first.put_off_large()
+    crew.hold("KOR", "kor.large-1", content=LARGE)
+    crew.hold("KOR", "kor.small-1")
+    lie(crew, "KOR", half_true)
+    crew.ask("j-1", by="JPN", holder="KOR")
+    crew.settle()
+    crew.approve("KOR", "j-1")
+    crew.settle()
+    for parcel in first.wanted("KOR"):
+        whole = crew["KOR"].read_package("JPN", parcel.digest, offset=0, size=parcel.size_bytes)
+        first.write_package("KOR", parcel.digest, offset=0, piece=whole)
+    for _ in ("checked", "opened"):
+        job = first.next_job()
+        job.run()
+        if job.case is not None:
+            second.hold(Hold(holding=own_item(), by=OFFICER), LARGE)
+        first.finish(job)
+    assert crew.state("JPN", "j-1") == "quarantined"
+    assert second.content(digest(LARGE)) == LARGE
 
 
 def test_law_adopted_by_one_worker_binds_the_others_next_decision():

@@ -6,6 +6,8 @@ away.
 """
 
 from collections.abc import Iterator
+from enum import Enum
+from typing import assert_never
 
 from relto.limits import PACKAGE_CHUNK_BYTES, PACKAGE_INLINE_BYTES_MAX
 from relto.ports import BlobStore, Transaction
@@ -14,6 +16,14 @@ from relto.seal import digest as digest_of
 from relto.units import Digest
 
 _NOTHING = digest_of(b"")
+
+
+class Put(Enum):
+    """What putting a content away has come to."""
+
+    NOTHING = "nothing"  # it was here before
+    ROW = "row"
+    BLOB = "blob"
 
 
 class Cabinet:
@@ -28,14 +38,34 @@ class Cabinet:
 
     def put(self, tx: Transaction, content: bytes) -> Digest:
         """Keep bytes; small ones with this transaction, large ones at once."""
+        return self.add(tx, content)[0]
+
+    def add(self, tx: Transaction, content: bytes) -> tuple[Digest, Put]:
+        """The same; tells also what had to be done for it."""
         digest = digest_of(content)
         if len(content) <= PACKAGE_INLINE_BYTES_MAX:
-            if content and tx.value(_name(digest)) != content:
-                tx.put_value(_name(digest), content)
-            return digest
+            if not content or tx.value(_name(digest)) == content:
+                return digest, Put.NOTHING
+            tx.put_value(_name(digest), content)
+            return digest, Put.ROW
+        if self._blobs.is_complete(digest):
+            return digest, Put.NOTHING
         self._blobs.write(digest, offset=0, data=content)
         self._blobs.finish(digest, size_bytes=len(content))
-        return digest
+        return digest, Put.BLOB
+
+    def take_back(self, tx: Transaction, digest: Digest, put: Put) -> None:
+        """Remove what has just been put there, and nothing that was here before."""
+        match put:
+            case Put.NOTHING:
+                pass
+            case Put.ROW:
+                # Put and dropped in one transaction: it never came to the disk.
+                tx.drop_value(_name(digest), is_destroyed=False)
+            case Put.BLOB:
+                self.destroy(digest)
+            case _:
+                assert_never(put)
 
     def put_stream(self, digest: Digest, pieces: Iterator[bytes]) -> None:
         """Keep large bytes whose digest is known beforehand; resumes what a crash has cut."""

@@ -21,7 +21,7 @@ from whenever import Instant
 
 from relto.codec.message import encode_message
 from relto.codec.pack import PackedError, unpack
-from relto.driver.cabinet import Cabinet
+from relto.driver.cabinet import Cabinet, Put
 from relto.driver.facts import MESSAGE_PART, fact_of, prove
 from relto.driver.faults import Hook, no_fault
 from relto.driver.identity import (
@@ -39,7 +39,7 @@ from relto.driver.laws import LawBook
 from relto.driver.logs import Logs
 from relto.driver.packer import Packer, UnfitError
 from relto.driver.shelf import Base, Shelf
-from relto.driver.workshop import Workshop
+from relto.driver.workshop import Unpacked, Workshop
 from relto.errors import LocalError, PeerError
 from relto.exchange import Fact
 from relto.journal import Draft, KeyRing
@@ -309,7 +309,10 @@ class Engine:
         """Fold the journal page by page, in the order in which it was stored."""
         while page := tx.since(position, limit=_PAGE_ENTRIES):
             for placed in page:
-                self._node.apply(fact_of(placed.entry))
+                fact = fact_of(placed.entry)
+                if isinstance(fact.message, Held):
+                    self._workshop.registered(fact.message.holding.digest)
+                self._node.apply(fact)
             position = page[-1].position
             self._folded += len(page)
             if is_forgetting and self._folded >= self._snapshot_entries:
@@ -535,26 +538,29 @@ class Engine:
             digest = order.package.digest
             if digest not in turn.inline and not self._cabinet.is_here(turn.tx, digest):
                 return ()
-        items: tuple[OpenedItem, ...] | None
+        unpacked: list[Unpacked] = []
         try:
             if effect.is_sealed_past:
-                items = tuple(self._keep_sealed(turn, order) for order in effect.orders)
+                unpacked.extend(self._keep_sealed(turn, order) for order in effect.orders)
             else:
-                items = self._workshop.open(
+                opening = self._workshop.open(
                     turn.tx,
                     effect.orders,
                     case=effect.case,
                     precedence=self._precedence(effect.case),
                     inline=turn.inline,
                 )
+                if opening is None:
+                    return ()
+                unpacked.extend(opening)
         except PeerError as error:
+            self._workshop.throw_away(turn.tx, unpacked, unless=())
             broken = Unopenable(case=effect.case, detail=error.message)
             return self._node.handle(broken, now=turn.now)
-        if items is None:
-            return ()
         self._fault("after-blob")
-        opened = Opened(case=effect.case, items=items)
+        opened = Opened(case=effect.case, items=tuple(item for item, _ in unpacked))
         follow = self._node.handle(opened, now=turn.now)
+        self._workshop.throw_away(turn.tx, unpacked, unless=follow)
         return (*follow, *self._spent(turn, effect)) if follow else ()
 
     def _spent(self, turn: Turn, effect: Open) -> Iterator[Drop]:
@@ -575,7 +581,7 @@ class Engine:
         file = self._node.state.open.get(case)
         return Precedence.ROUTINE if file is None else file.precedence
 
-    def _keep_sealed(self, turn: Turn, order: OpenOrder) -> OpenedItem:
+    def _keep_sealed(self, turn: Turn, order: OpenOrder) -> Unpacked:
         """Keep a package that is sealed past this node, to hand it on as it came."""
         reference = order.package
         inline = turn.inline.get(reference.digest)
@@ -584,9 +590,7 @@ class Engine:
         if self._cabinet.is_content(turn.tx, reference.digest):
             # It would be handed on as it is: an item of this node, to whom it was never released.
             raise UnfitError("what a release names is no sealed package")
-        return OpenedItem(
-            holding=order.holding,
-            title="",
-            content=reference.digest,
-            size_bytes=reference.size_bytes,
-        )
+        size, name = reference.size_bytes, reference.digest
+        item = OpenedItem(holding=order.holding, title="", content=name, size_bytes=size)
+        # With what is not registered its package goes as ever.
+        return item, Put.NOTHING

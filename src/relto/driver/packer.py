@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from relto.codec import CONTEXT
 from relto.codec.payload import MANIFEST_BYTES_MAX, Manifest, payload_head, split_payload
-from relto.driver.cabinet import Cabinet
+from relto.driver.cabinet import Cabinet, Put
 from relto.errors import PeerError
 from relto.limits import PACKAGE_INLINE_BYTES_MAX
 from relto.model import PackageContext
@@ -134,7 +134,7 @@ class Packer:
 
     def open(
         self, tx: Transaction, order: OpenOrder, *, case: CaseId, inline: bytes | None
-    ) -> OpenedItem:
+    ) -> tuple[OpenedItem, Put]:
         """Open one package and keep what is inside.
 
         Args:
@@ -144,26 +144,28 @@ class Packer:
             inline: The package's bytes when it came with its entry; else it is read from the
                 cabinet.
 
+        Returns:
+            The item, and whether its content had to be put away.
+
         Raises:
             PeerError: It is not sealed to this party in this context, or does not hold what the
                 release says.
         """
         if inline is None and self._cabinet.small(tx, order.package.digest) is None:
-            return self.open_large(order, case=case)[0]
+            return self.open_large(order, case=case)
         content = bytearray()
         pieces = self._cabinet.pieces(tx, order.package.digest) if inline is None else (inline,)
         for piece in self._opened(order, pieces, case=case):
             content += piece
         manifest, begin = _manifest(bytes(content[: MANIFEST_BYTES_MAX + 4]), len(content))
         inside = bytes(content[begin:])
-        return OpenedItem(
-            holding=order.holding,
-            title=manifest.title,
-            content=self._cabinet.put(tx, inside),
-            size_bytes=len(inside),
+        name, put = self._cabinet.add(tx, inside)
+        item = OpenedItem(
+            holding=order.holding, title=manifest.title, content=name, size_bytes=len(inside)
         )
+        return item, put
 
-    def open_large(self, order: OpenOrder, *, case: CaseId) -> tuple[OpenedItem, bool]:
+    def open_large(self, order: OpenOrder, *, case: CaseId) -> tuple[OpenedItem, Put]:
         """Open a package that lies among the blobs, and keep what is inside there.
 
         It is read twice, once to believe it and once to keep it, and never held in memory.
@@ -173,7 +175,7 @@ class Packer:
             case: Bound into the package.
 
         Returns:
-            The item, and whether its content was not here before.
+            The item, and whether its content had to be put away.
 
         Raises:
             PeerError: As for `open`.
@@ -195,8 +197,8 @@ class Packer:
         if manifest is None:
             raise UnfitError("a package holds nothing")
         name = Digest(inner.hexdigest())
-        is_new = not self._cabinet.is_complete(name)
-        if is_new:
+        put = Put.NOTHING if self._cabinet.is_complete(name) else Put.BLOB
+        if put is Put.BLOB:
             again = self._opened(order, self._cabinet.pieces(None, package), case=case)
             self._cabinet.put_stream(name, _after(begin, again))
         item = OpenedItem(
@@ -205,7 +207,7 @@ class Packer:
             content=name,
             size_bytes=manifest.content_bytes,
         )
-        return item, is_new
+        return item, put
 
     def _opened(
         self, order: OpenOrder, pieces: Iterable[bytes], *, case: CaseId

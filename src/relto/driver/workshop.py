@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, Generic, TypeAlias, TypeVar
 
-from relto.driver.cabinet import Cabinet
+from relto.driver.cabinet import Cabinet, Put
 from relto.driver.packer import Packer
 from relto.errors import PeerError
 from relto.limits import PACKAGE_INLINE_BYTES_MAX, REMEMBERED_MAX
+from relto.model.message import Held
 from relto.model.party import PRECEDENCE_ORDER, Precedence
-from relto.node import OpenedItem, OpenOrder, SealedItem, SealOrder
+from relto.node import Append, Effect, OpenedItem, OpenOrder, SealedItem, SealOrder
 from relto.ports import BlobMissingError, Transaction
 from relto.seal import PackageTooLargeError
 from relto.units import CaseId, Digest
@@ -91,10 +92,11 @@ class _Making(Job, Generic[T]):
         super().__init__(case=case, digest=digest, precedence=precedence)
         self._make = make
         self._discard = discard
-        self._made: tuple[T, ...] = ()
+        # What has been made; empty before.
+        self.made: tuple[T, ...] = ()
 
     def _work(self) -> None:
-        self._made = (self._make(),)
+        self.made = (self._make(),)
 
     def use(self) -> T:
         """Give what has been made.
@@ -107,16 +109,17 @@ class _Making(Job, Generic[T]):
         self.is_used = True
         if self.error is not None:
             raise self.error
-        (made,) = self._made
+        (made,) = self.made
         return made
 
     def throw_away(self) -> None:
         if not self.is_used:
-            for made in self._made:
+            for made in self.made:
                 self._discard(made)
 
 
-_Opened: TypeAlias = tuple[OpenedItem, bool]
+# An item, and whether its content had to be put away.
+Unpacked: TypeAlias = tuple[OpenedItem, Put]
 _SealKey: TypeAlias = tuple[CaseId, SealOrder, bytes]
 _OpenKey: TypeAlias = tuple[CaseId, OpenOrder]
 
@@ -135,7 +138,7 @@ class Workshop:
         self._packer: Final = packer
         self._cabinet: Final = cabinet
         self._seals: dict[_SealKey, _Making[SealedItem]] = {}
-        self._opens: dict[_OpenKey, _Making[_Opened]] = {}
+        self._opens: dict[_OpenKey, _Making[Unpacked]] = {}
         self._checks: dict[Digest, _Making[None]] = {}
         # Contents that were registered in this life, so that nobody throws them away.
         self._registered: dict[Digest, None] = {}
@@ -174,11 +177,11 @@ class Workshop:
         case: CaseId,
         precedence: Precedence,
         inline: Mapping[Digest, bytes],
-    ) -> tuple[OpenedItem, ...] | None:
+    ) -> Iterator[Unpacked] | None:
         """Give what is inside packages that are here; `None` while one is opened.
 
         Raises:
-            PeerError: One does not hold what its release says.
+            PeerError: One does not hold what its release says; raised when its turn comes.
         """
         jobs = [
             self._to_open(tx, order, case=case, precedence=precedence, inline=inline)
@@ -186,12 +189,36 @@ class Workshop:
         ]
         if not all(job is None or job.is_ready for job in jobs):
             return None
-        return tuple(
+        return (
             self._packer.open(tx, order, case=case, inline=inline.get(order.package.digest))
             if job is None
-            else job.use()[0]
+            else job.use()
             for job, order in zip(jobs, orders, strict=True)
         )
+
+    def throw_away(
+        self, tx: Transaction, unpacked: Sequence[Unpacked], *, unless: Sequence[Effect]
+    ) -> None:
+        """Destroy contents that this turn has opened, or taken from a job, and does not register.
+
+        Args:
+            tx: The turn's.
+            unpacked: What has been opened.
+            unless: What the node wants now, in which an item may be registered.
+
+        Source: docs/spec/exchange.md EX-22.
+        """
+        kept = {
+            effect.message.holding.digest
+            for effect in unless
+            if isinstance(effect, Append) and isinstance(effect.message, Held)
+        }
+        for item, put in unpacked:
+            # What a job has put away may have been registered since.
+            if item.content not in kept and (
+                put is Put.ROW or item.content not in self._registered
+            ):
+                self._cabinet.take_back(tx, item.content, put)
 
     def registered(self, content: Digest) -> None:
         """Remember that an item with this content was registered: nobody may throw it away."""
@@ -292,7 +319,7 @@ class Workshop:
         case: CaseId,
         precedence: Precedence,
         inline: Mapping[Digest, bytes],
-    ) -> _Making[_Opened] | None:
+    ) -> _Making[Unpacked] | None:
         """The job for an order; `None` for a small package, which is opened at once."""
         package = order.package.digest
         is_small = (
@@ -303,7 +330,7 @@ class Workshop:
         if not self.is_open or is_small:
             return None
         job = self._opens.get((case, order))
-        if job is None:
+        if job is None or self._has_gone(job):
             job = self._opens[case, order] = _Making(
                 partial(self._packer.open_large, order, case=case),
                 case=case,
@@ -314,10 +341,14 @@ class Workshop:
         job.is_wanted = True
         return job
 
-    def _discard_content(self, made: _Opened) -> None:
+    def _has_gone(self, job: _Making[Unpacked]) -> bool:
+        """Whether what a job found here already was thrown away by another case since."""
+        return any(not self._cabinet.is_complete(item.content) for item, _ in job.made)
+
+    def _discard_content(self, made: Unpacked) -> None:
         """Destroy an opened content, unless it lay here before or was registered since."""
-        item, is_new = made
-        if is_new and item.content not in self._registered:
+        item, put = made
+        if put is Put.BLOB and item.content not in self._registered:
             self._cabinet.destroy(item.content)
 
 

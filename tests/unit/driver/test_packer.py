@@ -98,7 +98,7 @@ def test_a_package_opens_in_its_own_case_only() -> None:
     with store.transaction() as tx:
         with pytest.raises(PackageError):
             opener.open(tx, order, case="c-2", inline=package)
-        inside = opener.open(tx, order, case="c-1", inline=package)
+        inside, _ = opener.open(tx, order, case="c-1", inline=package)
         assert (inside.title, inside.size_bytes) == ("a launch", 3)
 
 
@@ -117,7 +117,7 @@ def test_what_is_sealed_opens_again_whatever_its_size(size: int) -> None:
             label=LABEL,
         )
         made = sealer.seal(tx, order, case="c-1", recipient_key=KEYS.keys.sealing)
-        opened = sealer.open(
+        opened, _ = sealer.open(
             tx,
             OpenOrder(
                 holding="launch-1",
