@@ -58,7 +58,7 @@ $(call stamp,lock):
 
 
 .PHONY: help setup setup-base setup-bench setup-spark setup-deep fmt lint types imports test check cover \
-        sim integration fuzz mutate reach docs bench bench-bulk bench-decide bench-exchange bench-journal bench-law lock changelog all demo clean
+        slow sim integration fuzz mutate reach docs bench bench-bulk bench-decide bench-exchange bench-journal bench-law lock changelog all demo clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/\1\t/' | expand -t 18
@@ -106,6 +106,11 @@ cover: setup ## the quick tests with branch coverage, and its two bars
 sim: setup ## simulate: make sim [SEED=n] [SEEDS=n] [SCENARIO=name]
 	RELTO_SIM_SEED="$(SEED)" RELTO_SIM_SEEDS="$(SEEDS)" RELTO_SIM_SCENARIO="$(SCENARIO)" \
 	  $(PYTEST) -n $(WORKERS) tests/sim $(ARGS)
+
+# Tests outside the slow rooms that take longer than a quick one may.
+slow: setup ## the slow tests of the quick rooms
+	$(PYTEST) -n $(WORKERS) -m "slow and not browser and not spark and not fuzz" --ignore tests/sim \
+	  --ignore tests/integration $(ARGS)
 
 integration: setup ## real disks, sockets on loopback, processes; the slow ones too
 	$(PYTEST) tests/integration -m "not browser and not spark" $(ARGS)
@@ -168,7 +173,7 @@ lock: $(call stamp,lock) ## compile requirements/*.txt; UPGRADE=--upgrade takes 
 
 # ---------------------------------------------------------------- the whole
 
-all: check cover sim integration ## everything, with coverage
+all: check cover slow sim integration ## everything, with coverage
 
 demo: setup-base ## three nodes on this machine, one pact, one crisis
 	$(RELTO) demo $(ARGS)
