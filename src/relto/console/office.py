@@ -247,7 +247,7 @@ class Office:
             law=None if state.law is None else state.law.digest,
             peers=self._driver.partners(),
             open_cases=len(state.open),
-            waiting=len(self._driver.node.queue()) + len(self._driver.node.to_destroy()),
+            waiting=len(self._driver.node.queue()) + len(tuple(self._owed())),
             holdings=state.stock_count,
             certificate_until=valid_until(self._card.card.certificate),
             ahead_until=self._driver.ahead_until(self._driver.party, *self._driver.partners()),
@@ -257,19 +257,27 @@ class Office:
         waiting = {one.file.case: one for one in self._driver.node.queue()}
         if is_inbox:
             lines = (case_line(one.file, one) for one in waiting.values())
-            return Cases(cases=(*lines, *self._recalled()))
+            return Cases(cases=(*lines, *self._owed()))
         listed = self._driver.cases(limit=LISTED_MAX)
         return Cases(
             cases=tuple(case_line(file, waiting.get(file.case)) for file in listed.files),
             is_whole=listed.is_whole,
         )
 
-    def _recalled(self) -> Iterator[CaseLine]:
-        """What partners want back: nobody destroys what nobody has been told of."""
-        for line in self._driver.node.to_destroy():
-            file = self._driver.node.state.case(line.case)
+    def _owed(self) -> Iterator[CaseLine]:
+        """What partners want back or have lost: nobody sees to what nobody has been told of."""
+        node = self._driver.node
+        owed = [
+            (line.case, f"{line.partner} recalls `{line.holding}`: destroy it")
+            for line in node.to_destroy()
+        ]
+        owed += [
+            (line.case, f"{line.partner} has lost `{line.holding}`: report it to whom it came from")
+            for line in node.state.untold()
+        ]
+        for case, why in owed:
+            file = node.state.case(case)
             if file is not None:
-                why = f"{line.partner} recalls `{line.holding}`: destroy it"
                 yield replace(case_line(file, None), waits_for=why)
 
     def _holdings(self) -> Holdings:

@@ -27,7 +27,7 @@ from relto.node.archive import Archive, Forgotten, Stock, newest_first
 from relto.seal import digest
 from relto.units import CaseId, Digest, HoldingId, PartyCode, TopicId, covers
 
-STATE_VERSION: Final = 5
+STATE_VERSION: Final = 6
 
 
 class Peer(Struct, frozen=True, kw_only=True):
@@ -152,6 +152,20 @@ class State(Struct, kw_only=True):
         lines = () if kept is None else kept.lines
         return next((line for line in lines if line.key == key), None)
 
+    def untold(self) -> tuple[RegisterLine, ...]:
+        """Give what was given on here, is lost there, and was not reported to where it came from.
+
+        Source: docs/spec/exchange.md EX-56.
+        """
+        return tuple(line for line in self.register.values() if self._is_untold(line))
+
+    def _is_untold(self, line: RegisterLine) -> bool:
+        if line.side is not Side.GIVEN or line.state is not CustodyState.LOST:
+            return False
+        key = line_key(side=Side.RECEIVED, case=line.case, holding=line.holding)
+        own = self.register.get(key)
+        return own is not None and own.state in {CustodyState.HELD, CustodyState.RECALLED}
+
     def item(self, holding: HoldingId) -> Stock | None:
         """Find an item by the party's own id."""
         found = self.stock.get(holding)
@@ -198,7 +212,7 @@ class State(Struct, kw_only=True):
         """Let go of what is found again through the archive: closed cases and items.
 
         The caller sees to it that the archive finds them from now on. A closed case stays while an
-        item of it is to be destroyed here, so that it can be listed.
+        item of it is to be destroyed or its loss to be reported here, so that it can be listed.
         """
         withdrawn = tuple(
             stock
@@ -223,7 +237,8 @@ class State(Struct, kw_only=True):
         due = {
             line.case
             for line in self.register.values()
-            if line.side is Side.RECEIVED and line.state is CustodyState.RECALLED
+            if (line.side is Side.RECEIVED and line.state is CustodyState.RECALLED)
+            or self._is_untold(line)
         }
         closed = {case: self.closed[case] for case in sorted(due) if case in self.closed}
         lines = {

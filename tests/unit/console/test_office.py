@@ -19,7 +19,8 @@ from relto.model import Label
 from relto.model.message import Step
 from relto.node import By, OutdatedError
 from tests.sim.test_approvals import adopt_other_law, counted, halfway
-from tests.support_node import Three
+from tests.sim.test_hand_delivery import BEFORE_SUSPENSION, LAPSE
+from tests.support_node import OCTOBER, Three, register
 
 
 def test_an_officer_who_said_yes_to_an_outdated_decision_finds_the_present_one(
@@ -104,6 +105,61 @@ def test_a_loss_is_told_to_whoever_gave_the_item(tmp_path: Path) -> None:
     assert kept(three, "JPN") == kept(three, "KOR")
     told = [fact.message for fact in three["JPN"].story("c-1").facts][-1]
     assert (told.text, told.is_possible_only) == ("a laptop is missing", True)
+
+
+def handed_on(**changes: object) -> Three:
+    """Tokyo's item has gone through Washington to Seoul, after the lapse."""
+    three = Three(at=OCTOBER, known=BEFORE_SUSPENSION, **changes)
+    three.hold("JPN", "launch-1")
+    three.set_clock(LAPSE)
+    three.ask("c-1")
+    for officers in ("JPN", "USA"):
+        three.settle()
+        three.approve(officers, "c-1")
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+    return three
+
+
+@pytest.mark.parametrize("snapshot_entries", [4, 2_048])
+def test_a_loss_behind_an_intermediary_waits_there_until_it_is_reported_on(
+    tmp_path: Path, snapshot_entries: int
+) -> None:
+    """EX-56: the originator hears of it from whom it had given the item; also in the long run."""
+    three = handed_on(snapshot_entries=snapshot_entries)
+    desks = {party: desk(three, party, tmp_path / party) for party in ("JPN", "KOR", "USA")}
+    desks["KOR"].answer(done(Step.REPORT_LOSS, text="a laptop is missing"))
+    three.settle()
+    if snapshot_entries == 4:
+        three.set_clock(LAPSE.add(hours=1))
+        three.set_clock(LAPSE.add(hours=2))
+    for _ in ("before", "after a restart"):
+        (line,) = desks["USA"].answer(LookInbox()).cases
+        words = "KOR has lost `launch-1`: report it to whom it came from"
+        assert (line.case, line.waits_for) == ("c-1", words)
+        assert desks["USA"].answer(LookStatus()).waiting == 1
+        state = three["USA"].node.state.digest()
+        assert three.sites["USA"].start().node.state.digest() == state
+        desks["USA"] = desk(three, "USA", tmp_path / "again")
+    assert desks["JPN"].answer(LookInbox()).cases == ()
+    desks["USA"].answer(done(Step.REPORT_LOSS, text="Seoul misses a laptop"))
+    three.settle()
+    assert desks["USA"].answer(LookInbox()).cases == ()
+    assert desks["USA"].answer(LookStatus()).waiting == 0
+    (given,) = register(three["JPN"])
+    assert (given.partner, given.state, given.note) == ("USA", "lost", "Seoul misses a laptop")
+
+
+def test_what_an_intermediary_has_destroyed_itself_cannot_be_reported_as_lost(
+    tmp_path: Path,
+) -> None:
+    """EX-56, EX-25: a destroyed item moves no more, so nothing waits that nobody could do."""
+    three = handed_on()
+    desks = {party: desk(three, party, tmp_path / party) for party in ("KOR", "USA")}
+    desks["USA"].answer(done(Step.DESTROY, text="shredded"))
+    desks["KOR"].answer(done(Step.REPORT_LOSS, text="a laptop is missing"))
+    three.settle()
+    assert desks["USA"].answer(LookInbox()).cases == ()
 
 
 WRONG = {
