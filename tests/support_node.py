@@ -95,6 +95,8 @@ class Site:
         self.blobs = MemoryBlobs()
         self.is_exercise = is_exercise
         self.starts = 0
+        # How far a start that reads the whole journal has said it was.
+        self.read: list[tuple[int, int]] = []
         self.card = sign_card(
             NodeCard(
                 protocol=PROTOCOL_MAJOR,
@@ -128,6 +130,7 @@ class Site:
             sealer=TwinSealer(),
             opener=AnyOf((self.keys, *self.former)),
             former=self.former,
+            progress=lambda done, of: self.read.append((done, of)),
         )
         self.driver = Driver.create(
             world,

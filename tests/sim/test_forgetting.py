@@ -228,9 +228,12 @@ def test_a_node_without_a_snapshot_or_with_one_of_another_version_folds_everythi
         for snapshots in ({}, {"node": replace(kept, content=b"\x80")}):
             site.disk.snapshots = dict(snapshots)
             site.disk.marks = {}
+            site.read.clear()
             site.start()
             assert site.driver.node.state.digest() == before
             assert len(site.driver.node.state.closed) < 3
+            size = sum(map(len, site.disk.logs.values()))
+            assert site.read == ([(size, size)] if size > 4 else [])
             check_memory(site.driver, site.disk)
 
 

@@ -23,7 +23,7 @@ from relto.journal import VerifiedCard, sign_card, verify_card
 from relto.model import PROTOCOL_MAJOR, NodeCard
 from relto.model.delegation import Delegations
 from relto.node import AdoptDelegations, By
-from relto.ports import SharedStore, Store, World
+from relto.ports import Progress, SharedStore, Store, World, no_progress
 from relto.seal import running_digest
 from relto.units import Digest, OfficerRole, PartyCode
 
@@ -238,7 +238,9 @@ def make_card(
     return sign_card(card, signer=keys, predecessor=predecessor)
 
 
-def _world(home: Home, config: Config, *, keys: NodeKeys, store: Store) -> World:
+def _world(
+    home: Home, config: Config, *, keys: NodeKeys, store: Store, progress: Progress = no_progress
+) -> World:
     return World(
         store=store,
         blobs=FileBlobs(home.blobs),
@@ -248,12 +250,17 @@ def _world(home: Home, config: Config, *, keys: NodeKeys, store: Store) -> World
         sealer=keys,
         opener=keys,
         former=keys.former,
+        progress=progress,
     )
 
 
 @contextmanager
 def open_home(
-    directory: Path, *, is_shared: bool | None = None, fault: Hook = no_fault
+    directory: Path,
+    *,
+    is_shared: bool | None = None,
+    fault: Hook = no_fault,
+    progress: Progress = no_progress,
 ) -> Iterator[OpenNode]:
     """Open a node: alone, so that nobody else can open it meanwhile, or as one of its workers.
 
@@ -261,6 +268,7 @@ def open_home(
         directory: The node's.
         is_shared: As one of its workers; `None` where `node.toml` says that it has some.
         fault: Called at every named place of the driver; tests crash there.
+        progress: Told how far it is, where the whole journal has to be read.
 
     Raises:
         HomeError: Not a node's directory.
@@ -279,7 +287,7 @@ def open_home(
     store = open_store(place) if crew is None else crew
     try:
         driver = Driver.create(
-            _world(home, config, keys=keys, store=store),
+            _world(home, config, keys=keys, store=store, progress=progress),
             party=PartyCode(config.party),
             is_exercise=config.exercise,
             fault=fault,

@@ -7,6 +7,7 @@ a key, never a content, never what a partner wrote beyond codes and numbers.
 import asyncio
 import signal
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -46,6 +47,8 @@ _CHANGE = "keys"
 _WARNED_DAYS = 90
 # The answer to the order that ends this run reaches its sender first.
 _ANSWER_SECONDS = 0.05
+# So often a start says how far it is.
+_READING_SECONDS = 5.0
 
 
 def identity_of(keys: NodeKeys) -> Identity:
@@ -305,7 +308,8 @@ def serve_open(
     """
     is_shared = taken is not None
     while True:
-        with open_home(directory, is_shared=is_shared, fault=fault) as node:
+        progress = _Reading(log)
+        with open_home(directory, is_shared=is_shared, fault=fault, progress=progress.tell) as node:
             running = RunningNode(node, log=log, taken=taken)
             asyncio.run(_run(running, until=until))
         if running.new_keys_by is not None:
@@ -313,6 +317,24 @@ def serve_open(
             log.info("keys_changed", serial=card.card.serial, fingerprint=card.fingerprint)
         elif not running.service.is_outdated:
             return
+
+
+class _Reading:
+    """Says now and then how far a node is that reads its whole journal.
+
+    Args:
+        log: Takes events.
+    """
+
+    def __init__(self, log: structlog.stdlib.BoundLogger) -> None:
+        self._log = log
+        self._next = 0.0
+
+    def tell(self, done: int, of: int) -> None:
+        """Log an event every few seconds, and one at the end."""
+        if time.monotonic() >= self._next or done == of:
+            self._log.info("reading_journal", entries=done, of=of)
+            self._next = time.monotonic() + _READING_SECONDS
 
 
 async def _run(running: RunningNode, *, until: int | None) -> None:

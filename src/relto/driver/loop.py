@@ -315,6 +315,8 @@ class Engine:
                 self._node.apply(fact)
             position = page[-1].position
             self._folded += len(page)
+            if is_forgetting:
+                self._world.progress(position, tx.position())
             if is_forgetting and self._folded >= self._snapshot_entries:
                 self._forget(tx, position)
 

@@ -27,7 +27,7 @@ from relto.ports.store import (
     StoreVersionError,
     Transaction,
 )
-from relto.ports.world import Clock, World
+from relto.ports.world import Clock, Progress, World, no_progress
 
 __all__ = [
     "Blob",
@@ -40,6 +40,7 @@ __all__ = [
     "Kept",
     "Mark",
     "Placed",
+    "Progress",
     "ReadOnlyError",
     "SharedStore",
     "Snapshot",
@@ -53,4 +54,5 @@ __all__ = [
     "StoreVersionError",
     "Transaction",
     "World",
+    "no_progress",
 ]

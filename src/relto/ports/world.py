@@ -4,7 +4,8 @@ Two worlds offer it: the real one (`relto.adapters`) and the virtual one (`relto
 takes either.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 from whenever import Instant
@@ -20,6 +21,14 @@ class Clock(Protocol):
         """Give the present instant. It may jump; whoever uses it checks that it never goes back."""
 
 
+Progress: TypeAlias = Callable[[int, int], None]
+"""Told how many of how many are done."""
+
+
+def no_progress(_done: int, _of: int) -> None:
+    """Progress that nobody watches."""
+
+
 class World(Struct, frozen=True, kw_only=True):
     """Everything a driver is handed.
 
@@ -33,6 +42,8 @@ class World(Struct, frozen=True, kw_only=True):
             only these; empty when the keys were never changed.
         sealer: Closes content keys for others.
         opener: Opens content keys sealed to this party.
+        progress: Told how many entries of how many have been read, while a start without a snapshot
+            reads the whole journal.
     """
 
     store: Store
@@ -43,3 +54,4 @@ class World(Struct, frozen=True, kw_only=True):
     sealer: Sealer
     opener: Opener
     former: tuple[Signer, ...] = ()
+    progress: Progress = no_progress
