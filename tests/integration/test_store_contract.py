@@ -296,6 +296,20 @@ def test_small_things_are_replaced_and_evidence_is_not(store):
         assert [it.content for it in tx.kept()] == [b"1", b"2"]
 
 
+def test_many_values_are_read_at_once(store):
+    """By any name: names are never part of a statement."""
+    odd = ["it's", 'a "name"', "é", "%s?:x", "back\\slash"]
+    with store.transaction() as tx:
+        for name in odd:
+            tx.put_value(name, name.encode())
+        tx.put_value("empty", b"")
+        assert tx.values(()) == {}
+        assert tx.values(("nothing",)) == {}
+        many = [*odd, "empty", "nothing", *(f"other/{number}" for number in range(1_000))]
+        assert tx.values(many) == {"empty": b""} | {name: name.encode() for name in odd}
+        assert tx.values((odd[0], odd[0])) == {odd[0]: odd[0].encode()}
+
+
 def test_a_dropped_value_is_gone_and_may_be_put_again(store):
     with store.transaction() as tx:
         tx.put_value("card", b"1")

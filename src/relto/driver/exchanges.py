@@ -139,11 +139,13 @@ class Exchanges(Hints):
         return any(map(self._is_awaited, self._helpers))
 
     def _refreshed(self, tx: Transaction) -> None:
-        whole = bool(tx.value(RESTORED_VALUE))
+        peers = self._node.state.peers
+        flags = tx.values((RESTORED_VALUE, *(_RESTORED + partner for partner in peers)))
+        whole = bool(flags.get(RESTORED_VALUE))
         self._helpers = everybody(
-            partner for partner in self._node.state.peers if whole or tx.value(_RESTORED + partner)
+            partner for partner in peers if whole or flags.get(_RESTORED + partner)
         )
-        self._passed.load(tx, self._node.state.peers)
+        self._passed.load(tx, peers)
         self._running.clear()
 
     def _before_saying(self, turn: Turn, partner: PartyCode) -> None:

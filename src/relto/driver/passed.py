@@ -36,8 +36,9 @@ class PassedOver:
 
     def load(self, tx: Transaction, partners: Iterable[PartyCode]) -> None:
         """Read it from the store."""
-        found = ((partner, tx.value(_VALUE + partner)) for partner in partners)
-        self._epochs = {partner: int(value) for partner, value in found if value}
+        names = {_VALUE + partner: partner for partner in partners}
+        found = tx.values(tuple(names))
+        self._epochs = {names[name]: int(value) for name, value in found.items() if value}
 
     def begin(self, tx: Transaction, partner: PartyCode) -> None:
         """Go on without a partner; nothing has been said to it yet."""

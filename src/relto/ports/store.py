@@ -285,6 +285,9 @@ class Transaction(Protocol):
     def value(self, name: str) -> bytes | None:
         """Give a named value; `None` when it was never put, or was dropped."""
 
+    def values(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Give many named values at once, by name; what is not there is left out."""
+
     def attempt(self) -> AbstractContextManager[None]:
         """Open a part that can fail alone: an error undoes it and goes on outward."""
 

@@ -269,6 +269,10 @@ class MemoryTransaction:
         """See `Transaction.value`."""
         return self._disk.values.get(name)
 
+    def values(self, names: Sequence[str]) -> dict[str, bytes]:
+        """See `Transaction.values`."""
+        return {name: self._disk.values[name] for name in names if name in self._disk.values}
+
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """See `Transaction.attempt`."""

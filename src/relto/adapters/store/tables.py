@@ -5,13 +5,16 @@ straight to the driver's cursor, because building them anew for each call costs 
 itself (ADR-0033).
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     BindParameter,
     Column,
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -21,6 +24,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    any_,
     bindparam,
     func,
     select,
@@ -155,6 +159,12 @@ class Statements:
             ENTRY.c.number >= bindparam("p_first"),
             ENTRY.c.number < bindparam("p_end"),
         )
+        self._has_lists = dialect.name == "postgresql"
+        self.values = compiled(
+            select(VALUE.c.name, VALUE.c.content, VALUE.c.checksum).where(
+                _is_among(has_lists=self._has_lists)
+            )
+        )
         self.fence = compiled(select(STORE.c.fence))
         self.final_position = compiled(select(func.max(ENTRY.c.position)))
         self.log = compiled(
@@ -263,6 +273,18 @@ class Statements:
         self.value = compiled(
             select(VALUE.c.content, VALUE.c.checksum).where(VALUE.c.name == bindparam("p_name"))
         )
+
+    def names(self, names: Sequence[str]) -> object:
+        """Give the parameter of `values`: a list, or JSON where the database knows no lists."""
+        return list(names) if self._has_lists else json.dumps(list(names))
+
+
+def _is_among(*, has_lists: bool) -> ColumnElement[bool]:
+    """Many names at once, with one parameter, so that the statement is always the same."""
+    if has_lists:
+        return VALUE.c.name == any_(bindparam("p_names", type_=ARRAY(String)))
+    listed = func.json_each(bindparam("p_names")).table_valued("value")
+    return VALUE.c.name.in_(select(listed.c.value))
 
 
 def _params(*names: str) -> dict[str, object]:

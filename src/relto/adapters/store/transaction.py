@@ -305,6 +305,13 @@ class SqlTransaction:
         row = self._one(self._statements.value, p_name=name)
         return None if row is None else _checked(name, *row)
 
+    def values(self, names: Sequence[str]) -> dict[str, bytes]:
+        """See `Transaction.values`."""
+        if not names:
+            return {}
+        rows = self._all(self._statements.values, p_names=self._statements.names(names))
+        return {str(name): _checked(str(name), *row) for name, *row in rows}
+
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """See `Transaction.attempt`."""
