@@ -2,28 +2,42 @@
 
 import io
 import json
+import random
 import zipfile
 
 import pytest
+from msgspec.structs import replace
 
 from relto.adapters.casezip import ArchiveError, read_archive
 from relto.adapters.store import SqliteStore
 from relto.cli import main
-from relto.codec import EXTRACT
+from relto.codec import EXTRACT, FORK
+from relto.codec.message import encode_message
+from relto.journal import Draft, append, sign_head
 from relto.limits import EXTRACT_FILES_MAX
+from relto.model import ForkEvidence, LogId
+from relto.model.partner import PeerAdded
+from relto.ports.store import Kept
 from relto.seal import digest
-from tests.unit.journal.test_extract import CARDS, LAW, TRUSTED, World
+from relto.sim.twins import SeededEntropy, TwinKeys
+from tests.support_journal import AT
+from tests.unit.journal.test_extract import (
+    CARDS,
+    KEYS,
+    LAW,
+    LAW_REF,
+    TRUSTED,
+    Log,
+    World,
+    card,
+    say,
+)
 
 
 @pytest.fixture
 def node(tmp_path):
     """A node's directory: the journal of a case, the node's own card, a partner's pinned."""
-    from relto.codec.message import encode_message
-    from relto.journal import Draft, append, sign_head
     from relto.model import PartyKeys
-    from relto.model.partner import PeerAdded
-    from tests.support_journal import AT
-    from tests.unit.journal.test_extract import KEYS
 
     directory = tmp_path / "jpn"
     directory.mkdir()
@@ -149,6 +163,143 @@ def test_without_keys_that_somebody_compared_nothing_is_verified(archive, capsys
     assert TRUSTED["JPN"] in verdict["problem"]
     assert main(["journal", "verify", str(archive)]) == 1
     assert "NOT VERIFIED" in capsys.readouterr().out
+
+
+def test_what_is_verified_is_told_in_words_and_under_which_law(archive, cards, capsys):
+    """JN-23: to the digest."""
+    capsys.readouterr()
+    assert main(["journal", "verify", str(archive), *cards, "--json"]) == 0
+    says = {line["kind"]: line["says"] for line in answer(capsys)["entries"]}
+    assert says["law-adopted"] == f"law {LAW_REF.digest}, 1 files"
+    assert says["release"] == ""
+    assert main(["journal", "verify", str(archive), *cards]) == 0
+    assert "Shown by JPN." in capsys.readouterr().out
+
+
+def test_given_cards_count_also_where_the_extract_carries_none(archive, cards, tmp_path, capsys):
+    """JN-23: what counts is who has compared a card, not where it lies."""
+
+    def drop_cards(new, content):
+        extract = EXTRACT.decode(content["extract.json"])
+        content["extract.json"] = EXTRACT.encode(replace(extract, cards=()))
+        put_all(new, content)
+
+    rebuild(archive, drop_cards)
+    assert main(["journal", "verify", str(archive), *cards]) == 0
+    capsys.readouterr()
+    assert main(["journal", "verify", str(archive), *cards[:2], "--json"]) == 1
+    assert f"JPN serial 1 {TRUSTED['JPN']} (trusted)" in answer(capsys)["problem"]
+    assert main(["journal", "verify", str(archive)]) == 1
+    assert "cards that are here: none" in capsys.readouterr().out
+
+
+def test_an_old_card_alone_names_the_newer_one_that_is_missing(archive, cards, tmp_path, capsys):
+    """JN-23, JN-28: after a change of keys the third person is told which card to ask for."""
+    other = card("JPN", TwinKeys(random.Random("older")))
+    (tmp_path / "old.relto").write_bytes(other)
+    words = ["journal", "verify", str(archive), "--keys", str(tmp_path / "old.relto"), *cards[2:]]
+    capsys.readouterr()
+    assert main(words) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "peer.unknown_key: head of `relto/JPN/JPN`" in said
+    assert f"{TRUSTED['JPN']} (not trusted)" in said
+    assert "next: get that party's card" in said
+
+
+def test_an_extract_names_no_partner_that_it_does_not_concern(node, tmp_path):
+    """JN-22: who else is a partner is nobody's business."""
+    store = SqliteStore(node / "journal.sqlite")
+    keys = TwinKeys(random.Random("USA"))
+    added = PeerAdded(
+        party="USA",
+        card=card("USA", keys),
+        fingerprint=digest(b"compared"),
+        keys=keys.keys,
+        serial=1,
+        by="administrator",
+    )
+    with store.transaction() as tx:
+        state = tx.log(LogId(source="JPN", target="JPN"))
+        draft = Draft(kind="peer-added", parts=(("message", encode_message(added)),))
+        state, entry = append(state, draft, now=AT, entropy=SeededEntropy(random.Random(3)))
+        tx.append([entry], sign_head(state, signer=KEYS["JPN"]))
+    store.close()
+    path = tmp_path / "case.zip"
+    assert main(["journal", "extract", "c-1", "--dir", str(node), "--out", str(path)]) == 0
+    assert set(read_archive(path)[0].cards) == {CARDS["JPN"], CARDS["KOR"]}
+
+
+# ---------------------------------------------------------------- kept against partners
+
+
+@pytest.fixture
+def forked(node):
+    """The node has kept two heads of one log, and a frame that broke it."""
+    heads = []
+    for seed in (1, 2):
+        log = Log(LogId(source="KOR", target="JPN"), seed=seed)
+        say(log, "request", case=f"c-{seed}")
+        heads.append(sign_head(log.state, signer=KEYS["KOR"]).note)
+    fork = ForkEvidence(log=LogId(source="KOR", target="JPN"), held=heads[0], offered=heads[1])
+    store = SqliteStore(node / "journal.sqlite")
+    with store.transaction() as tx:
+        tx.keep(Kept(kind="peer.fork", at=AT, content=FORK.encode(fork)))
+        tx.keep(Kept(kind="peer.poison", at=AT, content=b"\x00"))
+    store.close()
+    return node
+
+
+def test_a_fork_is_taken_out_and_verified_by_a_third_person(forked, cards, tmp_path, capsys):
+    """JN-20, FL-19: with the author's card alone."""
+    capsys.readouterr()
+    assert main(["journal", "evidence", "--dir", str(forked), "--json"]) == 0
+    lines = answer(capsys)
+    assert [(line["number"], line["kind"]) for line in lines] == [
+        (1, "peer.fork"),
+        (2, "peer.poison"),
+    ]
+    assert lines[0]["about"] == "KOR has signed two histories of relto/KOR/JPN"
+    out = tmp_path / "fork.json"
+    words = ["journal", "evidence", "1", "--out", str(out), "--dir", str(forked)]
+    assert main(words) == 0
+    assert main(["journal", "verify", str(out), *cards[2:], "--json"]) == 0
+    capsys.readouterr()
+    assert main(["journal", "verify", str(out), *cards]) == 0
+    assert "KOR has signed two histories of relto/KOR/JPN" in capsys.readouterr().out
+    assert main(words) == 2
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_heads_that_show_no_fork_are_not_verified(forked, cards, tmp_path, capsys):
+    """JN-20."""
+    out = tmp_path / "fork.json"
+    main(["journal", "evidence", "1", "--out", str(out), "--dir", str(forked)])
+    fork = FORK.decode(out.read_bytes())
+    out.write_bytes(FORK.encode(replace(fork, offered=fork.held)))
+    capsys.readouterr()
+    assert main(["journal", "verify", str(out), *cards]) == 1
+    assert "NOT VERIFIED: peer.bad_proof" in capsys.readouterr().out
+    assert main(["journal", "verify", str(out), *cards[:2]]) == 2
+    assert "no card of `KOR`" in capsys.readouterr().err
+    out.write_bytes(b"{}")
+    assert main(["journal", "verify", str(out), *cards]) == 3
+
+
+def test_what_was_kept_is_listed_and_written_by_its_number(node, forked, tmp_path, capsys):
+    capsys.readouterr()
+    assert main(["journal", "evidence", "--dir", str(forked)]) == 0
+    assert "peer.poison" in capsys.readouterr().out
+    out = tmp_path / "frame"
+    assert main(["journal", "evidence", "2", "--out", str(out), "--dir", str(forked)]) == 0
+    assert out.read_bytes() == b"\x00"
+    assert "next" not in capsys.readouterr().out
+    for words in (["1"], ["--out", str(tmp_path / "x")], ["3", "--out", str(tmp_path / "x")]):
+        assert main(["journal", "evidence", *words, "--dir", str(forked)]) == 2
+
+
+def test_a_node_that_kept_nothing_says_so(node, capsys):
+    assert main(["journal", "evidence", "--dir", str(node)]) == 0
+    assert "nothing was kept" in capsys.readouterr().out
 
 
 def test_nothing_to_verify_is_a_usage_error():
@@ -298,6 +449,9 @@ RAW = {
     "nothing": lambda data: b"",
     "a null in a name": lambda data: data.replace(b"README.txt", b"README\x00txt"),
     "cut": lambda data: data[: len(data) // 2],
+    "something before it": lambda data: b"#!/bin/sh\n" + data,
+    "something behind it": lambda data: data + b"more",
+    "a comment": lambda data: data[:-2] + b"\x04\x00more",
     "a flipped bit in the content": lambda data: data[:200] + bytes([data[200] ^ 1]) + data[201:],
     "a size that is not true": lie_about_size,
 }

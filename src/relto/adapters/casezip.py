@@ -34,14 +34,20 @@ _DOCUMENT: Final = "extract.json"
 _README: Final = "README.txt"
 _LAW: Final = re.compile(r"law/[0-9]{4}\.toml")
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+# An archive begins with its first file and ends with its directory's end, which has no comment.
+_BEGIN: Final = b"PK\x03\x04"
+_END: Final = b"PK\x05\x06"
+_END_BYTES: Final = 22
 _SMALL_BYTES: Final = 16_384
 _TEXT: Final = """\
 Evidence about one case, taken out of the journals of two or more parties.
 
-    relto journal verify case.zip --keys JPN.card --keys KOR.card
+    relto journal verify case.zip --keys jpn.relto --keys kor.relto
 
-verifies it on any machine, without a network. Get the cards of the parties from the parties, not
-from whoever gave you this file. The format is described in docs/spec/journal.md of relto.
+verifies it on any machine, without a network. Get the cards of the parties (`jpn.relto`,
+`kor.relto`) from the parties, not from whoever gave you this file. Without a card, `--fingerprint`
+takes one that you have compared with its party. Nothing in this file is proof by itself, this text
+included. The format is described in docs/spec/journal.md of relto.
 """
 
 
@@ -105,6 +111,8 @@ def read_archive(path: Path) -> tuple[Extract, Mapping[Digest, bytes]]:
         raise ArchiveFileError(f"cannot read `{path}`: {error.strerror}") from error
     if len(data) > ARCHIVE_BYTES_MAX:
         raise ArchiveError(f"archive too large: limit {ARCHIVE_BYTES_MAX} bytes")
+    if not data.startswith(_BEGIN) or data[-_END_BYTES:][: len(_END)] != _END:
+        raise ArchiveError("not an archive, or there is something before or behind it")
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             return _read(archive)

@@ -5,7 +5,7 @@ at all.
 """
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,33 +14,30 @@ from msgspec import Struct
 from rich.console import Console
 from whenever import Instant
 
-from relto.adapters.casezip import read_archive, write_archive
+from relto.adapters.casezip import write_archive
 from relto.adapters.store import open_store, place_of
+from relto.cli.evidence import acknowledged_word, verify_file
 from relto.cli.output import Exit, InputError, JsonFlag, emit, leave, safe, table
-from relto.codec import CARD, SIGNED_CARD
+from relto.codec import CARD, FORK, SIGNED_CARD
 from relto.codec.message import decode_message
 from relto.console import Home
 from relto.driver.identity import law_value
-from relto.errors import LocalError, ReltoError, WorldError
+from relto.errors import LocalError, PeerError, ReltoError, WorldError
 from relto.journal import (
     LAW_KIND,
+    ForkError,
     KeyRing,
     KeySpan,
     LogState,
     Peaks,
-    Statement,
-    UntrustedKeyError,
     audit_log,
     extract_log,
     read_fingerprint,
-    show_fingerprint,
-    verify_extract,
 )
 from relto.model import Entry, Extract, ExtractedFile, LogId
-from relto.model.message import KeyChanged, LawAdopted
+from relto.model.message import KeyChanged, LawAdopted, Released
 from relto.model.partner import PeerAdded
-from relto.ports.store import Placed, Transaction
-from relto.seal import digest
+from relto.ports.store import Kept, Placed, Transaction
 from relto.units import CaseId, Digest, PartyCode
 
 journal_app = typer.Typer(
@@ -107,29 +104,22 @@ class Checked(Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-class Proven(Struct, frozen=True, kw_only=True):
-    """One entry of an extract, as `verify` found it."""
+class KeptLine(Struct, frozen=True, kw_only=True):
+    """One piece of evidence, as `evidence` lists it.
 
-    source: str
-    target: str
+    Args:
+        number: Its place in the list.
+        kind: Of which error, dotted.
+        at: When it was kept.
+        size_bytes: How long it is.
+        about: What it proves; empty for what proves nothing to a third person.
+    """
+
     number: int
-    at: Instant
     kind: str
-    acknowledged: bool
-    destroyed: tuple[str, ...]
-
-
-class Verdict(Struct, frozen=True, kw_only=True):
-    """What `verify` says about an extract."""
-
-    verified: bool
-    case: str
-    made_by: str
-    is_exercise: bool
-    fingerprints: dict[str, str]
-    law: tuple[str, ...]
-    entries: tuple[Proven, ...]
-    problem: str = ""
+    at: Instant
+    size_bytes: int
+    about: str
 
 
 @journal_app.command("list")
@@ -163,7 +153,7 @@ def list_(
                 line.kind
                 + (f" (destroyed: {', '.join(line.destroyed)})" if line.destroyed else ""),
                 line.case or "",
-                _acknowledged(line.source, line.target, is_acknowledged=line.acknowledged),
+                acknowledged_word(line.source, line.target, is_acknowledged=line.acknowledged),
             )
             for line in lines
         ]
@@ -175,9 +165,12 @@ def list_(
 
 @journal_app.command()
 def verify(
-    extract: Annotated[
+    evidence: Annotated[
         Path | None,
-        typer.Argument(metavar="[EXTRACT]", help="An extract; without it, the node's own journal."),
+        typer.Argument(
+            metavar="[FILE]",
+            help="What `extract` or `evidence` has written; without it, the node's own journal.",
+        ),
     ] = None,
     directory: NodeOption = None,
     keys: Annotated[
@@ -190,24 +183,26 @@ def verify(
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Verify an extract offline, or every entry of the node's own journal.
+    """Verify evidence offline, or every entry of the node's own journal.
 
-    An extract is verified against cards that you trust: those given, and with --dir also those that
-    the node has pinned. Exit code 0 means verified, 1 means not.
+    Evidence is verified against cards that you trust: those given, and with --dir also those that
+    the node has pinned. After a change of keys a party has several cards: give each.
 
-    Example: relto journal verify case.zip --keys JPN.card --keys KOR.card
+    Exit: 0 verified, 1 not, 3 it is not evidence at all, or not in the one form that it must have.
+
+    Example: relto journal verify case.zip --keys jpn.relto --keys kor.relto
     """
-    trusted = [_card_fingerprint(path) for path in keys or ()]
-    trusted += [read_fingerprint(text) for text in fingerprint or ()]
-    if extract is None:
+    cards = [_read_card(path) for path in keys or ()]
+    compared = [read_fingerprint(text) for text in fingerprint or ()]
+    if evidence is None:
         if directory is None:
-            raise InputError("nothing to verify", hint="give an extract, or a node with --dir")
+            raise InputError("nothing to verify", hint="give a file, or a node with --dir")
         _verify_node(directory, as_json=as_json)
         return
     if directory is not None:
         with _reading(directory) as tx:
-            trusted += [_fingerprint_of(card) for card in _cards(directory, tx)]
-    _verify_extract(extract, trusted=trusted, as_json=as_json)
+            cards += _cards(directory, tx)
+    verify_file(evidence, cards=cards, fingerprints=compared, as_json=as_json)
 
 
 @journal_app.command("extract")
@@ -235,6 +230,73 @@ def extract_(
         console.print("next: relto journal verify FILE --keys CARD …", highlight=False)
 
     emit(answer, as_json=as_json, render=render)
+
+
+@journal_app.command("evidence")
+def evidence_(
+    directory: DirOption,
+    number: Annotated[
+        int | None, typer.Argument(metavar="[NUMBER]", min=1, help="One of the list.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write it, as it was kept.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List what was kept against a partner: two histories of its log, frames that broke the node.
+
+    With a number, write one of them to a file, for a third person.
+
+    Examples: relto journal evidence --dir kor
+              relto journal evidence 1 --out fork.json --dir kor
+    """
+    with _reading(directory) as tx:
+        kept = tx.kept()
+    lines = tuple(_kept_line(place, one) for place, one in enumerate(kept, start=1))
+    if number is None and out is None:
+        emit(lines, as_json=as_json, render=lambda console: _render_kept(console, lines))
+        return
+    if number is None or out is None or number > len(kept):
+        raise InputError(
+            f"{len(kept)} pieces of evidence are kept; to write one takes its number and --out",
+            hint="relto journal evidence NUMBER --out FILE",
+        )
+    try:
+        with out.open("xb") as file:
+            file.write(kept[number - 1].content)
+    except OSError as error:
+        raise InputError(f"cannot write `{safe(str(out))}`: {error.strerror}") from error
+    line = lines[number - 1]
+
+    def render(console: Console) -> None:
+        console.print(f"{line.kind} in {safe(str(out))}", highlight=False)
+        if line.about:
+            console.print("next: relto journal verify FILE --keys CARD …", highlight=False)
+
+    emit(line, as_json=as_json, render=render)
+
+
+# ---------------------------------------------------------------- kept against partners
+
+
+def _kept_line(number: int, kept: Kept) -> KeptLine:
+    about = ""
+    if kept.kind == ForkError.code:
+        fork = FORK.decode(kept.content)
+        about = f"{fork.log.source} has signed two histories of {fork.log.origin}"
+    return KeptLine(
+        number=number, kind=kept.kind, at=kept.at, size_bytes=len(kept.content), about=about
+    )
+
+
+def _render_kept(console: Console, lines: tuple[KeptLine, ...]) -> None:
+    if not lines:
+        console.print("nothing was kept against a partner", highlight=False)
+        return
+    rows = [
+        (str(it.number), it.at.format_iso(), it.kind, str(it.size_bytes), it.about) for it in lines
+    ]
+    console.print(table("", ("number", "at", "kind", "bytes", "what it shows"), rows))
 
 
 # ---------------------------------------------------------------- verifying
@@ -302,89 +364,6 @@ def _check(tx: Transaction, state: LogState, rings: dict[PartyCode, KeyRing]) ->
     )
 
 
-def _verify_extract(path: Path, *, trusted: list[Digest], as_json: bool) -> None:
-    made, files = read_archive(path)
-    statements: tuple[Statement, ...] = ()
-    fingerprints: dict[str, str] = {}
-    law: tuple[str, ...] = ()
-    problem = ""
-    try:
-        verified = verify_extract(made, files=files, trusted=trusted)
-    except UntrustedKeyError as error:
-        problem = f"{error.message}; the extract carries these cards: {_carried(made)}"
-    except ReltoError as error:
-        problem = f"{error.code}: {error.message}"
-    else:
-        statements, law = verified.statements, verified.law
-        fingerprints = {str(party): str(it) for party, it in verified.fingerprints.items()}
-    verdict = Verdict(
-        verified=not problem,
-        case=made.case,
-        made_by=made.made_by,
-        is_exercise=made.is_exercise,
-        fingerprints=fingerprints,
-        law=law,
-        entries=tuple(map(_proven, statements)),
-        problem=problem,
-    )
-    emit(verdict, as_json=as_json, render=lambda console: _render_verdict(console, verdict))
-    leave(Exit.NO if problem else Exit.YES)
-
-
-def _render_verdict(console: Console, verdict: Verdict) -> None:
-    if verdict.problem:
-        console.print(f"NOT VERIFIED: {safe(verdict.problem)}", highlight=False)
-        return
-    if verdict.is_exercise:
-        console.print("EXERCISE EXERCISE EXERCISE", style="bold")
-    rows = [
-        (
-            f"{line.source} > {line.target}",
-            str(line.number),
-            line.at.format_iso(),
-            line.kind,
-            _acknowledged(line.source, line.target, is_acknowledged=line.acknowledged),
-            ", ".join(line.destroyed),
-        )
-        for line in verdict.entries
-    ]
-    columns = ("log", "number", "at", "kind", "acknowledged", "not shown")
-    console.print(table(f"case {safe(verdict.case)}", columns, rows))
-    for party, shown in sorted(verdict.fingerprints.items()):
-        console.print(f"{party}  {show_fingerprint(Digest(shown))}", highlight=False)
-    console.print("Each entry shown is its author's; whether others were left out is not proved.")
-    console.print("VERIFIED")
-
-
-def _acknowledged(source: str, target: str, *, is_acknowledged: bool) -> str:
-    """Say in a word whether the partner holds an entry; a party's own log has no partner."""
-    if source == target:
-        return "own"
-    return "yes" if is_acknowledged else "no"
-
-
-def _carried(made: Extract) -> str:
-    """Name the cards that an extract carries, for somebody to compare; nothing is believed."""
-    names = []
-    for data in made.cards:
-        signed = SIGNED_CARD.decode(data)
-        names.append(f"{CARD.decode(signed.card).party} {digest(signed.card)}")
-    return ", ".join(names) or "none"
-
-
-def _proven(statement: Statement) -> Proven:
-    header = statement.entry.header
-    return Proven(
-        source=header.source,
-        target=header.target,
-        number=header.number,
-        at=header.at,
-        kind=header.kind,
-        acknowledged=statement.is_acknowledged,
-        destroyed=statement.destroyed,
-    )
-
-
 # ---------------------------------------------------------------- extracting
 
 
@@ -395,7 +374,7 @@ def _extract(
     if not placed:
         raise NoSuchCaseError(f"no entry of case `{safe(case)}`")
     cards = _cards(directory, tx)
-    own = CARD.decode(SIGNED_CARD.decode(cards[0]).card).party
+    own = _party_of(cards[0])
     entries = [it.entry for it in placed] + _law_entries(tx, own, placed)
     logs = []
     for log in sorted({entry.header.log for entry in entries}):
@@ -405,6 +384,7 @@ def _extract(
         chosen_entries = [chosen[number] for number in sorted(chosen)]
         logs.append(extract_log(state, chosen_entries, peaks=_peaks(tx, log)))
     named, files = _law_files(tx, entries)
+    shown = _concerned(entries)
     return Extract(
         version=1,
         case=case,
@@ -412,9 +392,25 @@ def _extract(
         made_at=Instant.now(),
         is_exercise=placed[0].entry.header.is_exercise,
         logs=tuple(logs),
-        cards=tuple(cards),
+        cards=tuple(data for data in cards if _party_of(data) in shown),
         files=named,
     ), files
+
+
+def _concerned(entries: list[Entry]) -> set[PartyCode]:
+    """Name the parties whose keys the evidence needs; other partners are nobody's business."""
+    found = {party for entry in entries for party in (entry.header.source, entry.header.target)}
+    for entry in entries:
+        # What a partner wrote may be nothing that can be read; it is evidence all the same.
+        with suppress(PeerError):
+            message = _message(entry)
+            if isinstance(message, Released):
+                found |= {proof.source for proof in message.consents}
+    return found
+
+
+def _party_of(card: bytes) -> PartyCode:
+    return CARD.decode(SIGNED_CARD.decode(card).card).party
 
 
 def _peaks(tx: Transaction, log: LogId) -> Peaks:
@@ -531,15 +527,11 @@ def _log_of(text: str) -> LogId:
     return LogId(source=PartyCode(source), target=PartyCode(target))
 
 
-def _card_fingerprint(path: Path) -> Digest:
+def _read_card(path: Path) -> bytes:
     try:
-        return _fingerprint_of(path.read_bytes())
+        return path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read `{safe(str(path))}`: {error.strerror}") from error
-
-
-def _fingerprint_of(card: bytes) -> Digest:
-    return digest(SIGNED_CARD.decode(card).card)
 
 
 def register(app: typer.Typer) -> None:

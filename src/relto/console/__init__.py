@@ -85,6 +85,7 @@ from relto.console.port import (
     send_order,
 )
 from relto.console.serve import BugError, RunningNode, Taken, identity_of, serve_home
+from relto.console.stories import words_of
 from relto.console.workers import serve_worker, serve_workers
 from relto.journal import show_fingerprint
 
@@ -170,4 +171,5 @@ __all__ = [
     "serve_worker",
     "serve_workers",
     "show_fingerprint",
+    "words_of",
 ]

@@ -15,6 +15,7 @@ from relto.model.message import (
     Destroyed,
     Held,
     Item,
+    LawAdopted,
     LossReported,
     Message,
     OfficerStepped,
@@ -176,11 +177,18 @@ def _item(
 def _say(fact: Fact) -> str:
     if fact.message is None:
         return fact.fault or "destroyed"
-    return _words(fact.message)
+    return words_of(fact.message)
 
 
-def _words(message: Message) -> str:
+def words_of(message: Message) -> str:
+    """Say in a line what an entry says; empty for what the name of its kind says already.
+
+    Args:
+        message: A partner's, perhaps: whoever shows it makes it safe.
+    """
     match message:
+        case LawAdopted(law=law, files=files):
+            return f"law {law.digest}, {len(files)} files"
         case Requested(request=request, is_forced=is_forced):
             behalf = f" for {request.on_behalf_of}" if request.on_behalf_of else ""
             insisting = ", directly whatever the law says here" if is_forced else ""

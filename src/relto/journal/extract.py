@@ -5,7 +5,8 @@ fingerprints somebody has compared, and from there checks every signature, proof
 digest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from msgspec import Struct
 from whenever import Instant
@@ -77,7 +78,7 @@ class VerifiedExtract(Struct, frozen=True, kw_only=True):
     Args:
         extract: The extract.
         statements: Its entries, by time, log and number.
-        fingerprints: Of the trusted cards that it was verified with, by party.
+        fingerprints: Of the trusted cards, by party; the newest of each.
         law: Digests of the law that was adopted, oldest first.
     """
 
@@ -141,9 +142,11 @@ def verify_extract(
     # 2. Files: each is what its digest says.
     for file in extract.files:
         if file.digest not in files or digest(files[file.digest]) != file.digest:
-            raise ExtractError("a law file is missing, or is not the one that was adopted")
+            raise ExtractError(
+                f"law file `{file.name}` is missing, or is not the one that was adopted"
+            )
     if len(files) != len({file.digest for file in extract.files}):
-        raise ExtractError("a file that the extract does not name")
+        raise ExtractError("a law file that the extract does not name")
     # 3. Logs: heads, acknowledgements, entries, bodies.
     if len({log.log for log in extract.logs}) != len(extract.logs):
         raise ExtractError("a log appears twice")
@@ -156,15 +159,14 @@ def verify_extract(
         raise ExtractError(f"nothing of case `{extract.case}` is shown")
     # 4. Law: every file that was adopted is here; nothing is here that was not.
     adopted = [it.message for it in statements if isinstance(it.message, LawAdopted)]
-    named = {reference.digest for law in adopted for reference in law.files}
-    if named != {file.digest for file in extract.files}:
-        raise ExtractError("the files are not those of the law that was adopted")
+    _verify_files(extract, adopted=adopted)
     _verify_law(extract, statements, adopted=adopted)
     # 5. Consents that releases rest on, each in its originator's own log.
     for statement in statements:
         if isinstance(statement.message, Released):
             for proof in statement.message.consents:
-                verify_proof(proof, rings=rings)
+                with _about(f"consent of `{proof.source}` that {_where(statement.entry)} rests on"):
+                    verify_proof(proof, rings=rings)
     return VerifiedExtract(
         extract=extract,
         statements=tuple(sorted(statements, key=_order)),
@@ -231,15 +233,17 @@ def _rings(
 ) -> tuple[Mapping[PartyCode, KeyRing], Mapping[PartyCode, Digest]]:
     spans: dict[PartyCode, list[KeySpan]] = {}
     fingerprints: dict[PartyCode, Digest] = {}
-    for data in extract.cards:
-        verified = verify_card(data, is_exercise=extract.is_exercise)
+    for place, data in enumerate(extract.cards, start=1):
+        with _about(f"card {place} of the extract"):
+            verified = verify_card(data, is_exercise=extract.is_exercise)
         if verified.fingerprint not in trusted:
             continue
         card = verified.card
+        if all(span.serial < card.serial for span in spans.get(card.party, ())):
+            fingerprints[card.party] = verified.fingerprint
         spans.setdefault(card.party, []).append(
             KeySpan(keys=card.keys, serial=card.serial, begins_at=card.issued_at)
         )
-        fingerprints[card.party] = verified.fingerprint
     return {
         party: KeyRing(party=party, spans=tuple(sorted(found, key=lambda span: -span.serial)))
         for party, found in spans.items()
@@ -255,34 +259,33 @@ def _ring(rings: Mapping[PartyCode, KeyRing], party: PartyCode) -> KeyRing:
 def _verify_log(
     extract: Extract, log: ExtractedLog, *, rings: Mapping[PartyCode, KeyRing]
 ) -> list[Statement]:
-    head = verify_checkpoint(
-        log.checkpoint,
-        log=log.log,
-        ring=_ring(rings, log.log.source),
-        at=None,
-        is_durable=False,
-        is_live=False,
-    )
+    ring = _ring(rings, log.log.source)
+    with _about(f"head of `{log.log.origin}`"):
+        head = verify_checkpoint(
+            log.checkpoint, log=log.log, ring=ring, at=None, is_durable=False, is_live=False
+        )
     acknowledged = _verify_acknowledged(log, head=head, rings=rings)
     statements = []
     previous = 0
     for shown in log.entries:
-        entry = decode_entry(WireEntry(header=shown.header, bodies=shown.bodies))
+        with _about(f"`{log.log.origin}`"):
+            entry = decode_entry(WireEntry(header=shown.header, bodies=shown.bodies))
         header = entry.header
-        where = f"entry {header.number} of `{log.log.origin}`"
+        where = _where(entry)
         if header.log != log.log or header.is_exercise != extract.is_exercise:
             raise WrongLogError(f"{where} is of another log or of the other world")
         if header.number <= previous:
             raise ExtractError(f"{where} is out of order")
         if header.case != extract.case and header.kind != LAW_KIND:
             raise ExtractError(f"{where} is not of case `{extract.case}`")
-        check_inclusion(
-            shown.path,
-            leaf=leaf_hash(shown.header),
-            index=header.number - 1,
-            size=head.size,
-            root=head.root,
-        )
+        with _about(where):
+            check_inclusion(
+                shown.path,
+                leaf=leaf_hash(shown.header),
+                index=header.number - 1,
+                size=head.size,
+                root=head.root,
+            )
         previous = header.number
         statements.append(
             Statement(
@@ -305,12 +308,12 @@ def _verify_acknowledged(
     """Tell up to which number the partner has acknowledged; 0 when it has not."""
     if not log.acknowledgement:
         return 0
-    given = verify_cosignature(
-        log.acknowledgement, log=log.log, ring=_ever(_ring(rings, log.log.target)), is_live=False
-    )
-    check_consistency(
-        log.consistency, old=given.size, old_root=given.root, size=head.size, root=head.root
-    )
+    ring = _ever(_ring(rings, log.log.target))
+    with _about(f"acknowledgement of `{log.log.origin}`"):
+        given = verify_cosignature(log.acknowledgement, log=log.log, ring=ring, is_live=False)
+        check_consistency(
+            log.consistency, old=given.size, old_root=given.root, size=head.size, root=head.root
+        )
     return given.size
 
 
@@ -335,6 +338,18 @@ def _message(entry: Entry) -> Message | None:
         return None
 
 
+def _verify_files(extract: Extract, *, adopted: Sequence[LawAdopted]) -> None:
+    """Check that the files shown, under their names, are those of the law that was adopted."""
+    named = {(it.name, it.digest) for law in adopted for it in law.files}
+    shown = {file.digest: file.name for file in extract.files}
+    for content, name in shown.items():
+        if (name, content) not in named:
+            raise ExtractError(f"law file `{name}` is not of the law that was adopted")
+    for name, content in sorted(named):
+        if content not in shown:
+            raise ExtractError(f"law file `{name}`, which was adopted, is not shown")
+
+
 def _verify_law(
     extract: Extract, statements: Sequence[Statement], *, adopted: Sequence[LawAdopted]
 ) -> None:
@@ -345,9 +360,21 @@ def _verify_law(
         if not isinstance(statement.message, Released) or header.source != extract.made_by:
             continue
         if statement.message.law.digest not in known:
-            raise ExtractError(
-                f"entry {header.number} of `{header.log.origin}` rests on law that is not shown"
-            )
+            raise ExtractError(f"{_where(statement.entry)} rests on law that is not shown")
+
+
+def _where(entry: Entry) -> str:
+    return f"entry {entry.header.number} of `{entry.header.log.origin}`"
+
+
+@contextmanager
+def _about(what: str) -> Iterator[None]:
+    """Say in an error which part of the evidence it is about."""
+    try:
+        yield
+    except PeerError as error:
+        error.message = f"{what}: {error.message}"
+        raise
 
 
 def _order(statement: Statement) -> tuple[Instant, str, int]:

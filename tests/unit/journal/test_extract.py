@@ -240,6 +240,9 @@ def tampered():
         "another file": replace(
             extract, files=(ExtractedFile(name="law.toml", digest=digest(b"other")),)
         ),
+        "a file under another name": replace(
+            extract, files=(ExtractedFile(name="other.toml", digest=digest(LAW)),)
+        ),
         "the law left out": logs(replace(local, entries=local.entries[1:]), out),
         "a card cut": replace(extract, cards=(extract.cards[0][:-1],)),
     }
@@ -250,6 +253,32 @@ def test_a_tampered_extract_is_not_verified(name):
     """JN-23: the bad input that `journal verify` must catch."""
     with pytest.raises(PeerError):
         verify(tampered()[name])
+
+
+PLACES = {
+    "a body": "`relto/JPN/KOR`: entry 2",
+    "a header": "entry 2 of `relto/JPN/KOR`: inclusion proof",
+    "a checkpoint changed": "head of `relto/JPN/KOR`: ",
+    "an acknowledgement that is none": "acknowledgement of `relto/JPN/KOR`: ",
+    "a consistency proof cut": "acknowledgement of `relto/JPN/KOR`: ",
+    "a file under another name": "law file `other.toml`",
+    "a card cut": "card 1 of the extract: ",
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_what_was_tampered_with_is_named(name):
+    """JN-23: a third person must be able to say what does not hold."""
+    with pytest.raises(PeerError) as caught:
+        verify(tampered()[name])
+    assert caught.value.message.startswith(PLACES[name])
+
+
+def test_a_law_file_that_was_adopted_and_is_not_shown_is_named():
+    """JN-22, JN-23."""
+    with pytest.raises(ExtractError) as caught:
+        verify(replace(World().extract(), files=()), files={})
+    assert caught.value.message == "law file `law.toml`, which was adopted, is not shown"
 
 
 def test_exercise_entries_never_pass_for_real_ones():
@@ -362,7 +391,8 @@ def test_two_cards_of_one_party_count_both():
         signer=newer,
         predecessor=KEYS["JPN"],
     )
-    extract = replace(World().extract(), cards=(changed, *CARDS.values()))
     fingerprint = verify_card(changed, is_exercise=False).fingerprint
     trusted = [*TRUSTED.values(), fingerprint]
-    assert verify(extract, trusted=trusted).fingerprints["JPN"] in trusted
+    for cards in ((changed, *CARDS.values()), (*CARDS.values(), changed)):
+        extract = replace(World().extract(), cards=cards)
+        assert verify(extract, trusted=trusted).fingerprints["JPN"] == fingerprint

@@ -1,0 +1,292 @@
+"""What `relto journal verify` says about a file that somebody was given: an extract, or a fork.
+
+Needs no node and no network; believes only cards that somebody has compared.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+from rich.console import Console
+from whenever import Instant
+
+from relto.adapters.casezip import ArchiveFileError, read_archive
+from relto.cli.output import Exit, InputError, emit, leave, safe, table
+from relto.codec import CARD, FORK, SIGNED_CARD
+from relto.console import words_of
+from relto.errors import ReltoError
+from relto.journal import (
+    KeyRing,
+    KeySpan,
+    Statement,
+    UnknownKeyError,
+    UntrustedKeyError,
+    check_fork,
+    fork_sizes,
+    show_fingerprint,
+    verify_card,
+    verify_extract,
+)
+from relto.limits import BATCH_BYTES_MAX
+from relto.model import Extract, NodeCard
+from relto.model.message import Released
+from relto.seal import digest
+from relto.units import Digest, PartyCode
+
+
+class Proven(Struct, frozen=True, kw_only=True):
+    """One entry of an extract, as `verify` found it.
+
+    Args:
+        source: Whose entry.
+        target: To whom; the same party for its own log.
+        number: Its number in that log.
+        at: By its author's clock.
+        kind: What it is.
+        says: What it says, in words; empty when its text is not shown.
+        law: Of a release, the digest of the law under which it was decided.
+        instrument: Of a release, the instrument.
+        acknowledged: The partner has signed that it holds the entry.
+        destroyed: Names of the parts that are not shown.
+    """
+
+    source: str
+    target: str
+    number: int
+    at: Instant
+    kind: str
+    says: str
+    law: str
+    instrument: str
+    acknowledged: bool
+    destroyed: tuple[str, ...]
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What `verify` says about an extract."""
+
+    verified: bool
+    case: str
+    made_by: str
+    is_exercise: bool
+    fingerprints: dict[str, str]
+    law: tuple[str, ...]
+    entries: tuple[Proven, ...]
+    problem: str = ""
+    hint: str = ""
+
+
+class ForkVerdict(Struct, frozen=True, kw_only=True):
+    """What `verify` says about two signed heads of one log.
+
+    Args:
+        verified: Its author has signed two histories.
+        log: Which log.
+        author: Whose signatures they are.
+        number: The entry at which the histories differ; 0 where the heads alone show it.
+        sizes: How many entries each head covers.
+        problem: What does not hold; empty when all does.
+        hint: What can be done about it.
+    """
+
+    verified: bool
+    log: str
+    author: str
+    number: int
+    sizes: tuple[int, int]
+    problem: str = ""
+    hint: str = ""
+
+
+def verify_file(
+    path: Path, *, cards: Sequence[bytes], fingerprints: Sequence[Digest], as_json: bool
+) -> None:
+    """Verify a file and end with the exit code that says whether it holds.
+
+    Args:
+        path: The file.
+        cards: Signed cards that somebody trusts.
+        fingerprints: Of further cards that somebody has compared; the extract carries them.
+        as_json: Print JSON.
+    """
+    try:
+        with path.open("rb") as file:
+            is_document = file.read(1) == b"{"
+    except OSError as error:
+        raise ArchiveFileError(f"cannot read `{path}`: {error.strerror}") from error
+    if is_document:
+        _verify_fork(path, cards=cards, as_json=as_json)
+    else:
+        _verify_extract(path, cards=cards, fingerprints=fingerprints, as_json=as_json)
+
+
+def acknowledged_word(source: str, target: str, *, is_acknowledged: bool) -> str:
+    """Say in a word whether the partner holds an entry; a party's own log has no partner."""
+    if source == target:
+        return "own"
+    return "yes" if is_acknowledged else "no"
+
+
+# ---------------------------------------------------------------- extracts
+
+
+def _verify_extract(
+    path: Path, *, cards: Sequence[bytes], fingerprints: Sequence[Digest], as_json: bool
+) -> None:
+    made, files = read_archive(path)
+    given = [data for data in cards if _card(data).is_exercise == made.is_exercise]
+    made = replace(made, cards=(*made.cards, *(it for it in given if it not in made.cards)))
+    trusted = [*fingerprints, *(digest(SIGNED_CARD.decode(data).card) for data in cards)]
+    statements: tuple[Statement, ...] = ()
+    used: dict[str, str] = {}
+    law: tuple[str, ...] = ()
+    problem = hint = ""
+    try:
+        verified = verify_extract(made, files=files, trusted=trusted)
+    except (UntrustedKeyError, UnknownKeyError) as error:
+        problem = f"{error.code}: {error.message}; cards that are here: {_carried(made, trusted)}"
+        hint = (
+            "get that party's card from the party, for --keys, or compare the fingerprint with it, "
+            "for --fingerprint"
+        )
+    except ReltoError as error:
+        problem, hint = f"{error.code}: {error.message}", error.hint
+    else:
+        statements, law = verified.statements, verified.law
+        used = {str(party): str(it) for party, it in verified.fingerprints.items()}
+    verdict = Verdict(
+        verified=not problem,
+        case=made.case,
+        made_by=made.made_by,
+        is_exercise=made.is_exercise,
+        fingerprints=used,
+        law=law,
+        entries=tuple(map(_proven, statements)),
+        problem=problem,
+        hint=hint,
+    )
+    emit(verdict, as_json=as_json, render=lambda console: _render_verdict(console, verdict))
+    leave(Exit.NO if problem else Exit.YES)
+
+
+def _render_verdict(console: Console, verdict: Verdict) -> None:
+    if verdict.problem:
+        _render_problem(console, verdict.problem, verdict.hint)
+        return
+    if verdict.is_exercise:
+        console.print("EXERCISE EXERCISE EXERCISE", style="bold")
+    rows = [
+        (
+            f"{line.source} > {line.target}",
+            str(line.number),
+            line.at.format_iso(),
+            line.kind,
+            safe(line.says) or ("not shown" if line.destroyed else ""),
+            acknowledged_word(line.source, line.target, is_acknowledged=line.acknowledged),
+        )
+        for line in verdict.entries
+    ]
+    columns = ("log", "number", "at", "kind", "says", "acknowledged")
+    console.print(table(f"case {safe(verdict.case)}", columns, rows))
+    for line in verdict.entries:
+        if line.law:
+            words = f"{line.source} > {line.target} {line.number} was released under"
+            console.print(f"{words} {safe(line.instrument)}, law {line.law}", highlight=False)
+    for party, shown in sorted(verdict.fingerprints.items()):
+        console.print(f"{party}  {show_fingerprint(Digest(shown))}", highlight=False)
+    console.print(
+        f"Shown by {verdict.made_by}. Each entry is its author's, dated by the author's clock; in a"
+        " log the number is the order. That nothing was left out is not proved.",
+        highlight=False,
+    )
+    console.print("VERIFIED")
+
+
+def _render_problem(console: Console, problem: str, hint: str) -> None:
+    console.print(f"NOT VERIFIED: {safe(problem)}", highlight=False)
+    if hint:
+        console.print(f"next: {hint}", highlight=False)
+
+
+def _card(data: bytes) -> NodeCard:
+    return CARD.decode(SIGNED_CARD.decode(data).card)
+
+
+def _carried(made: Extract, trusted: Sequence[Digest]) -> str:
+    """Name the cards at hand, for somebody to compare; only those given are believed."""
+    names = []
+    for data in made.cards:
+        signed = SIGNED_CARD.decode(data)
+        card, fingerprint = CARD.decode(signed.card), digest(signed.card)
+        word = "trusted" if fingerprint in trusted else "not trusted"
+        names.append(f"{card.party} serial {card.serial} {fingerprint} ({word})")
+    return ", ".join(names) or "none"
+
+
+def _proven(statement: Statement) -> Proven:
+    header, message = statement.entry.header, statement.message
+    release = message if isinstance(message, Released) else None
+    return Proven(
+        source=header.source,
+        target=header.target,
+        number=header.number,
+        at=header.at,
+        kind=header.kind,
+        says="" if message is None else words_of(message),
+        law="" if release is None else release.law.digest,
+        instrument="" if release is None else release.instrument,
+        acknowledged=statement.is_acknowledged,
+        destroyed=statement.destroyed,
+    )
+
+
+# ---------------------------------------------------------------- forks
+
+
+def _verify_fork(path: Path, *, cards: Sequence[bytes], as_json: bool) -> None:
+    """Check that an author has signed two histories of one log (JN-20)."""
+    with path.open("rb") as file:
+        evidence = FORK.decode(file.read(BATCH_BYTES_MAX + 1))
+    author = evidence.log.source
+    spans = [
+        KeySpan(keys=card.keys, serial=card.serial, begins_at=Instant.MIN)
+        for card in (verify_card(it, is_exercise=_card(it).is_exercise).card for it in cards)
+        if card.party == author
+    ]
+    if not spans:
+        raise InputError(
+            f"no card of `{author}`, whose signatures are to be checked",
+            hint="give each card that the party has had, with --keys",
+        )
+    newest_first = sorted(spans, key=lambda span: -span.serial)
+    problem = hint = ""
+    try:
+        check_fork(evidence, ring=KeyRing(party=PartyCode(author), spans=tuple(newest_first)))
+    except ReltoError as error:
+        problem, hint = f"{error.code}: {error.message}", error.hint
+    verdict = ForkVerdict(
+        verified=not problem,
+        log=evidence.log.origin,
+        author=author,
+        number=evidence.number,
+        sizes=(0, 0) if problem else fork_sizes(evidence),
+        problem=problem,
+        hint=hint,
+    )
+    emit(verdict, as_json=as_json, render=lambda console: _render_fork(console, verdict))
+    leave(Exit.NO if problem else Exit.YES)
+
+
+def _render_fork(console: Console, verdict: ForkVerdict) -> None:
+    if verdict.problem:
+        _render_problem(console, verdict.problem, verdict.hint)
+        return
+    one, other = verdict.sizes
+    where = f", which differ at entry {verdict.number}" if verdict.number else ""
+    console.print(
+        f"{verdict.author} has signed two histories of {verdict.log}{where}: one head over {one}"
+        f" entries, another over {other}.",
+        highlight=False,
+    )
+    console.print("VERIFIED")
