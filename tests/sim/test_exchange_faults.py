@@ -223,6 +223,19 @@ def test_fl_10_a_case_that_waits_too_long_for_an_officer_is_refused_when_its_tim
 # ---------------------------------------------------------------- time
 
 
+@pytest.mark.parametrize("frame", [b"", b"hello", b"[" * 100_000, b'{"version":NaN}'])
+def test_fl_29_what_is_no_frame_is_refused_without_an_echo_and_the_operator_hears_of_it(
+    three: Three, frame: bytes
+) -> None:
+    """EX-36: a partner whose frames are refused is in trouble, or makes some."""
+    answer = FRAME.decode(three["JPN"].handle_exchange("KOR", frame))
+    assert answer.rejection.code == "peer.malformed"
+    assert answer.batch is None
+    (alarm,) = [one for one in three["JPN"].notices() if isinstance(one, Alarm)]
+    assert (alarm.code, alarm.partner) == ("peer.malformed", "KOR")
+    assert "hello" not in alarm.text
+
+
 def test_fl_13_a_frame_from_the_future_is_refused_as_a_whole(three: Three) -> None:
     three.clock.at = OCTOBER.add(hours=1)
     three.ask("c-1")

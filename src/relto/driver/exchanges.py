@@ -48,7 +48,6 @@ from relto.journal import (
     EPOCH_KIND,
     Draft,
     ForkError,
-    FutureError,
     GapError,
     ProtocolError,
     RewoundError,
@@ -300,7 +299,7 @@ class Exchanges(Hints):
                 except (PeerError, RewoundError) as error:
                     if isinstance(error, ForkError | RewoundError):
                         self._stop(turn, partner, error)
-                    elif isinstance(error, FutureError):
+                    elif not isinstance(error, GapError | StoppedError):
                         turn.notices.append(_alarm(partner, error))
                     failures[place] = error
             answers = tuple(
