@@ -21,7 +21,7 @@ class StoppedError(PeerError):
 
     code = "peer.stopped"
     hint_default = (
-        "`relto journal evidence` gives both signed heads; talk to the partner outside the network, "
+        "`relto journal evidence` gives both heads; talk to the partner outside the network, "
         "then `relto link resume`"
     )
 

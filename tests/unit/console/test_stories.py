@@ -32,7 +32,7 @@ SENTENCES = {
     "key-revoked": "",
     "link-resumed": "",
     "peer-added": "",
-    "law-adopted": "",
+    "law-adopted": f"law {'ab' * 32}, 1 files",
     "delegations-adopted": "",
     "officer-step": "ask by analyst: watch",
     "queued": "case by case; 2 officer(s)",
