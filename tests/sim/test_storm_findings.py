@@ -267,3 +267,21 @@ def test_fl_17_a_package_that_went_with_the_disk_is_not_waited_for() -> None:
     _talk(three)
     assert three.state("JPN", "c-1") == three.state("KOR", "c-1") == "aborted"
     assert three["KOR"].wanted("JPN") == ()
+
+
+def test_fl_36_a_release_of_several_large_items_ends_once_when_its_instrument_does() -> None:
+    """Seed 288396380: each of its packages ended it, and no tick of the node worked any more."""
+    three = Three(parties=("JPN", "KOR"), known=BEFORE_SUSPENSION)
+    for number in range(3):
+        three.hold("JPN", f"launch-{number}", content=bytes([number]) * 200_000)
+    three.ask("c-1")
+    three.settle()
+    assert len(three["KOR"].wanted("JPN")) == 3
+    three.set_clock(LAPSED)
+    three["JPN"].tick()
+    three["JPN"].tick()
+    three.settle()
+    assert three.state("JPN", "c-1") == three.state("KOR", "c-1") == "aborted"
+    story = three["JPN"].story("c-1")
+    assert story is not None
+    assert [fact.kind for fact in story.facts].count("aborted") == 1

@@ -397,9 +397,15 @@ class Node:
         effects: list[Effect] = [
             Then(case=file.case) for file in self.state.open.values() if file.state in _GOES_ON
         ]
-        for parcels in self.state.outgoing.values():
-            for parcel in parcels:
-                effects.extend(self._lapse(parcel, now=now))
+        # A release ends once, however many of its packages are still under way.
+        by_range = {
+            parcel.case: parcel
+            for parcels in self.state.outgoing.values()
+            for parcel in parcels
+            if parcel.size_bytes > PACKAGE_INLINE_BYTES_MAX
+        }
+        for parcel in by_range.values():
+            effects.extend(self._lapse(parcel, now=now))
         return tuple(effects)
 
     def _command(self, given: Command, *, now: Instant) -> tuple[Effect, ...]:
