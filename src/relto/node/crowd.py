@@ -3,7 +3,7 @@
 Open cases are kept in memory with their texts and stand before officers, so a partner must not be
 able to open as many as it likes. The entries themselves stay: a log only grows.
 
-Spec: docs/spec/exchange.md EX-55.
+Spec: docs/spec/exchange.md EX-55; ADR-0026.
 """
 
 from itertools import islice, takewhile
