@@ -122,6 +122,9 @@ def test_what_waits_for_a_law_is_bounded_too_whoever_it_is_for() -> None:
     three["JPN"].handle_exchange("USA", pending_frame(three, "USA"))
     cases = [f"c-{number}" for number in range(MOST + 2)]
     assert states(three, "JPN", cases) == ["received"] * MOST + ["refused"] * 2
+    # A start finds the same, and with a law none of them stays.
+    three.sites["JPN"].start().tick()
+    assert states(three, "JPN", cases) == ["refused"] * (MOST + 2)
 
 
 def test_one_party_behind_an_intermediary_does_not_take_anothers_places() -> None:

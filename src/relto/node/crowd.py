@@ -6,15 +6,17 @@ able to open as many as it likes. The entries themselves stay: a log only grows.
 Spec: docs/spec/exchange.md EX-55; ADR-0026.
 """
 
-from itertools import islice, takewhile
-from typing import Final
+from itertools import islice
+from typing import Final, TypeAlias, assert_never
 
 from relto.exchange import CaseFile, CaseState, Role
 from relto.limits import PARTNER_OPEN_CASES_MAX
 from relto.model.message import RefusalCode, Refused
 from relto.node.effects import Alarm, Append, Effect
 from relto.node.state import State
-from relto.units import PartyCode
+from relto.units import CaseId, PartyCode
+
+_Opener: TypeAlias = tuple[PartyCode | None, ...]
 
 # Nobody has looked at a case here yet: it is new, or an officer is to say yes or no for the first
 # time.
@@ -27,19 +29,48 @@ _FRESH: Final = frozenset(
 )
 
 
-def is_one_too_many(state: State, file: CaseFile) -> bool:
-    """Tell whether a partner's case is fresh, and as many as may be were open before it.
+class Crowd:
+    """Who has opened the open cases, each partner's in the order in which it opened them.
 
-    Open cases stand in the order in which they were opened, so the oldest keep their places.
+    Derived from the state, so that a partner that has too many costs the others nothing.
+
+    Args:
+        state: What the node knows.
     """
-    # Nearly always there are fewer in all.
-    if len(state.open) <= PARTNER_OPEN_CASES_MAX or (file.role, file.state) not in _FRESH:
-        return False
-    is_lawful = state.law is not None
-    mine = _opened_by(file, is_lawful=is_lawful)
-    before = takewhile(lambda other: other is not file, state.open.values())
-    theirs = (other for other in before if _opened_by(other, is_lawful=is_lawful) == mine)
-    return sum(1 for _ in islice(theirs, PARTNER_OPEN_CASES_MAX)) == PARTNER_OPEN_CASES_MAX
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._cases: dict[_Opener, dict[CaseId, None]] = {}
+        self._openers: dict[CaseId, tuple[_Opener, ...]] = {}
+        for case in state.open:
+            self.follow(case)
+
+    def follow(self, case: CaseId) -> None:
+        """Look at a case after an entry that names it has been folded."""
+        file = self._state.open.get(case)
+        if file is None:
+            for opener in self._openers.pop(case, ()):
+                cases = self._cases[opener]
+                del cases[case]
+                if not cases:
+                    del self._cases[opener]
+        elif case not in self._openers:
+            self._openers[case] = openers = _openers(file)
+            for opener in openers:
+                self._cases.setdefault(opener, {})[case] = None
+
+    def is_one_too_many(self, file: CaseFile) -> bool:
+        """Tell whether a partner's open case is fresh, and as many as may be were open before it.
+
+        For whom an intermediary asks counts only under a law: that lets no party's name stay that
+        the intermediary made up.
+        """
+        if (file.role, file.state) not in _FRESH:
+            return False
+        whole, part = self._openers[file.case]
+        cases = self._cases[whole if self._state.law is None else part]
+        most = PARTNER_OPEN_CASES_MAX
+        return len(cases) > most and file.case not in islice(cases, most)
 
 
 def turn_away(file: CaseFile) -> tuple[Effect, ...]:
@@ -59,13 +90,19 @@ def turn_away(file: CaseFile) -> tuple[Effect, ...]:
     )
 
 
-def _opened_by(file: CaseFile, *, is_lawful: bool) -> tuple[PartyCode | None, PartyCode | None]:
-    """Give the partner that opened a case, and for whom; nobody for this party's own.
-
-    For whom an intermediary asks counts only under a law: that lets no party's name stay that the
-    intermediary made up.
-    """
-    if file.role is not Role.HOLDER:
-        return (file.giver if file.role is Role.ORIGINATOR else file.asker), None
-    request = file.request if is_lawful else None
-    return file.asker, None if request is None else request.on_behalf_of
+def _openers(file: CaseFile) -> tuple[_Opener, ...]:
+    """Give under what a case counts: its partner, and for whom that asks; nothing for our own."""
+    match file.role:
+        case Role.REQUESTER:
+            return ()
+        case Role.ORIGINATOR:
+            partner, behalf = file.giver, None
+        case Role.INTERMEDIARY:
+            partner, behalf = file.asker, None
+        case Role.HOLDER:
+            partner = file.asker
+            behalf = None if file.request is None else file.request.on_behalf_of
+        case _:
+            assert_never(file.role)
+    assert partner is not None
+    return (partner,), (partner, behalf)

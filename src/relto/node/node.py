@@ -32,9 +32,10 @@ from relto.model.message import (
 )
 from relto.model.partner import PeerAdded
 from relto.model.party import PRECEDENCE_ORDER
-from relto.node import cards, commands, crowd, proceed
+from relto.node import cards, commands, proceed
 from relto.node.assess import Go
 from relto.node.counsel import Counsel
+from relto.node.crowd import Crowd, turn_away
 from relto.node.effects import Alarm, Append, Drop, Effect, Seal, Then
 from relto.node.fold import fits, fold
 from relto.node.inputs import (
@@ -121,6 +122,7 @@ class Node:
         # The newest sealing asked for: when, after how many facts, and what it rests on.
         self._sealing: tuple[Instant, int, Seal] | None = None
         self._applied = 0
+        self._crowd = Crowd(state)
 
     @property
     def party(self) -> PartyCode:
@@ -130,7 +132,10 @@ class Node:
     def apply(self, fact: Fact) -> Fault | None:
         """Fold one entry; says why it was left aside, if it was (EX-5)."""
         self._applied += 1
-        return fold(self.state, fact)
+        fault = fold(self.state, fact)
+        if fact.case is not None:
+            self._crowd.follow(fact.case)
+        return fault
 
     def fits(self, fact: Fact) -> bool:
         """Tell whether an entry would be taken as things stand; changes nothing."""
@@ -156,8 +161,8 @@ class Node:
                 return self._received(given)
             case Proceed(case=case):
                 file, counsel = self.state.open.get(case), self._counsel()
-                if file is not None and crowd.is_one_too_many(self.state, file):
-                    return crowd.turn_away(file)
+                if file is not None and self._crowd.is_one_too_many(file):
+                    return turn_away(file)
                 if file is None or counsel is None:
                     return ()
                 effects = proceed.proceed(self.state, counsel, file, now=now)
