@@ -207,5 +207,7 @@ def _render_items(console: Console, story: Story) -> None:
             _line(console, "marked", _label(item.marked))
         if item.path:
             _line(console, "content", f"{item.path} ({item.size_bytes} bytes)")
+        if item.destroyed_at is not None:
+            _line(console, "destroyed", item.destroyed_at.format_iso(unit="second"))
     for duty in story.obligations:
         _line(console, "owed", duty.text)

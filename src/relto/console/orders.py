@@ -415,6 +415,7 @@ class StoryItem(Struct, frozen=True, kw_only=True):
         title: From the opened package; empty before.
         size_bytes: Of the content; 0 before it is opened.
         path: Where the content lies on this machine; empty when it is not here.
+        destroyed_at: When its receiver certified that it was destroyed; `None` while it is held.
     """
 
     holding: HoldingId
@@ -425,6 +426,7 @@ class StoryItem(Struct, frozen=True, kw_only=True):
     title: str = ""
     size_bytes: int = 0
     path: str = ""
+    destroyed_at: Instant | None = None
 
 
 class BlockedWay(Struct, frozen=True, kw_only=True):

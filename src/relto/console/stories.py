@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from whenever import Instant
+
 from relto.console.orders import BlockedWay, CaseLine, Story, StoryItem, StoryLine
 from relto.driver import Story as Journaled
 from relto.exchange import Arrived, CaseFile, Fact, Role
-from relto.model import Holding
+from relto.model import Holding, Obligation
 from relto.model.message import (
     Aborted,
     ConsentAsked,
@@ -78,6 +80,7 @@ def tell(
     """
     file = story.file
     release = file.arrived or file.released
+    gone = {} if release is None else _destroyed(story, release)
     refused = file.refused
     considered = () if refused is None else refused.considered
     if file.quarantined is not None and not considered:
@@ -102,8 +105,8 @@ def tell(
             )
             for place, fact in enumerate(story.facts, start=1)
         ),
-        items=_items(release, stock=stock, lay_out=lay_out),
-        obligations=() if release is None else release.message.obligations,
+        items=_items(release, stock=stock, lay_out=lay_out, gone=gone),
+        obligations=_owed(release, gone),
         considered=considered,
         blocked=(
             ()
@@ -141,16 +144,39 @@ def _items(
     *,
     stock: Mapping[HoldingId, Stock],
     lay_out: Callable[[Holding], Path | None],
+    gone: Mapping[HoldingId, Instant],
 ) -> tuple[StoryItem, ...]:
     if release is None:
         return ()
     return tuple(
-        _item(item, stock.get(item.holding), lay_out=lay_out) for item in release.message.items
+        _item(item, stock.get(item.holding), lay_out=lay_out, destroyed_at=gone.get(item.holding))
+        for item in release.message.items
     )
 
 
+def _destroyed(story: Journaled, release: Arrived) -> dict[HoldingId, Instant]:
+    """Say which items their receiver has certified to have destroyed, and when."""
+    back = (release.entry.target, release.entry.source)
+    return {
+        fact.message.holding: fact.at
+        for fact in story.facts
+        if isinstance(fact.message, Destroyed) and (fact.source, fact.target) == back
+    }
+
+
+def _owed(release: Arrived | None, gone: Mapping[HoldingId, Instant]) -> tuple[Obligation, ...]:
+    """What is owed until the last item of a release is destroyed (EX-26)."""
+    if release is None or all(item.holding in gone for item in release.message.items):
+        return ()
+    return release.message.obligations
+
+
 def _item(
-    item: Item, stock: Stock | None, *, lay_out: Callable[[Holding], Path | None]
+    item: Item,
+    stock: Stock | None,
+    *,
+    lay_out: Callable[[Holding], Path | None],
+    destroyed_at: Instant | None,
 ) -> StoryItem:
     told = StoryItem(
         holding=item.holding,
@@ -158,10 +184,11 @@ def _item(
         label=item.label,
         marked=item.marked,
         markings=item.markings,
+        destroyed_at=destroyed_at,
     )
     if stock is None:
         return told
-    path = lay_out(stock.holding)
+    path = None if destroyed_at is not None else lay_out(stock.holding)
     return StoryItem(
         holding=item.holding,
         originator=item.originator,
@@ -171,6 +198,7 @@ def _item(
         title=stock.holding.title,
         size_bytes=stock.holding.size_bytes,
         path="" if path is None else str(path),
+        destroyed_at=destroyed_at,
     )
 
 

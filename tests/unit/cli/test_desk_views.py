@@ -12,9 +12,10 @@ from relto.console import CardAnswer, Cases, Done, Holdings, Status
 from relto.console.orders import LinkLine, Links
 from relto.console.stories import case_line, tell
 from relto.model import Form, Label
+from relto.node import Destroy
 from tests.sim.test_hand_delivery import lapsed
 from tests.support_messages import AT, DIGEST, EXAMPLES, HOLDING
-from tests.support_node import Three
+from tests.support_node import ADMIN, Three
 
 STATUS = Status(party="JPN", is_exercise=False, is_running=False, now=AT)
 
@@ -174,6 +175,18 @@ def test_a_story_tells_request_release_item_and_what_is_owed():
     assert any(line.startswith("owed mark it with JPN") for line in lines)
     assert any(line.startswith("holds until ") for line in lines)
     assert row_of(lines, "│ receipt │")[1] == "KOR → JPN"
+
+
+def test_a_story_says_since_when_an_item_is_destroyed_and_then_names_no_duty():
+    """EX-26."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    three["KOR"].command(Destroy(case="c-1", holding="launch-1", method="burnt", by=ADMIN))
+    lines = told(three, "KOR")
+    assert f"destroyed {three.clock.at.format_iso(unit='second')}" in lines
+    assert not any(line.startswith(("owed", "content")) for line in lines)
 
 
 def test_words_of_a_partner_never_stand_where_this_page_speaks():

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from relto.console.stories import tell
 from relto.model.message import RefusalCode
-from relto.node import Refuse
+from relto.node import Destroy, Refuse
 from tests.sim.test_hand_delivery import lapsed
 from tests.support_messages import EXAMPLES
 from tests.support_node import ADMIN, Three
@@ -173,3 +173,21 @@ def test_a_release_set_aside_is_told_with_its_code(settled):
     assert told.route == ()
     assert told.line.requester is told.line.purpose is None
     assert told.line.topics == ()
+
+
+@pytest.mark.parametrize("party", ["JPN", "KOR"])
+def test_once_the_last_item_is_destroyed_nothing_is_owed_and_it_is_said_since_when(party) -> None:
+    """EX-26: on both sides, and by the receiver's word alone."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    before = story_of(three, party)
+    assert before.obligations
+    assert before.items[0].destroyed_at is None
+    three["KOR"].command(Destroy(case="c-1", holding="launch-1", method="burnt", by=ADMIN))
+    three.settle()
+    after = story_of(three, party)
+    assert not after.obligations
+    assert after.items[0].destroyed_at == after.entries[-1].at
+    assert not after.items[0].path
