@@ -172,6 +172,11 @@ def send_order(directory: Path, order: bytes) -> bytes:
         connection.request("POST", PLACE, body=order)
         answer = connection.getresponse()
         body = answer.read()
+    except TimeoutError as error:
+        raise NotRunningError(
+            f"the node in `{directory}` has not answered for {_SECONDS_MAX} s",
+            hint="it runs; its log says what it waits for, such as its database",
+        ) from error
     except (OSError, http.client.HTTPException) as error:
         raise NotRunningError(f"no node answers in `{directory}`") from error
     finally:

@@ -77,6 +77,19 @@ def test_nobody_listening_is_said(tmp_path: Path) -> None:
         send_order(tmp_path, b"{}")
 
 
+def test_a_node_that_listens_and_does_not_answer_is_not_said_to_be_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers wait for their database: the socket is theirs, and nobody is behind it."""
+    monkeypatch.setattr(module, "_SECONDS_MAX", 0.05)
+    with (
+        module.bind_officers(tmp_path),
+        pytest.raises(NotRunningError, match="has not answered") as caught,
+    ):
+        send_order(tmp_path, b"{}")
+    assert "its log" in caught.value.hint
+
+
 def _status(directory: Path, request: bytes) -> bytes:
     with socket.socket(socket.AF_UNIX) as raw, module._reachable(directory) as path:
         raw.connect(path)
