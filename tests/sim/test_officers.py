@@ -235,3 +235,20 @@ def test_shells_hear_what_was_journaled_and_what_is_alarming(three: Three) -> No
     assert three["JPN"].partners() == ("KOR",)
     assert three.clock.at == OCTOBER
     assert crash_at("begin", skip=1)("begin") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("an unknown topic", "dprk.missile.launch"),
+        ("an unknown purpose", "defence.warning"),
+        ("an unknown party", "JPN"),
+    ],
+)
+def test_an_unknown_word_is_refused_with_the_words_there_are(
+    name: str, known: str, three: Three
+) -> None:
+    """EX-28: whoever has mistyped one finds the right one in the answer."""
+    with pytest.raises(UnknownWordError) as caught:
+        REFUSED[name][1](three)
+    assert known in caught.value.hint

@@ -128,7 +128,9 @@ def restore(
     _show(manifest, title=f"restored to {directory}", as_json=as_json)
     if not manifest.has_keys:
         typer.echo("next: put the node's keys back into its `keys` directory", err=True)
-    typer.echo("next: relto link reconcile PARTNER, before anything new is said", err=True)
+    typer.echo(
+        "next: relto serve, then relto link status says from whom it still has to hear", err=True
+    )
 
 
 @store_app.command()

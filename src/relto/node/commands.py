@@ -6,6 +6,8 @@ the entry's. The same officer never counts twice.
 Spec: docs/spec/exchange.md EX-28 to EX-32.
 """
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 from whenever import Instant
 
@@ -249,7 +251,7 @@ def hold(state: State, counsel: Counsel | None, cmd: Hold) -> tuple[Effect, ...]
         _check_label(counsel, holding.label)
         for topic in holding.topics:
             if topic not in counsel.law.library.topics:
-                raise UnknownWordError(f"unknown topic `{topic}`")
+                raise _unknown("topic", topic, counsel.law.library.topics)
     if not holding.topics:
         raise UnknownWordError("an item names at least one topic")
     try:
@@ -513,19 +515,26 @@ def _check_words(counsel: Counsel, cmd: Ask) -> None:
         raise UnknownWordError("a request names at least one topic")
     for topic in cmd.topics:
         if topic not in library.topics:
-            raise UnknownWordError(f"unknown topic `{topic}`")
+            raise _unknown("topic", topic, library.topics)
     if cmd.purpose not in library.purposes:
-        raise UnknownWordError(f"unknown purpose `{cmd.purpose}`")
+        raise _unknown("purpose", cmd.purpose, library.purposes)
     if cmd.holder not in library.parties:
-        raise UnknownWordError(f"unknown party `{cmd.holder}`")
+        raise _unknown("party", cmd.holder, library.parties)
+
+
+def _unknown(what: str, word: str, known: Iterable[str]) -> UnknownWordError:
+    return UnknownWordError(f"unknown {what} `{word}`", hint=f"known: {', '.join(sorted(known))}")
 
 
 def _check_label(counsel: Counsel, label: Label) -> None:
     scheme = counsel.law.library.schemes.get(label.scheme)
     if scheme is None:
-        raise UnknownWordError(f"unknown scheme `{label.scheme}`")
+        raise _unknown("scheme", label.scheme, counsel.law.library.schemes)
     if scheme.level(label.level) is None:
-        raise UnknownWordError(f"scheme `{label.scheme}` has no level `{label.level}`")
+        raise UnknownWordError(
+            f"scheme `{label.scheme}` has no level `{label.level}`",
+            hint=f"it has {', '.join(level.id for level in scheme.levels)}",
+        )
     for category in label.categories:
         if scheme.category(category) is None:
             raise UnknownWordError(f"scheme `{label.scheme}` has no category `{category}`")

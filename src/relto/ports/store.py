@@ -32,7 +32,7 @@ class StoreLockedError(StoreError):
     """Another process has this store open (FL-18)."""
 
     code = "world.store_locked"
-    hint_default = "stop the other node, or use its control socket"
+    hint_default = "stop the node that serves it, then try again"
 
 
 class StoreFencedError(StoreError):

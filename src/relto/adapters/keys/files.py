@@ -19,7 +19,7 @@ class KeysMissingError(LocalError):
     """There are no keys in the node's directory, or they cannot be read."""
 
     code = "local.keys_missing"
-    hint_default = "make a node with `relto init PARTY --dir D`"
+    hint_default = "put them back from where they were kept; `relto init` makes a new node"
 
 
 class KeysExistError(LocalError):
