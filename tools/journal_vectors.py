@@ -18,9 +18,12 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from msgspec.structs import replace
 from whenever import Instant
 
-from relto.codec import BATCH, CONTEXT, HEADER, decode_note
+from relto.codec import BATCH, CARD, CONTEXT, HEADER, SIGNED_CARD, decode_note
 from relto.journal import (
     Draft,
     LogState,
@@ -33,10 +36,11 @@ from relto.journal import (
     key_id,
     make_batch,
     peaks_of,
+    sign_card,
     sign_checkpoint,
     subtree_root,
 )
-from relto.model import Entry, Label, LogId, PackageContext, PartyKeys
+from relto.model import Entry, Label, LogId, NodeCard, PackageContext, PartyKeys
 from relto.seal import (
     EMPTY_ROOT,
     commitment,
@@ -414,6 +418,77 @@ def packages() -> Iterator[tuple[str, Vector]]:
     )
 
 
+def cards(kept: Mapping[str, Vector]) -> Iterator[tuple[str, Vector]]:
+    """Node cards: one, the next one after a change of keys, and what is refused of either."""
+    keys = {byte: replace(FixedSigner(byte).keys, sealing=_sealing()) for byte in (1, 3)}
+    first = _card(keys[1], serial=1)
+    signed = _kept_card(kept, "card") or sign_card(first, signer=_with(keys[1], 1))
+    yield vector(
+        "card",
+        "JN-26",
+        "a first card, signed with both keys in it, and the fingerprint that people compare",
+        {"signed": signed.decode()},
+        {"party": "JPN", "serial": 1, "fingerprint": digest(CARD.encode(first))},
+    )
+    second = _card(keys[3], serial=2)
+    follows = _kept_card(kept, "card-successor") or sign_card(
+        second, signer=_with(keys[3], 3), predecessor=FixedSigner(1)
+    )
+    yield vector(
+        "card-successor",
+        "JN-28",
+        "the next card, signed with the new keys and with those of the card before",
+        {"current": signed.decode(), "signed": follows.decode()},
+        {"party": "JPN", "serial": 2, "fingerprint": digest(CARD.encode(second))},
+    )
+    parts = SIGNED_CARD.decode(follows)
+    swapped = replace(parts, predecessor=parts.ed25519)
+    other = replace(SIGNED_CARD.decode(signed), ed25519=parts.ed25519)
+    for name, clause, code, given in (
+        ("signature", "JN-26", "peer.bad_signature", {"signed": SIGNED_CARD.encode(other)}),
+        (
+            "successor",
+            "JN-28",
+            "peer.bad_signature",
+            {"current": signed, "signed": SIGNED_CARD.encode(swapped)},
+        ),
+        ("serial", "JN-28", "peer.succession", {"current": follows, "signed": signed}),
+    ):
+        texts = {key: value.decode() for key, value in given.items()}
+        yield vector(f"card-bad-{name}", clause, name, texts, {"error": code})
+
+
+def _card(keys: PartyKeys, *, serial: int) -> NodeCard:
+    return NodeCard(
+        protocol=1,
+        party=LOG.source,
+        serial=serial,
+        issued_at=AT.add(hours=serial),
+        keys=keys,
+        certificate=b"DER",
+        endpoints=("https://node.jpn.example:8443",),
+    )
+
+
+def _sealing() -> bytes:
+    lattice, classical = expand_sealing_seed(bytes(range(32)))
+    inner = MLKEM768PrivateKey.from_seed_bytes(lattice).public_key().public_bytes_raw()
+    outer = X25519PrivateKey.from_private_bytes(classical).public_key().public_bytes_raw()
+    return inner + outer
+
+
+def _with(keys: PartyKeys, byte: int) -> FixedSigner:
+    signer = FixedSigner(byte)
+    signer.keys = keys
+    return signer
+
+
+def _kept_card(kept: Mapping[str, Vector], name: str) -> bytes | None:
+    given = kept.get(name, {}).get("input")
+    text = given.get("signed") if isinstance(given, dict) else None
+    return text.encode() if isinstance(text, str) else None
+
+
 def vectors(kept: Mapping[str, Vector]) -> dict[str, Vector]:
     """Make all vectors."""
     state, entries = history()
@@ -424,6 +499,7 @@ def vectors(kept: Mapping[str, Vector]) -> dict[str, Vector]:
         *notes(state, kept),
         *batches(entries),
         *packages(),
+        *cards(kept),
     ):
         assert name not in made
         made[name] = one

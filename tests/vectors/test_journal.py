@@ -24,8 +24,10 @@ from relto.journal import (
     key_id,
     sign_checkpoint,
     verify_batch,
+    verify_card,
     verify_checkpoint,
     verify_cosignature,
+    verify_successor,
 )
 from relto.model import Entry, LogId, PartyKeys
 from relto.seal import digest_bytes, expand_sealing_seed, open_package
@@ -72,7 +74,7 @@ def ring(given):
 
 def test_every_file_is_one_vector_and_none_is_forgotten():
     groups = named("header", "tree", "inclusion", "consistency", "checkpoint", "acknowledgement")
-    rest = named("batch", "package", "sealing")
+    rest = named("batch", "package", "sealing", "card")
     assert sorted([*groups, *rest]) == sorted(VECTORS)
     for name, vector in VECTORS.items():
         assert set(vector) == {"id", "clause", "why", "input", "expect"}
@@ -267,6 +269,47 @@ def test_the_package_once_more_by_hand():
     data = header + hashlib.sha256(given["context"].encode()).digest()
     sealed = AESGCM(raw(given["content_key"])).encrypt(nonce, raw(expect["content"]), data)
     assert raw(given["package"]) == header + sealed
+
+
+@pytest.mark.parametrize("name", named("card"))
+def test_cards(name):
+    """JN-26, JN-28."""
+    vector = VECTORS[name]
+    given, expect = vector["input"], vector["expect"]
+    signed = given["signed"].encode()
+
+    def verify():
+        if "current" not in given:
+            return verify_card(signed, is_exercise=False)
+        current = verify_card(given["current"].encode(), is_exercise=False).card
+        return verify_successor(signed, current=current)
+
+    verified = refused(vector, verify)
+    if verified is not None:
+        card = verified.card
+        assert (card.party, card.serial) == (expect["party"], expect["serial"])
+        assert verified.fingerprint == expect["fingerprint"]
+
+
+def test_the_cards_once_more_by_hand():
+    """JN-26, JN-28: the format as the page describes it, with JSON and the signatures alone."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
+
+    def check(keys, domain, card, ed25519, mldsa65):
+        message = domain + b"\n" + card
+        Ed25519PublicKey.from_public_bytes(raw(keys["ed25519"])).verify(raw(ed25519), message)
+        key = MLDSA65PublicKey.from_public_bytes(raw(keys["mldsa65"]))
+        key.verify(raw(mldsa65), message, domain)
+
+    given, expect = (VECTORS["card-successor"][key] for key in ("input", "expect"))
+    current, signed = (json.loads(given[key]) for key in ("current", "signed"))
+    card = raw(signed["card"])
+    new, old = json.loads(card)["keys"], json.loads(raw(current["card"]))["keys"]
+    check(new, b"relto/card/1", card, signed["ed25519"], signed["mldsa65"])
+    domain = b"relto/card-successor/1"
+    check(old, domain, card, signed["predecessor"], signed["predecessor_mldsa65"])
+    assert hashlib.sha256(card).hexdigest() == expect["fingerprint"]
 
 
 def test_sealing_seeds():
