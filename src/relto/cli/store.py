@@ -129,7 +129,9 @@ def restore(
     if not manifest.has_keys:
         typer.echo("next: put the node's keys back into its `keys` directory", err=True)
     typer.echo(
-        "next: relto serve, then relto link status says from whom it still has to hear", err=True
+        "next: relto serve; it says nothing new before it has heard from each partner:"
+        " relto link reconcile PARTNER",
+        err=True,
     )
 
 
