@@ -83,6 +83,9 @@ class Node:
         self.packages: list[Move] = []
         self.ahead: list[bytes] = []
         self.taken_ahead: list[bool] = []
+        self.looks = 0
+        # What an answer announces.
+        self.announced: list[Move] = []
 
     async def next_frame(
         self, partner: PartyCode, *, is_poll: bool, is_shared: bool = False
@@ -97,8 +100,11 @@ class Node:
     async def take_reply(self, partner: PartyCode, frame: bytes, *, is_ahead: bool = False) -> None:
         self.replies.append(frame)
         self.taken_ahead.append(is_ahead)
+        self.packages += self.announced
+        self.announced = []
 
     async def moves(self, partner: PartyCode) -> tuple[Move, ...]:
+        self.looks += 1
         return tuple(sorted(self.packages, key=lambda move: move.urgency))
 
     async def outgoing_piece(self, partner: PartyCode, digest: Digest, *, offset: int) -> bytes:
@@ -374,6 +380,40 @@ def test_flash_overtakes_routine_between_two_pieces() -> None:
         ]
 
     run(story)
+
+
+def test_packages_are_looked_after_when_a_frame_is_answered_and_not_for_each_entry() -> None:
+    """LK-15."""
+
+    async def story(rig: Rig) -> None:
+        await rig.until(lambda: len(rig.node.replies) == 1)
+        await asyncio.sleep(0.02)
+        looks, answer = rig.node.looks, asyncio.get_running_loop().create_future()
+        rig.partner.answers = {b"1": answer}
+        rig.node.frames = [b"1"]
+        rig.pump.wake_to_send()
+        await rig.until(lambda: "exchange 1 0" in rig.partner.calls)
+        await asyncio.sleep(0.02)
+        assert rig.node.looks == looks
+        rig.node.announced = [move("large", Direction.IN, Precedence.ROUTINE)]
+        answer.set_result(b"to 1")
+        await rig.until(lambda: "fetch large 0" in rig.partner.calls)
+
+    run(story)
+
+
+def test_what_a_held_question_brings_is_fetched_at_once() -> None:
+    """LK-16."""
+
+    async def story(rig: Rig) -> None:
+        rig.partner.held = asyncio.Event()
+        await rig.until(lambda: "exchange poll 20" in rig.partner.calls)
+        await asyncio.sleep(0.02)
+        rig.node.announced = [move("large", Direction.IN, Precedence.ROUTINE)]
+        rig.partner.held.set()
+        await rig.until(lambda: "fetch large 0" in rig.partner.calls)
+
+    run(story, is_pulling=True)
 
 
 def test_packages_are_handed_over_only_where_the_partner_cannot_fetch() -> None:

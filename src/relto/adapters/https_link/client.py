@@ -9,7 +9,7 @@ import io
 import os
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -99,6 +99,8 @@ class PartnerCaller:
         self._session = self._open()
 
     def _open(self) -> aiohttp.ClientSession:
+        # The newest pin comes first; where there is none, nobody is called.
+        self._name = server_name(self._context.anchors[0]) if self._context.anchors else None
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 ssl=self._context,
@@ -262,7 +264,7 @@ class PartnerCaller:
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
         bytes_max: int,
-    ) -> tuple[int, dict[str, str], bytes]:
+    ) -> tuple[int, Mapping[str, str], bytes]:
         """Try each endpoint, the one that last answered first; twice if a kept connection died."""
         await self._follow_pins()
         last: Exception | None = None
@@ -299,7 +301,7 @@ class PartnerCaller:
         body: bytes | None,
         headers: dict[str, str] | None,
         bytes_max: int,
-    ) -> tuple[int, dict[str, str], bytes]:
+    ) -> tuple[int, Mapping[str, str], bytes]:
         # A large body is written in steps, so that other partners' calls go on meanwhile.
         data = io.BytesIO(body) if body and len(body) > _STEP_BYTES else body
         async with self._session.request(
@@ -308,8 +310,7 @@ class PartnerCaller:
             data=data,
             headers=headers,
             allow_redirects=False,
-            # The newest pin comes first.
-            server_hostname=server_name(self._context.anchors[0]),
+            server_hostname=self._name,
         ) as answer:
             length = answer.content_length
             limit = bytes_max if answer.status < 300 else _SMALL_BYTES_MAX
@@ -317,7 +318,7 @@ class PartnerCaller:
                 answer.close()
                 raise AnswerError("partner's answer is too large or of undeclared length")
             content = await answer.content.readexactly(length) if length else b""
-            return answer.status, dict(answer.headers), content
+            return answer.status, answer.headers, content
 
     def _refused(self, status: int, body: bytes) -> PeerError:
         """Read a refusal; only its code is believed, and only if it looks like one."""

@@ -367,6 +367,9 @@ class LinkPort:
         if length == 0:
             return b""
         try:
+            if request.content.is_eof():
+                # It came with its head.
+                return await request.content.readexactly(length)
             async with asyncio.timeout(LINK_BODY_SECONDS_MAX):
                 return await request.content.readexactly(length)
         except (asyncio.IncompleteReadError, web.RequestPayloadError, ConnectionError) as error:

@@ -55,6 +55,7 @@ class Pins:
     def __init__(self) -> None:
         """Begin without partners: nobody is let in."""
         self._party_of: dict[bytes, PartyCode] = {}
+        self._certificates: dict[PartyCode, tuple[bytes, ...]] = {}
         self._watchers: list[Callable[[], None]] = []
 
     def watch(self, changed: Callable[[], None]) -> None:
@@ -75,7 +76,9 @@ class Pins:
             if self._party_of.get(certificate, party) != party:
                 raise ValueError(f"certificate of {party} is pinned for another party")
         kept = {der: who for der, who in self._party_of.items() if who != party}
-        self._party_of = kept | dict.fromkeys(certificates, party)
+        pinned = dict.fromkeys(certificates, party)
+        self._party_of = kept | pinned
+        self._certificates[party] = tuple(pinned)
         for changed in self._watchers:
             changed()
 
@@ -100,7 +103,7 @@ class Pins:
 
     def of(self, party: PartyCode) -> tuple[bytes, ...]:
         """List a partner's pinned certificates, in DER, the newest first."""
-        return tuple(der for der, who in self._party_of.items() if who == party)
+        return self._certificates.get(party, ())
 
     def all(self) -> tuple[bytes, ...]:
         """List every pinned certificate, in DER."""

@@ -215,15 +215,20 @@ class Pump:
         self._news = {turn: asyncio.Event() for turn in _Turn}
         self._is_heard = False
 
+    def wake_to_send(self) -> None:
+        """Say that there may be an entry to send; packages are looked after once it is answered."""
+        self._news[_Turn.FRAMES].set()
+        self._news[_Turn.PULL].set()
+
     def wake(self, *, is_heard: bool = False) -> None:
-        """Say that there may be something to send.
+        """Say that there may be something to send or a package to move.
 
         Args:
             is_heard: The partner has just called: whatever was wrong has passed.
         """
         self._is_heard = self._is_heard or is_heard
-        for news in self._news.values():
-            news.set()
+        self.wake_to_send()
+        self._news[_Turn.PACKAGES].set()
 
     async def run(self) -> None:
         """Pump until cancelled, then hang up."""
@@ -272,14 +277,15 @@ class Pump:
         """Wait for news or for the time to pass; tells whether the time has passed."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
+        timer = loop.call_later(pause, news.set)
         try:
-            async with asyncio.timeout(pause):
-                await news.wait()
-                if least and not self._is_heard:
-                    await asyncio.sleep(least - (loop.time() - begun))
-        except TimeoutError:
-            return True
-        return False
+            await news.wait()
+        finally:
+            timer.cancel()
+        waited = loop.time() - begun
+        if waited < least and not self._is_heard:
+            await asyncio.sleep(least - waited)
+        return waited >= pause
 
     # ---------------------------------------------------------------- turns
 
@@ -297,16 +303,13 @@ class Pump:
         is_ahead = False
         try:
             while flights:
-                await self._fill(caller, flights)
-                if not flights[0].done():
-                    await self._news[_Turn.FRAMES].wait()
-                    continue
-                answer = flights.popleft().result()
+                answer = flights.popleft().result() if flights[0].done() else None
                 # What waits leaves first, so that the partner works on it while we do on this.
                 await self._fill(caller, flights)
-                await self._post.take_reply(self.partner, answer, is_ahead=is_ahead)
-                # What the frame announced may be moved now.
-                self._news[_Turn.PACKAGES].set()
+                if answer is None:
+                    await self._news[_Turn.FRAMES].wait()
+                    continue
+                await self._take_reply(answer, is_ahead=is_ahead)
                 is_ahead = True
         finally:
             for flight in flights:
@@ -315,9 +318,13 @@ class Pump:
         return True
 
     def _fly(self, caller: Caller, frame: bytes) -> "asyncio.Task[bytes]":
-        flight = asyncio.get_running_loop().create_task(caller.exchange(frame))
-        flight.add_done_callback(lambda _: self._news[_Turn.FRAMES].set())
-        return flight
+        async def flight() -> bytes:
+            try:
+                return await caller.exchange(frame)
+            finally:
+                self._news[_Turn.FRAMES].set()
+
+        return asyncio.get_running_loop().create_task(flight())
 
     async def _fill(self, caller: Caller, flights: "deque[asyncio.Task[bytes]]") -> None:
         """Let the next frame leave, if one may be on its way beside those that are."""
@@ -328,12 +335,17 @@ class Pump:
         if frame is not None:
             flights.append(self._fly(caller, frame))
 
+    async def _take_reply(self, answer: bytes, *, is_ahead: bool = False) -> None:
+        await self._post.take_reply(self.partner, answer, is_ahead=is_ahead)
+        # What the frame or its answer announced may be moved now.
+        self._news[_Turn.PACKAGES].set()
+
     async def _pull(self, caller: Caller) -> bool:
         """Ask for what the partner has; it answers as soon as it has something (LK-16)."""
         frame = await self._post.next_frame(self.partner, is_poll=True)
         assert frame is not None
         reply = await caller.exchange(frame, wait_seconds=_PULL_WAIT_SECONDS)
-        await self._post.take_reply(self.partner, reply)
+        await self._take_reply(reply)
         return True
 
     async def _move(self, caller: Caller, *, is_due: bool) -> bool:

@@ -209,7 +209,7 @@ class NodeService:
             waiter = self._waiters.get(partner)
             if waiter is not None:
                 waiter.set()
-            self._wake(partner)
+            self._wake_to_send(partner)
         if self._saving is None and self.driver.has_unsaved and not self._stopped.is_set():
             self._saving = asyncio.get_running_loop().create_task(self._save())
         self._work_on_large()
@@ -302,6 +302,11 @@ class NodeService:
         kept = self._pumps.get(partner)
         if kept is not None:
             kept[0].wake(is_heard=is_heard)
+
+    def _wake_to_send(self, partner: PartyCode) -> None:
+        kept = self._pumps.get(partner)
+        if kept is not None:
+            kept[0].wake_to_send()
 
     def follow_partners(self) -> None:
         """Start a pump for each new partner, and a new one where keys have changed."""
@@ -420,14 +425,14 @@ class NodeService:
 
     async def _handle(self, partner: PartyCode, frame: bytes) -> bytes:
         """Have a frame answered; one that breaks the node is kept and never tried again (FL-42)."""
-        name = digest(frame)
-        if name in self._poison:
+        if self._poison and digest(frame) in self._poison:
             raise PoisonError("this frame broke the node before")
         try:
             return await self._writer.exchange(partner, frame)
         except ReltoError:
             raise
         except Exception as error:
+            name = digest(frame)
             self._poison[name] = None
             while len(self._poison) > _POISON_MAX:
                 del self._poison[next(iter(self._poison))]
@@ -438,7 +443,7 @@ class NodeService:
     def _look_again(self, partner: PartyCode) -> None:
         self._looking.discard(partner)
         if not self._stopped.is_set() and partner in self.driver.pending():
-            self._wake(partner)
+            self._wake_to_send(partner)
 
     async def _wait_for_news(self, partner: PartyCode, seconds: int) -> None:
         """Hold one call of a partner; a second one lets the first go."""
@@ -502,17 +507,18 @@ class NodeService:
         self, partner: PartyCode, *, is_poll: bool, is_shared: bool = False
     ) -> bytes | None:
         """See `Post.next_frame`."""
-        if not is_poll and partner not in self.driver.pending():
-            return None
         return await self._writer.call(
-            lambda: self.driver.next_batch(partner, is_poll=is_poll, is_shared=is_shared)
+            lambda: self.driver.next_batch(partner, is_poll=is_poll, is_shared=is_shared),
+            is_reading=True,
         )
 
     async def frame_ahead(self, partner: PartyCode) -> bytes | None:
         """See `Post.frame_ahead`."""
         if not self.driver.has_more(partner):
             return None
-        return await self._writer.call(lambda: self.driver.next_batch(partner, is_ahead=True))
+        return await self._writer.call(
+            lambda: self.driver.next_batch(partner, is_ahead=True), is_reading=True
+        )
 
     async def take_reply(self, partner: PartyCode, frame: bytes, *, is_ahead: bool = False) -> None:
         """See `Post.take_reply`."""

@@ -68,7 +68,8 @@ class Writer:
 
     Args:
         driver: Runs groups.
-        after: Called after each group; what it has appended may have to be sent.
+        after: Called soon after each group, once whoever waited for it has gone on; what it has
+            appended may have to be sent.
         on_failure: Told each error, also those that a caller is told as well.
     """
 
@@ -85,6 +86,7 @@ class Writer:
         self._after = after
         self._jobs: deque[_Job] = deque()
         self._is_scheduled = False
+        self._is_after_scheduled = False
         self._is_stopped = False
 
     async def exchange(self, partner: PartyCode, frame: bytes) -> bytes:
@@ -109,8 +111,12 @@ class Writer:
         self._enter(_Order(command, done))
         return await done
 
-    async def call(self, run: Callable[[], T]) -> T:
+    async def call(self, run: Callable[[], T], *, is_reading: bool = False) -> T:
         """Run anything else on the driver, alone; at once when nobody waits before it.
+
+        Args:
+            run: What to run.
+            is_reading: It appends nothing, so there is nothing to look for after it.
 
         Raises:
             StoppingError: The node is stopping.
@@ -123,7 +129,8 @@ class Writer:
                 self._on_failure(error)
                 raise
             finally:
-                self._after()
+                if not is_reading:
+                    self._after_soon()
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._enter(_Call(run, done))
         result: T = await done  # type: ignore[assignment]  # the future is this call's own
@@ -160,9 +167,19 @@ class Writer:
         except Exception as error:  # noqa: BLE001 -- a bug fails its own caller; the driver folds anew
             self._fail(first.done, error)
         finally:
+            self._after_soon()
             if self._jobs and not self._is_scheduled:
                 self._is_scheduled = True
                 asyncio.get_running_loop().call_soon(self._turn)
+
+    def _after_soon(self) -> None:
+        """Let an answer or a frame leave first, and look once for what several have appended."""
+        if not self._is_after_scheduled:
+            self._is_after_scheduled = True
+            asyncio.get_running_loop().call_soon(self._look_after)
+
+    def _look_after(self) -> None:
+        self._is_after_scheduled = False
         self._after()
 
     def _run_frames(self, first: _Frame) -> None:

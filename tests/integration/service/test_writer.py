@@ -1,0 +1,97 @@
+"""The one writer: what it groups, and that whoever waits goes on before anything is looked for."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import pytest
+
+from relto.adapters.service.writer import Writer
+from relto.driver import Result
+from relto.errors import LocalError, WorldError
+from relto.node import Command
+from relto.units import PartyCode
+
+JPN, KOR = PartyCode("JPN"), PartyCode("KOR")
+
+
+class Log:
+    """A driver that only writes down what it is given, and what happens around it."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.writer = Writer(
+            self,
+            after=lambda: self.lines.append("after"),
+            on_failure=lambda error: self.lines.append(f"failed {error.message}"),
+        )
+
+    def handle_many(self, frames: Sequence[tuple[PartyCode, bytes]]) -> tuple[bytes, ...]:
+        self.lines.append("frames " + " ".join(frame.decode() for _, frame in frames))
+        return tuple(frame for _, frame in frames)
+
+    def command_many(self, given: Sequence[Command]) -> tuple[Result | LocalError, ...]:
+        raise NotImplementedError
+
+    async def exchange(self, partner: PartyCode, frame: bytes) -> None:
+        answer = await self.writer.exchange(partner, frame)
+        self.lines.append(f"answer {answer.decode()}")
+
+
+def told(story: Callable[[Log], Awaitable[None]]) -> list[str]:
+    async def main() -> list[str]:
+        log = Log()
+        await story(log)
+        await asyncio.sleep(0.01)
+        return log.lines
+
+    return asyncio.run(main())
+
+
+def test_answers_leave_before_anybody_looks_for_what_else_is_to_be_sent() -> None:
+    """LK-17: and one partner's second frame waits for the first to be durable."""
+
+    async def story(log: Log) -> None:
+        await asyncio.gather(
+            log.exchange(JPN, b"1"), log.exchange(KOR, b"2"), log.exchange(JPN, b"3")
+        )
+
+    assert told(story) == [
+        "frames 1 2",
+        "answer 1",
+        "answer 2",
+        "after",
+        "frames 3",
+        "answer 3",
+        "after",
+    ]
+
+
+def test_what_is_done_in_one_breath_is_looked_after_once() -> None:
+    """LK-17."""
+
+    async def story(log: Log) -> None:
+        for name in ("one", "two"):
+            await log.writer.call(lambda name=name: log.lines.append(name))
+
+    assert told(story) == ["one", "two", "after"]
+
+
+def test_after_a_look_there_is_nothing_to_look_for() -> None:
+    """LK-17."""
+
+    async def story(log: Log) -> None:
+        await log.writer.call(lambda: log.lines.append("read"), is_reading=True)
+
+    assert told(story) == ["read"]
+
+
+@pytest.mark.parametrize("is_reading", [False, True])
+def test_a_failure_is_told_to_the_node_and_to_the_caller(is_reading: bool) -> None:
+    def fail() -> None:
+        raise WorldError("no disk")
+
+    async def story(log: Log) -> None:
+        with pytest.raises(WorldError):
+            await log.writer.call(fail, is_reading=is_reading)
+
+    assert told(story)[0] == "failed no disk"
