@@ -26,9 +26,10 @@ PARTS_MAX: Final = 8
 # One exchange on a link: enough to catch up quickly, small enough to buffer for every partner.
 BATCH_ENTRIES_MAX: Final = 1_024
 BATCH_BYTES_MAX: Final = 4_194_304
-# So many entries leave at once; of more, half waits for the frame that goes ahead, so that one side
-# works on the one while the other works on the other. A frame costs as much as some ten entries.
-BATCH_SHARED_ENTRIES: Final = 32
+# Of twice so many entries and more, half waits for the frame that goes ahead, so that one side
+# works on the one while the other works on the other. Of fewer, a second frame costs both sides
+# more work than they gain by doing it at once.
+BATCH_SHARED_ENTRIES: Final = 8
 # Frames of one caller on their way to one partner: one that is worked on, and one that is next.
 FRAMES_IN_FLIGHT_MAX: Final = 2
 

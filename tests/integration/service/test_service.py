@@ -14,6 +14,7 @@ from relto.codec import FRAME
 from relto.console import OpenNode, create_home, open_home
 from relto.driver import Driver, Job
 from relto.errors import LocalError, WorldError
+from relto.limits import BATCH_SHARED_ENTRIES
 from relto.model import Form, Holding, Label, LogId, Precedence
 from relto.model.case import Assurance
 from relto.model.delegation import Delegation, Delegations
@@ -213,6 +214,36 @@ def test_many_requests_at_once_are_all_answered(house: House) -> None:
             for case in cases:
                 await house.wait(KOR, case, "receipted")
                 await house.wait(JPN, case, "receipted")
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("count", "frames"), [(2 * BATCH_SHARED_ENTRIES - 1, 1), (2 * BATCH_SHARED_ENTRIES, 2)]
+)
+def test_a_burst_leaves_in_two_frames_if_it_is_large_enough(
+    house: House, monkeypatch: pytest.MonkeyPatch, count: int, frames: int
+) -> None:
+    """EX-51: so that one side works on the one half while the other works on the other."""
+
+    async def story() -> None:
+        async with house:
+            await asyncio.sleep(0.3)
+            sent: list[int] = []
+            driver = house.services[KOR].driver
+            whole = driver.next_batch
+
+            def next_batch(partner: PartyCode, **how: bool) -> bytes | None:
+                frame = whole(partner, **how)
+                batch = None if frame is None else FRAME.decode(frame).batch
+                sent.extend([] if batch is None else [len(batch.entries)])
+                return frame
+
+            monkeypatch.setattr(driver, "next_batch", next_batch)
+            cases = await asyncio.gather(*(house.ask() for _ in range(count)))
+            for case in cases:
+                await house.wait(KOR, case, "receipted")
+            assert sent[:frames] == [(count + frames - 1) // frames] * frames
 
     asyncio.run(story())
 
