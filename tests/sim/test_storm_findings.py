@@ -11,7 +11,7 @@ from relto.node import AskConsent, By, NotWaitingError, Refuse
 from relto.ports import StoreFullError
 from relto.sim.store import Disk
 from tests.sim.test_keys import new_keys
-from tests.support_node import ADMIN, Three
+from tests.support_node import ADMIN, Hand, Site, Three
 
 OFFICER = By(officer="officer-1", role="disclosure-officer", reason="needed now")
 LAPSED = Instant.parse_iso("2019-11-25T00:00:00Z")
@@ -285,3 +285,41 @@ def test_fl_36_a_release_of_several_large_items_ends_once_when_its_instrument_do
     story = three["JPN"].story("c-1")
     assert story is not None
     assert [fact.kind for fact in story.facts].count("aborted") == 1
+
+
+class Behind(Hand):
+    """A clock a minute behind another."""
+
+    def __init__(self, other: Hand) -> None:
+        self._other = other
+
+    @property
+    def at(self) -> Instant:  # type: ignore[override]  # it follows the other
+        return self._other.at.subtract(seconds=60)
+
+
+def test_fl_17_a_set_back_intermediary_whose_clock_is_behind_finds_its_part_again() -> None:
+    """Seeds 288397536 and 288395913: by its clock it had passed the request on before it came.
+
+    So it took the request for its own, what followed for out of place, and nobody was answered.
+    """
+    three = Three(
+        known=BEFORE_SUSPENSION,
+        delegated=False,
+        at=LAPSED,
+        make=lambda party, clock: Site(party, Behind(clock) if party == "USA" else clock),
+    )
+    three.hold("JPN", "launch-1")
+    backup = three.sites["USA"].disk.copy()
+    three.ask("c-1")
+    three.settle()
+    assert three.state("USA", "c-1") == "asked"
+    _set_back(three, "USA", backup)
+    _talk(three)
+    file = three["USA"].node.state.case("c-1")
+    assert file is not None
+    assert (file.role, file.state) == ("intermediary", "asked")
+    for holder in ("JPN", "USA"):
+        three.approve(holder, "c-1")
+        _talk(three)
+    assert [three.state(one, "c-1") for one in ("KOR", "USA", "JPN")] == ["receipted"] * 3

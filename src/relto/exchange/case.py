@@ -212,6 +212,9 @@ def open_case(fact: Fact, *, me: PartyCode) -> CaseFile:
             asker = fact.source
         case ConsentAsked() if inbound:
             role = Role.ORIGINATOR
+        case Requested(request=request) if request.on_behalf_of is not None:
+            # Passed on by this node: the case began with the request that it passes on.
+            raise OutOfPlaceError("no case begins with a request that is passed on")
         case Requested() | Unroutable() | OfficerStepped(step=Step.ASK):
             pass
         case _:

@@ -52,6 +52,15 @@ def test_a_request_for_somebody_else_makes_us_the_intermediary() -> None:
     )
 
 
+def test_no_case_begins_with_a_request_that_we_pass_on() -> None:
+    """EX-7: it began with the request that is passed on, wherever that stands."""
+    request = replace(REQUEST, requester="JPN", holder="USA", on_behalf_of="KOR")
+    passed = fact_of(Requested(request=request), kind="request", source="JPN", target="USA")
+    with pytest.raises(OutOfPlaceError):
+        open_case(passed, me="JPN")
+    assert open_case(passed, me="USA").role is Role.HOLDER
+
+
 def test_the_same_request_again_is_a_repeat() -> None:
     with pytest.raises(RepeatError):
         advance(opened(), asked(number=2), me="JPN")
