@@ -5,6 +5,7 @@ import contextlib
 import pytest
 from whenever import Instant
 
+from relto.codec import FRAME
 from relto.driver import NoSuchPackageError, mark_restored
 from relto.errors import PeerError
 from relto.node import AskConsent, By, NotWaitingError, Refuse
@@ -323,3 +324,26 @@ def test_fl_17_a_set_back_intermediary_whose_clock_is_behind_finds_its_part_agai
         three.approve(holder, "c-1")
         _talk(three)
     assert [three.state(one, "c-1") for one in ("KOR", "USA", "JPN")] == ["receipted"] * 3
+
+
+def test_fl_17_a_frame_from_before_the_backup_that_comes_late_stops_no_link() -> None:
+    """Seed 288397073: it lay on the wire while its sender was set back, and looked like a fork."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    backup = three.sites["JPN"].disk.copy()
+    three.ask("c-1", by="JPN", holder="KOR", topics=("dprk.nuclear.test",))
+    late = three["JPN"].next_batch("KOR")
+    assert late is not None
+    _set_back(three, "JPN", backup)
+    _talk(three)
+    three.ask("c-2")
+    _talk(three)
+    assert three.state("KOR", "c-2") == "receipted"
+    answer = FRAME.decode(three["KOR"].handle_exchange("JPN", late))
+    assert answer.rejection is not None
+    assert answer.rejection.code == "peer.stale"
+    assert three["KOR"].stopped("JPN") == ""
+    assert three["KOR"].node.state.case("c-1") is None
+    three.ask("c-3")
+    _talk(three)
+    assert three.state("KOR", "c-3") == "receipted"

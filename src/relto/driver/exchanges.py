@@ -514,13 +514,18 @@ class Exchanges(Hints):
             self._fold(turn, entry)
 
         in_order(helpers.values(), fits=self._node.fits, take=take)
+        for helper in helpers.values():
+            if helper.ours is not None:
+                self._logs.settle(helper.ours, now=turn.now)
+        # What nobody has to give back was signed all the same, and may still be under way (JN-36).
+        for target in (*helpers, self.party):
+            self._fold(turn, self._logs.append(target, EPOCH, now=turn.now))
         self._announce_again(turn, helpers)
         for partner, helper in helpers.items():
-            for verified in (helper.ours, helper.mirror):
-                if verified is not None:
-                    self._logs.settle(verified, now=turn.now)
-                # What it gave back it holds: keys that were announced there are known to it.
-                self._credit(turn, partner, helper)
+            # What it gave back it holds: keys that were announced there are known to it.
+            self._credit(turn, partner, helper)
+            if helper.mirror is not None:
+                self._logs.settle(helper.mirror, now=turn.now)
             turn.tx.put_value(_RESTORED + partner, b"")
         turn.tx.put_value(RESTORED_VALUE, b"")
         # A partner's new keys count from here on; whatever else came is gone on with by the tick.
@@ -528,9 +533,6 @@ class Exchanges(Hints):
             for fact in map(fact_of, helper.theirs):
                 if isinstance(fact.message, KeyChanged):
                     self._feed(turn, Received(fact=fact))
-        lost = [partner for partner, helper in helpers.items() if helper.ours is not None]
-        for target in (*lost, *((self.party,) if lost else ())):
-            self._fold(turn, self._logs.append(target, EPOCH, now=turn.now))
         self._feed(turn, Tick())
 
     def _credit(self, turn: Turn, partner: PartyCode, helper: Helper) -> None:

@@ -66,6 +66,13 @@ class ForkError(PeerError):
         self.evidence = evidence
 
 
+class StaleError(PeerError):
+    """Entries from before the author's log was set back, and went on otherwise (FL-17)."""
+
+    code = "peer.stale"
+    hint_default = "they were under way for long, and nobody has to do anything"
+
+
 class ChainError(PeerError):
     """An entry does not follow the one before it: number, time, epoch or exercise flag."""
 
@@ -146,6 +153,7 @@ def verify_batch(
         SignatureError: The checkpoint's signature does not fit.
         UnknownKeyError: No key that may be used has signed.
         ForkError: The signed tree is not a continuation of what is held.
+        StaleError: It is of an earlier epoch than what is held.
         ChainError: The signed entries do not follow from each other.
         FutureError: An entry's time is too far ahead.
         BodyMissingError: A body is missing.
@@ -249,6 +257,7 @@ def _verify_entries(
     held = read(first, overlap) if overlap > first else ()
     for mine, theirs in zip(held, entries, strict=False):
         if mine.raw != theirs.raw:
+            _check_epoch(theirs, epoch=mine.header.epoch, log=state.log)
             raise _fork(state, entries, checkpoint=checkpoint, number=mine.header.number, read=read)
     fresh = entries[len(held) :]
     if final < state.size:
@@ -363,9 +372,19 @@ def _frontier_at(state: LogState, size: int, peaks: Peaks) -> tuple[bytes, ...]:
     return frontier_of(peaks, size=size)
 
 
+def _check_epoch(entry: Entry, *, epoch: int, log: LogId) -> None:
+    """Tell a history that its author has given up, and said so, from one that it hides (JN-36)."""
+    if entry.header.epoch < epoch:
+        raise StaleError(
+            f"entry {entry.header.number} of `{log.origin}` is of epoch {entry.header.epoch}, "
+            f"which ended when the log was set back"
+        )
+
+
 def _check_link(state: LogState, entry: Entry, *, checkpoint: Checkpoint, now: Instant) -> None:
     header = entry.header
     where = f"entry {header.number} of `{state.log.origin}`"
+    _check_epoch(entry, epoch=state.epoch, log=state.log)
     if header.previous != state.head:
         raise ForkError(
             f"{where} does not follow the entry held before it",
