@@ -85,6 +85,7 @@ from relto.node import (
 )
 from relto.units import DIGEST_PATTERN, CaseId, Digest, HoldingId, PartyCode
 
+_REVOKED: Final = "its newest card is revoked; `relto peer add` pins the next one"
 _AHEAD: Final = "our entries are dated until {}, ahead of the clock; see `relto clock check`"
 
 
@@ -332,11 +333,16 @@ class Office:
         )
         if self.service is not None:
             line = self.service.link(partner)
+        trouble = line.error
+        if ahead is not None:
+            trouble = _AHEAD.format(ahead.format_iso(unit="second"))
+        elif self._driver.node.state.peers[partner].ring.spans[0].revoked_at is not None:
+            trouble = _REVOKED
         return LinkLine(
             partner=partner,
             dial=line.dial,
             state=line.state,
-            error=line.error if ahead is None else _AHEAD.format(ahead.format_iso(unit="second")),
+            error=trouble,
             failures=line.failures,
             heard_at=line.heard_at,
             ours=counts.ours,

@@ -10,6 +10,7 @@ from relto.console import (
     CustodyOf,
     Home,
     LookInbox,
+    LookLinks,
     LookStatus,
     Office,
 )
@@ -17,7 +18,7 @@ from relto.errors import LocalError
 from relto.journal import verify_card
 from relto.model import Label
 from relto.model.message import Step
-from relto.node import By, OutdatedError
+from relto.node import By, OutdatedError, RevokeCard
 from tests.sim.test_approvals import adopt_other_law, counted, halfway
 from tests.sim.test_hand_delivery import BEFORE_SUSPENSION, LAPSE
 from tests.support_node import OCTOBER, Three, register
@@ -196,3 +197,15 @@ def test_an_item_is_named_where_a_case_has_several(tmp_path: Path) -> None:
     giver.answer(done(Step.RECALL, holding="launch-2"))
     states = {line.holding: line.state.value for line in three["JPN"].node.state.register.values()}
     assert states["launch-2"] == "recalled"
+
+
+def test_a_link_whose_partner_has_only_revoked_cards_says_what_it_waits_for(tmp_path: Path) -> None:
+    """FL-21."""
+    three = Three(parties=("JPN", "KOR"))
+    office = desk(three, "JPN", tmp_path)
+    assert [line.error for line in office.answer(LookLinks()).links] == [""]
+    by = By(officer="one", role="administrator", reason="its keys were copied")
+    three["JPN"].command(RevokeCard(party="KOR", serial=1, by=by))
+    (line,) = office.answer(LookLinks()).links
+    assert "revoked" in line.error
+    assert "relto peer add" in line.error
