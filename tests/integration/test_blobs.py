@@ -1,5 +1,6 @@
 """Packages by content address: one contract, on files and in memory."""
 
+import errno
 import os
 import stat
 
@@ -123,7 +124,15 @@ def test_a_part_is_not_written_through_a_link(files, tmp_path):
     assert target.read_bytes() == b""
 
 
-@pytest.mark.parametrize(("number", "error"), [(28, StoreFullError), (5, StoreFailedError)])
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [
+        (errno.ENOSPC, StoreFullError),
+        (errno.EDQUOT, StoreFullError),
+        (errno.EFBIG, StoreFullError),
+        (errno.EIO, StoreFailedError),
+    ],
+)
 def test_fl_14_a_full_or_failing_disk_is_told_apart(files, monkeypatch, number, error):
     """FL-14, FL-15."""
 

@@ -8,6 +8,7 @@ the rename into place has reached the disk too. Names come from digests we have 
 a partner's text (FL-30).
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -27,7 +28,8 @@ from relto.units import DIGEST_PATTERN, Digest
 
 _PARTS: Final = "part"
 _STEP_BYTES: Final = 1_048_576
-_NO_ROOM: Final = 28  # ENOSPC
+# No room on the disk, no room in the quota, no room in what one file may have.
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class FileBlobs:
@@ -170,6 +172,6 @@ def _sync_directory(path: Path) -> None:
 
 
 def _translate(error: OSError) -> StoreFullError | StoreFailedError:
-    if error.errno == _NO_ROOM:
+    if error.errno in _NO_ROOM:
         return StoreFullError("no room on the disk for a package")
     return StoreFailedError(f"the disk failed: {error.strerror}")
