@@ -347,3 +347,31 @@ def test_fl_17_a_frame_from_before_the_backup_that_comes_late_stops_no_link() ->
     three.ask("c-3")
     _talk(three)
     assert three.state("KOR", "c-3") == "receipted"
+
+
+def test_fl_14_a_large_content_is_destroyed_when_no_entry_came_to_name_it() -> None:
+    """Seed 785639437: the disk was full just then, the holder gave up, and the content stayed."""
+    three = Three(parties=("JPN", "KOR"), known=BEFORE_SUSPENSION)
+    content = bytes(range(256)) * 1_024
+    three.hold("JPN", "launch-1", content=content)
+    three.ask("c-1")
+    three.settle()
+    is_full = False
+
+    def hook(point: str) -> None:
+        if point == "store.commit" and is_full:
+            raise StoreFullError("no room")
+
+    three.sites["KOR"].start(store_hook=hook)
+    (parcel,) = three["KOR"].wanted("JPN")
+    size = parcel.size_bytes
+    package = three["JPN"].read_package("KOR", parcel.digest, offset=0, size=size)
+    is_full = True
+    with pytest.raises(StoreFullError):
+        three["KOR"].write_package("JPN", parcel.digest, offset=0, piece=package)
+    is_full = False
+    assert three.state("KOR", "c-1") == "arrived"
+    assert content not in three.sites["KOR"].blobs.whole().values()
+    three["KOR"].tick()
+    assert three.state("KOR", "c-1") == "receipted"
+    assert content in three.sites["KOR"].blobs.whole().values()

@@ -5,17 +5,19 @@ before the entry that names it is written. So no entry ever names something that
 away.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
-from typing import assert_never
+from typing import Final, assert_never
 
+from relto.errors import PeerError, WorldError
 from relto.limits import PACKAGE_CHUNK_BYTES, PACKAGE_INLINE_BYTES_MAX
 from relto.ports import BlobStore, Transaction
 from relto.seal import PACKAGE_MAGIC
 from relto.seal import digest as digest_of
 from relto.units import Digest
 
-_NOTHING = digest_of(b"")
+_DROPS: Final = "drops"
+_NOTHING: Final = digest_of(b"")
 
 
 class Put(Enum):
@@ -68,12 +70,19 @@ class Cabinet:
                 assert_never(put)
 
     def put_stream(self, digest: Digest, pieces: Iterator[bytes]) -> None:
-        """Keep large bytes whose digest is known beforehand; resumes what a crash has cut."""
+        """Keep large bytes whose digest is known beforehand; resumes what a crash has cut.
+
+        What cannot be kept whole leaves nothing behind.
+        """
         offset = 0
-        for piece in pieces:
-            self._blobs.write(digest, offset=offset, data=piece)
-            offset += len(piece)
-        self._blobs.finish(digest, size_bytes=offset)
+        try:
+            for piece in pieces:
+                self._blobs.write(digest, offset=offset, data=piece)
+                offset += len(piece)
+            self._blobs.finish(digest, size_bytes=offset)
+        except (PeerError, WorldError):
+            self._blobs.destroy(digest)
+            raise
 
     def small(self, tx: Transaction | None, digest: Digest) -> bytes | None:
         """Give a small one; `None` when it is none or is not here, or without a transaction."""
@@ -150,6 +159,22 @@ class Cabinet:
     def destroy(self, digest: Digest) -> None:
         """Destroy a large one, complete or not."""
         self._blobs.destroy(digest)
+
+    def note_drops(self, tx: Transaction, drops: Iterable[Digest]) -> None:
+        """Write down which blobs go with this commit, for a start after a crash just behind it."""
+        large = sorted({digest for digest in drops if self.is_large(digest)})
+        if large:
+            tx.put_value(_DROPS, f"{tx.position()} {' '.join(large)}".encode())
+
+    def drop_again(self, tx: Transaction) -> None:
+        """At the start, destroy what the last commit has dropped.
+
+        Once anything has been stored behind it, what lies there may have come anew.
+        """
+        position, *dropped = (tx.value(_DROPS) or b"0").decode().split()
+        if int(position) == tx.position():
+            for digest in dropped:
+                self.destroy(Digest(digest))
 
     # ------------------------------------------------------------ arriving by range
 

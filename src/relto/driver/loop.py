@@ -74,7 +74,6 @@ from relto.seal import PackageTooLargeError, Signer
 from relto.units import CaseId, Digest, PartyCode
 
 _SNAPSHOT: Final = "node"
-_DROPS: Final = "drops"
 _PAGE_ENTRIES: Final = 4_096
 _NOTICES_MAX: Final = 10_000
 
@@ -155,7 +154,7 @@ class Engine:
         self._has_others = False
         with world.store.reading() as tx:
             stored = tx.value(IDENTITY_VALUE)
-            self._drop_again(tx)
+            self._cabinet.drop_again(tx)
         if stored is None:
             raise NotInitialisedError("the store holds no node")
         self._identity = unpack(stored, Identity)
@@ -227,16 +226,17 @@ class Engine:
                     yield turn
                 except (LocalError, PeerError):
                     # Somebody broke a rule. Where nothing was folded, nothing is ahead of the disk.
-                    self._is_stale = bool(turn.facts)
+                    self._is_stale = bool(turn.facts) or self._workshop.has_put_away
                     raise
                 self._snapshot_if_due(turn)
                 self._logs.flush(tx)
-                self._note_drops(turn)
+                self._cabinet.note_drops(tx, turn.drops)
                 self._fault("before-commit")
         finally:
             self._tx = None
         self._fence = tx.fence
         self._is_stale = False
+        self._workshop.committed(size=self._logs.out(self.party).size)
         self._fault("after-commit")
         self._notices.extend(turn.notices)
         for digest in turn.drops:
@@ -252,6 +252,7 @@ class Engine:
                     self._catch_up(tx)
                 self._is_stale = False
             return
+        self._workshop.failed()
         with self._within(store.reading()) as tx:
             remembered = self._remembered(tx)
             if remembered is not None:
@@ -263,22 +264,7 @@ class Engine:
                 self._forget(tx, tx.position())
             self._fence = tx.fence
         self._is_stale = False
-
-    def _note_drops(self, turn: Turn) -> None:
-        """Write down which blobs go with this commit, for a start after a crash just behind it."""
-        large = sorted({digest for digest in turn.drops if self._cabinet.is_large(digest)})
-        if large:
-            turn.tx.put_value(_DROPS, f"{turn.tx.position()} {' '.join(large)}".encode())
-
-    def _drop_again(self, tx: Transaction) -> None:
-        """At the start, destroy what the last commit has dropped.
-
-        Once anything has been stored behind it, what lies there may have come anew.
-        """
-        position, *dropped = (tx.value(_DROPS) or b"0").decode().split()
-        if int(position) == tx.position():
-            for digest in dropped:
-                self._cabinet.destroy(Digest(digest))
+        self._workshop.folded(size=self._logs.out(self.party).size)
 
     def _remembered(self, tx: Transaction) -> tuple[State, int] | None:
         """Give the state to begin with, and the final entry in it.

@@ -142,6 +142,10 @@ class Workshop:
         self._checks: dict[Digest, _Making[None]] = {}
         # Contents that were registered in this life, so that nobody throws them away.
         self._registered: dict[Digest, None] = {}
+        # What the turn under way, or one that has failed, has registered and put away.
+        self._newly: list[Digest] = []
+        self._put_away: list[Digest] = []
+        self._size = 0
 
     # ------------------------------------------------------------ what a turn asks for
 
@@ -189,12 +193,20 @@ class Workshop:
         ]
         if not all(job is None or job.is_ready for job in jobs):
             return None
-        return (
-            self._packer.open(tx, order, case=case, inline=inline.get(order.package.digest))
-            if job is None
-            else job.use()
-            for job, order in zip(jobs, orders, strict=True)
-        )
+
+        def unpacked() -> Iterator[Unpacked]:
+            for job, order in zip(jobs, orders, strict=True):
+                package = inline.get(order.package.digest)
+                one = (
+                    self._packer.open(tx, order, case=case, inline=package)
+                    if job is None
+                    else job.use()
+                )
+                if one[1] is Put.BLOB:
+                    self._put_away.append(one[0].content)
+                yield one
+
+        return unpacked()
 
     def throw_away(
         self, tx: Transaction, unpacked: Sequence[Unpacked], *, unless: Sequence[Effect]
@@ -222,9 +234,41 @@ class Workshop:
 
     def registered(self, content: Digest) -> None:
         """Remember that an item with this content was registered: nobody may throw it away."""
+        if content not in self._registered:
+            self._newly.append(content)
         self._registered[content] = None
         while len(self._registered) > REMEMBERED_MAX:
             del self._registered[next(iter(self._registered))]
+
+    # ------------------------------------------------------------ when a turn ends
+
+    @property
+    def has_put_away(self) -> bool:
+        """Whether the turn under way has put a large content away."""
+        return bool(self._put_away)
+
+    def committed(self, *, size: int) -> None:
+        """What the turn has registered and put away is durable; so long is the own log now."""
+        self._newly, self._put_away, self._size = [], [], size
+
+    def failed(self) -> None:
+        """What a turn has registered is so only if the store says so, which is folded next."""
+        for content in self._newly:
+            self._registered.pop(content, None)
+        self._newly = []
+
+    def folded(self, *, size: int) -> None:
+        """Destroy what a failed turn has put away and the store, folded again, does not name.
+
+        Where the own log is longer than before, the commit may have come through, or another worker
+        has registered the same: then nothing is destroyed.
+        """
+        for content in self._put_away if size == self._size else ():
+            if content not in self._registered:
+                self._cabinet.destroy(content)
+        self.committed(size=size)
+
+    # ------------------------------------------------------------ packages that have arrived
 
     def check(self, digest: Digest, *, size_bytes: int, precedence: Precedence) -> None:
         """Have a package checked whose last byte has come."""

@@ -89,7 +89,7 @@ class Watch:
         self._secrets = secrets
         self._seen: dict[PartyCode, _Seen] = {}
         self._words: dict[tuple[LogId, int], str] = {}
-        self._once: set[tuple[PartyCode, LogId, str, str]] = set()
+        self._once: set[tuple[PartyCode, LogId, str, str, str]] = set()
         self._owners = {
             word.encode(): item.holder
             for item in plan.planted
@@ -225,12 +225,14 @@ class Watch:
             raise UnsafeError("chain", f"entry {number} of `{log.origin}` does not follow")
         is_new = self._words.get((log, number)) != digest(entry.raw)
         self._same_everywhere(party, log, entry)
+        message = self._message(entry)
         if header.kind in _ONCE and header.case is not None and log.source not in self.liars:
-            once = (party, log, header.kind, header.case)
+            # A release that both sides have lost is given anew, and that one is receipted too.
+            of = message.header if isinstance(message, Receipted) else ""
+            once = (party, log, header.kind, header.case, of)
             if once in self._once:
                 raise UnsafeError("doubled", f"`{header.kind}` of `{header.case}` at `{party}`")
             self._once.add(once)
-        message = self._message(entry)
         # What came back after a backup was judged when it was said; what stood beside it is gone.
         if isinstance(message, LawAdopted) or (is_new and message is not None):
             if log.source != party:
