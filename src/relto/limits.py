@@ -97,6 +97,8 @@ LINK_HANDSHAKE_SECONDS_MAX: Final = 5
 LINK_IDLE_SECONDS_MAX: Final = 30  # until the next request's head is complete
 LINK_BODY_SECONDS_MAX: Final = 20
 LINK_ANSWER_SECONDS_MAX: Final = 30
+# Longer than any frame can be under way, even where a process or a line stood still meanwhile.
+LATE_FRAME_SECONDS_MAX: Final = 900
 LINK_CONNECT_SECONDS_MAX: Final = 5
 LINK_WAIT_SECONDS_MAX: Final = (
     20  # an answer held until there is news, where only one side can call

@@ -8,6 +8,7 @@ from whenever import Instant
 from relto.codec import FRAME
 from relto.driver import NoSuchPackageError, mark_restored
 from relto.errors import PeerError
+from relto.limits import LATE_FRAME_SECONDS_MAX
 from relto.node import AskConsent, By, NotWaitingError, Refuse
 from relto.ports import StoreFullError
 from relto.sim.store import Disk
@@ -375,3 +376,50 @@ def test_fl_14_a_large_content_is_destroyed_when_no_entry_came_to_name_it() -> N
     three["KOR"].tick()
     assert three.state("KOR", "c-1") == "receipted"
     assert content in three.sites["KOR"].blobs.whole().values()
+
+
+def test_fl_17_a_frame_from_before_the_backup_does_not_come_between() -> None:
+    """Seed 290369407: it came when its sender had asked what it had lost, and not gone on yet."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    backup = three.sites["JPN"].disk.copy()
+    three.ask("c-1", by="JPN", holder="KOR", topics=("dprk.nuclear.test",))
+    late = three["JPN"].next_batch("KOR")
+    assert late is not None
+    _set_back(three, "JPN", backup)
+    asks = three["JPN"].next_batch("KOR")
+    assert asks is not None
+    answer = three["KOR"].handle_exchange("JPN", asks)
+    for _ in range(2):
+        refused = FRAME.decode(three["KOR"].handle_exchange("JPN", late)).rejection
+        assert refused is not None
+        assert refused.code == "peer.stale"
+        three.sites["KOR"].start()
+    three["JPN"].receive_reply("KOR", answer)
+    _talk(three)
+    # The question is late now, too, and means nothing any more.
+    three["KOR"].handle_exchange("JPN", asks)
+    three.ask("c-2")
+    _talk(three)
+    assert three.state("KOR", "c-2") == three.state("JPN", "c-2") == "receipted"
+    assert three["KOR"].stopped("JPN") == three["JPN"].stopped("KOR") == ""
+
+
+def test_fl_17_a_partner_that_got_its_own_disk_back_is_believed_again() -> None:
+    """JN-36: when nothing from before can be under way any more."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    whole, backup = three.sites["JPN"].disk, three.sites["JPN"].disk.copy()
+    _set_back(three, "JPN", backup)
+    asks = three["JPN"].next_batch("KOR")
+    assert asks is not None
+    three["KOR"].handle_exchange("JPN", asks)
+    three.sites["JPN"].store.crash()
+    three.sites["JPN"].disk = whole
+    three.sites["JPN"].start()
+    three.ask("c-1")
+    _talk(three)
+    assert three.state("KOR", "c-1") == "asked"
+    three.clock.at = three.clock.at.add(seconds=LATE_FRAME_SECONDS_MAX)
+    _talk(three)
+    assert three.state("KOR", "c-1") == "receipted"

@@ -43,6 +43,7 @@ from relto.driver.recovery import (
     in_order,
     ring_through,
 )
+from relto.driver.set_back import SetBack
 from relto.errors import PeerError, ReltoError
 from relto.journal import (
     EPOCH_KIND,
@@ -54,9 +55,7 @@ from relto.journal import (
     WrongLogError,
     held_size,
 )
-from relto.limits import (
-    SNAPSHOT_ENTRIES,
-)
+from relto.limits import SNAPSHOT_ENTRIES
 from relto.model import PROTOCOL_MAJOR, Batch, Entry, Frame, Rejection
 from relto.model.message import KeyChanged
 from relto.node import Alarm, Append, PackageArrived, Received, Tick
@@ -80,7 +79,7 @@ class Exchanges(Hints):
         snapshot_entries: int = SNAPSHOT_ENTRIES,
     ) -> None:
         self._helpers: dict[PartyCode, Helper] = {}
-        self._passed = PassedOver()
+        self._passed, self._set_back = PassedOver(), SetBack()
         # Links known not to be stopped, so that this is not read for each frame.
         self._running: set[PartyCode] = set()
         super().__init__(world, laws=laws, fault=fault, snapshot_entries=snapshot_entries)
@@ -145,6 +144,7 @@ class Exchanges(Hints):
             partner for partner in peers if whole or flags.get(_RESTORED + partner)
         )
         self._passed.load(tx, peers)
+        self._set_back.load(tx, peers)
         self._running.clear()
 
     def _before_saying(self, turn: Turn, partner: PartyCode) -> None:
@@ -350,7 +350,7 @@ class Exchanges(Hints):
         # A node that is recovering helps others all the same: two may have been set back at once.
         asked = frame.rejection
         if asked is not None and asked.code in {REWOUND, GAP}:
-            self._help(partner, asked)
+            self._help(turn, partner, asked)
             # Whoever holds more than there is here says so with a signature: then go on with it.
             if asked.code == REWOUND or asked.held <= self._logs.out(partner).size:
                 return
@@ -382,6 +382,7 @@ class Exchanges(Hints):
         ring = self._ring(partner)
         assert ring is not None
         verified = self._logs.take(turn.tx, batch, partner=partner, ring=ring, now=turn.now)
+        self._set_back.check(turn.tx, partner, verified.entries, now=turn.now)
         self._fault("after-verify")
         self._logs.store(turn.tx, verified, now=turn.now)
         self._fault("after-mirror")
@@ -430,10 +431,12 @@ class Exchanges(Hints):
 
     # ------------------------------------------------------------ after a restored backup
 
-    def _help(self, partner: PartyCode, asked: Rejection) -> None:
+    def _help(self, turn: Turn, partner: PartyCode, asked: Rejection) -> None:
         """Begin again where the partner stands, or give back what it has lost (FL-17, FL-41)."""
         if asked.code == REWOUND:
             self._give_back[partner] = asked.held
+            epoch = self._logs.mirror(partner).epoch
+            self._set_back.begin(turn.tx, partner, epoch=epoch, now=turn.now)
         elif self._helpers or asked.held <= self._logs.out(partner).size:
             if self._held.pop(partner, None) == asked.held == self._sent_from.pop(partner, None):
                 # Slowed down, not given up: it may have begun anew after a crash of its own.

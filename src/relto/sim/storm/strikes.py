@@ -177,7 +177,10 @@ class Strikes(People):
 
     def _announce(self, site: Site, serial: int) -> None:
         card = card_of(site.party, serial, at=self.agenda.now)
-        done = self._do(site, lambda driver: driver.announce(card, by=BY))
+        # An attempt that failed may have come through; whoever starts a node finds that out.
+        done = self._do(
+            site, lambda driver: driver.is_announced or bool(driver.announce(card, by=BY))
+        )
         if done is None:
             self.agenda.after(self._patience(site), lambda: self._announce(site, serial))
 
