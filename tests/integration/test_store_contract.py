@@ -296,6 +296,28 @@ def test_small_things_are_replaced_and_evidence_is_not(store):
         assert [it.content for it in tx.kept()] == [b"1", b"2"]
 
 
+def test_what_a_transaction_reads_is_what_it_has_put_last(store):
+    """Also after an attempt that has failed, and of more values than are remembered."""
+    names = [f"value/{number}" for number in range(200)]
+    with store.transaction() as tx:
+        for name in names:
+            assert tx.value(name) is None
+            tx.put_value(name, name.encode())
+        assert [tx.value(name) for name in names] == [name.encode() for name in names]
+    with store.transaction() as tx:
+        assert tx.value("value/1") == b"value/1"
+        with pytest.raises(ZeroDivisionError), tx.attempt():  # noqa: PT012
+            tx.put_value("value/1", b"other")
+            tx.drop_value("value/2")
+            assert (tx.value("value/1"), tx.value("value/2")) == (b"other", None)
+            raise ZeroDivisionError
+        assert (tx.value("value/1"), tx.value("value/2")) == (b"value/1", b"value/2")
+        tx.drop_value("value/1")
+        assert tx.value("value/1") is None
+    with store.transaction() as tx:
+        assert (tx.value("value/1"), tx.value("value/2")) == (None, b"value/2")
+
+
 def test_many_values_are_read_at_once(store):
     """By any name: names are never part of a statement."""
     odd = ["it's", 'a "name"', "é", "%s?:x", "back\\slash"]

@@ -9,6 +9,7 @@ from relto.model.label import Label
 from relto.model.message import Message, PackageRef
 from relto.model.party import Precedence
 from relto.node.assess import Go
+from relto.node.inspect import Accepted
 from relto.units import CaseId, Digest, HoldingId, InstrumentId, PartyCode
 
 
@@ -90,10 +91,12 @@ class Open(Struct, frozen=True, kw_only=True):
         orders: What to open.
         is_sealed_past: The packages are for somebody further on; keep them as they are. What is
             inside is then the package itself, without a title.
+        rests_on: What the inspection of the release has found, on which this rests.
     """
 
     case: CaseId
     orders: tuple[OpenOrder, ...]
+    rests_on: Accepted
     is_sealed_past: bool = False
 
 

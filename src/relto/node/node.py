@@ -36,7 +36,7 @@ from relto.node import cards, commands, proceed
 from relto.node.assess import Go
 from relto.node.counsel import Counsel
 from relto.node.crowd import Crowd, turn_away
-from relto.node.effects import Alarm, Append, Drop, Effect, Seal, Then
+from relto.node.effects import Alarm, Append, Drop, Effect, Open, Seal, Then
 from relto.node.fold import fits, fold
 from relto.node.inputs import (
     AddPeer,
@@ -69,6 +69,7 @@ from relto.node.inputs import (
     Tick,
     Unopenable,
 )
+from relto.node.inspect import Accepted
 from relto.node.proceed import NODE_ROLE
 from relto.node.state import Parcel, State
 from relto.units import CaseId, Digest, PartyCode
@@ -119,8 +120,8 @@ class Node:
     def __init__(self, state: State, *, counsel_of: Callable[[LawRef], Counsel]) -> None:
         self.state = state
         self._counsel_of = counsel_of
-        # The newest sealing asked for: when, after how many facts, and what it rests on.
-        self._sealing: tuple[Instant, int, Seal] | None = None
+        # What the law has said last, at which instant and after how many facts.
+        self._answer: tuple[Instant, int, Seal | Open] | None = None
         self._applied = 0
         self._crowd = Crowd(state)
 
@@ -167,8 +168,8 @@ class Node:
                     return ()
                 effects = proceed.proceed(self.state, counsel, file, now=now)
                 for effect in effects:
-                    if isinstance(effect, Seal):
-                        self._sealing = (now, self._applied, effect)
+                    if isinstance(effect, Seal | Open):
+                        self._answer = (now, self._applied, effect)
                 return effects
             case Sealed() | Opened() | Unopenable():
                 return self._carried_out(given, now=now)
@@ -347,24 +348,28 @@ class Node:
         file, counsel = self.state.open.get(given.case), self._counsel()
         if file is None or counsel is None:
             return ()
+        just = self._rests_on(given.case, now=now)
         match given:
             case Sealed():
-                go = self._rests_on(given.case, now=now)
+                go = just if isinstance(just, Go) else None
                 return proceed.on_sealed(self.state, counsel, file, given, now=now, go=go)
             case Opened():
-                return proceed.on_opened(self.state, counsel, file, given, now=now)
+                accepted = just if isinstance(just, Accepted) else None
+                return proceed.on_opened(
+                    self.state, counsel, file, given, now=now, accepted=accepted
+                )
             case Unopenable():
                 return proceed.on_unopenable(self.state, counsel, file, given)
             case _:
                 assert_never(given)
 
-    def _rests_on(self, case: CaseId, *, now: Instant) -> Go | None:
+    def _rests_on(self, case: CaseId, *, now: Instant) -> Go | Accepted | None:
         """What the law has just said of a case; `None` once a fact or an instant lies between."""
-        if self._sealing is None:
+        if self._answer is None:
             return None
-        at, applied, seal = self._sealing
-        is_same = (at, applied, seal.case) == (now, self._applied, case)
-        return seal.rests_on if is_same else None
+        at, applied, effect = self._answer
+        is_same = (at, applied, effect.case) == (now, self._applied, case)
+        return effect.rests_on if is_same else None
 
     def _lapse(self, parcel: Parcel, *, now: Instant) -> tuple[Effect, ...]:
         """Stop a transfer by range whose instrument has ended (FL-36).

@@ -46,7 +46,7 @@ from relto.node.counsel import Counsel, is_open, named, reasons
 from relto.node.effects import Alarm, Append, Drop, Effect, Open, OpenOrder, Seal, SealOrder, Then
 from relto.node.handed_on import approvals_behind, fits_an_entry, proofs_for, sealed_past
 from relto.node.inputs import Opened, Sealed, Unopenable
-from relto.node.inspect import Objection, inspect, inspect_opened
+from relto.node.inspect import Accepted, Objection, inspect, inspect_opened
 from relto.node.marking import render
 from relto.node.state import State
 from relto.units import HoldingId, OfficerRole, PartyCode
@@ -424,7 +424,7 @@ def _take(state: State, counsel: Counsel, file: CaseFile) -> tuple[Effect, ...]:
     is_sealed_past = file.role is Role.INTERMEDIARY and counsel.sees_labels_only(
         arrived.message.instrument
     )
-    return (Open(case=file.case, orders=orders, is_sealed_past=is_sealed_past),)
+    return (Open(case=file.case, orders=orders, is_sealed_past=is_sealed_past, rests_on=found),)
 
 
 def quarantine(state: State, file: CaseFile, objection: Objection) -> tuple[Effect, ...]:
@@ -463,7 +463,13 @@ def quarantine(state: State, file: CaseFile, objection: Objection) -> tuple[Effe
 
 
 def on_opened(
-    state: State, counsel: Counsel, file: CaseFile, opened: Opened, *, now: Instant
+    state: State,
+    counsel: Counsel,
+    file: CaseFile,
+    opened: Opened,
+    *,
+    now: Instant,
+    accepted: Accepted | None,
 ) -> tuple[Effect, ...]:
     """Register what was opened, and give the receipt.
 
@@ -473,11 +479,12 @@ def on_opened(
         file: The case.
         opened: What was inside, in the release's order.
         now: When it was registered.
+        accepted: What the inspection has just found; `None` to inspect again.
     """
     arrived = file.arrived
     if file.state is not CaseState.ARRIVED or arrived is None:
         return ()
-    found = inspect(state, counsel, file)
+    found = accepted or inspect(state, counsel, file)
     if not isinstance(found, Objection):
         found = inspect_opened(state, counsel, file, opened) or found
     if isinstance(found, Objection):
@@ -487,7 +494,7 @@ def on_opened(
     for item, inside, marked in zip(release.items, opened.items, found.marked, strict=True):
         assert item.holding == inside.holding
         holding = Holding(
-            id=_received_id(state, file, item),
+            id=state.name_received(item.holding, of=item.originator, case=file.case),
             title=inside.title,
             originator=item.originator,
             label=item.label,
@@ -538,18 +545,6 @@ def on_unopenable(
         return ()
     alarm = Alarm(code="local.unsealable", partner=file.asker, case=file.case, text=broken.detail)
     return (refuse(file, No(code=RefusalCode.NOTHING_HELD), counsel), alarm)
-
-
-def _received_id(state: State, file: CaseFile, item: Item) -> HoldingId:
-    """Name a received item: who made it, its id there, and the case.
-
-    So that it never meets another.
-    """
-    stem = f"{item.originator.lower()}.{item.holding}"
-    known = state.item(HoldingId(stem))
-    if known is None:
-        return HoldingId(stem)
-    return HoldingId(f"{stem}.{file.case}")
 
 
 # ---------------------------------------------------------------- consenting

@@ -166,6 +166,14 @@ class State(Struct, kw_only=True):
         own = self.register.get(key)
         return own is not None and own.state in {CustodyState.HELD, CustodyState.RECALLED}
 
+    def name_received(self, holding: HoldingId, *, of: PartyCode, case: CaseId) -> HoldingId:
+        """Name a received item: who made it, its id there, and the case if that is taken.
+
+        So that it never meets another.
+        """
+        stem = HoldingId(f"{of.lower()}.{holding}")
+        return stem if self.item(stem) is None else HoldingId(f"{stem}.{case}")
+
     def item(self, holding: HoldingId) -> Stock | None:
         """Find an item by the party's own id."""
         found = self.stock.get(holding)

@@ -131,6 +131,7 @@ def test_the_law_is_asked_once_more_before_what_was_opened_is_registered() -> No
         late,
         Opened(case="c-1", items=(inside,)),
         now=OCTOBER,
+        accepted=None,
     )
     assert isinstance(effects[0], Append)
     assert isinstance(effects[0].message, Quarantined)

@@ -31,6 +31,8 @@ from relto.units import CaseId, Digest
 
 T = TypeVar("T")
 
+# Of the values that one transaction has read or put: at most so many small packages.
+_VALUES_KEPT_MAX: Final = 64
 _BODIES: Final = msgspec.msgpack.Decoder(tuple[Body | None, ...])
 _POSITION_MAX: Final = 2**63 - 1
 _BLOB: Final = Codec(Blob, name="blob row", limit=4_096)
@@ -82,6 +84,8 @@ class SqlTransaction:
         self._is_readonly = is_readonly
         self._log_ids: dict[str, int] = {}
         self._position: int | None = None
+        # Values read or put in this transaction; nobody else changes them meanwhile.
+        self._values: dict[str, bytes | None] = {}
         self._attempts = 0
         self.has_destroyed = False
         self.has_written = False
@@ -294,16 +298,25 @@ class SqlTransaction:
             p_content=content,
             p_checksum=_checksum(name, content),
         )
+        self._remember(name, content)
 
     def drop_value(self, name: str, *, is_destroyed: bool = False) -> None:
         """See `Transaction.drop_value`."""
         self._run(self._statements.drop_value, p_name=name)
+        self._remember(name, None)
         self.has_destroyed = self.has_destroyed or is_destroyed
 
     def value(self, name: str) -> bytes | None:
         """See `Transaction.value`."""
-        row = self._one(self._statements.value, p_name=name)
-        return None if row is None else _checked(name, *row)
+        if name not in self._values:
+            row = self._one(self._statements.value, p_name=name)
+            self._remember(name, None if row is None else _checked(name, *row))
+        return self._values[name]
+
+    def _remember(self, name: str, content: bytes | None) -> None:
+        if len(self._values) >= _VALUES_KEPT_MAX:
+            self._values.clear()
+        self._values[name] = content
 
     def values(self, names: Sequence[str]) -> dict[str, bytes]:
         """See `Transaction.values`."""
@@ -323,6 +336,7 @@ class SqlTransaction:
             yield
         except BaseException:
             self._log_ids, self._position = known, position
+            self._values.clear()
             self._cursor.execute(f"ROLLBACK TO SAVEPOINT {name}")
             self._cursor.execute(f"RELEASE SAVEPOINT {name}")
             raise
