@@ -7,8 +7,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from whenever import Instant
 
-from relto.journal import Draft, KeyRing, LogState, append, empty_log, first_ring, peaks_of
-from relto.model import Entry, LogId, PartyKeys
+from relto.journal import (
+    Draft,
+    KeyRing,
+    LogState,
+    VerifiedBatch,
+    acknowledge,
+    append,
+    empty_log,
+    first_ring,
+    peaks_of,
+    verify_batch,
+)
+from relto.model import Batch, Entry, LogId, PartyKeys
 from relto.seal import leaf_hash
 
 AT = Instant.from_utc(2019, 11, 22, 9)
@@ -78,3 +89,23 @@ class Log:
 
     def unacknowledged(self) -> Sequence[Entry]:
         return self.held[self.state.acknowledged :]
+
+
+JPN_RING = ring("JPN", JPN)
+
+
+class Mirror:
+    """What KOR holds of JPN's log."""
+
+    def __init__(self, log: LogId = JPN_KOR, *, is_exercise: bool = False) -> None:
+        self.state = empty_log(log, is_exercise=is_exercise)
+        self.held: list[Entry] = []
+
+    def read(self, first: int, end: int) -> Sequence[Entry]:
+        return self.held[first - 1 : end - 1]
+
+    def take(self, batch: Batch, *, keys: KeyRing = JPN_RING, now: Instant = AT) -> VerifiedBatch:
+        verified = verify_batch(batch, state=self.state, ring=keys, read=self.read, now=now)
+        self.held += verified.entries
+        self.state = acknowledge(verified, signer=KOR, party="KOR", now=now)
+        return verified

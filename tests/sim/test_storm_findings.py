@@ -327,8 +327,8 @@ def test_fl_17_a_set_back_intermediary_whose_clock_is_behind_finds_its_part_agai
     assert [three.state(one, "c-1") for one in ("KOR", "USA", "JPN")] == ["receipted"] * 3
 
 
-def test_fl_17_a_frame_from_before_the_backup_that_comes_late_stops_no_link() -> None:
-    """Seed 288397073: it lay on the wire while its sender was set back, and looked like a fork."""
+def _set_back_with_a_frame_under_way() -> tuple[Three, bytes]:
+    """JPN is set back while a frame of its own is under way to KOR."""
     three = Three(parties=("JPN", "KOR"))
     three.hold("JPN", "launch-1")
     backup = three.sites["JPN"].disk.copy()
@@ -336,6 +336,12 @@ def test_fl_17_a_frame_from_before_the_backup_that_comes_late_stops_no_link() ->
     late = three["JPN"].next_batch("KOR")
     assert late is not None
     _set_back(three, "JPN", backup)
+    return three, late
+
+
+def test_fl_17_a_frame_from_before_the_backup_that_comes_late_stops_no_link() -> None:
+    """Seed 288397073: it lay on the wire while its sender was set back, and looked like a fork."""
+    three, late = _set_back_with_a_frame_under_way()
     _talk(three)
     three.ask("c-2")
     _talk(three)
@@ -380,13 +386,7 @@ def test_fl_14_a_large_content_is_destroyed_when_no_entry_came_to_name_it() -> N
 
 def test_fl_17_a_frame_from_before_the_backup_does_not_come_between() -> None:
     """Seed 290369407: it came when its sender had asked what it had lost, and not gone on yet."""
-    three = Three(parties=("JPN", "KOR"))
-    three.hold("JPN", "launch-1")
-    backup = three.sites["JPN"].disk.copy()
-    three.ask("c-1", by="JPN", holder="KOR", topics=("dprk.nuclear.test",))
-    late = three["JPN"].next_batch("KOR")
-    assert late is not None
-    _set_back(three, "JPN", backup)
+    three, late = _set_back_with_a_frame_under_way()
     asks = three["JPN"].next_batch("KOR")
     assert asks is not None
     answer = three["KOR"].handle_exchange("JPN", asks)

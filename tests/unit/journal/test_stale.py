@@ -3,21 +3,8 @@
 import pytest
 
 from relto.journal import ForkError, StaleError, empty_log, extend
-from tests.support_journal import JPN_KOR, Log
-from tests.unit.journal.test_verify import Mirror, batch_of, fork_at
-
-
-@pytest.fixture
-def log():
-    made = Log()
-    for number in range(3):
-        made.say(b"message %d" % number)
-    return made
-
-
-@pytest.fixture
-def mirror():
-    return Mirror()
+from tests.support_journal import JPN_KOR
+from tests.unit.journal.test_verify import batch_of, fork_at
 
 
 @pytest.mark.parametrize("first", [2, 3, 4, 5])

@@ -15,7 +15,6 @@ from relto.journal import (
     RewoundError,
     UnknownKeyError,
     WrongLogError,
-    acknowledge,
     check_fork,
     cosign,
     empty_log,
@@ -28,33 +27,14 @@ from relto.journal import (
     make_mirror_batch,
     sign_checkpoint,
     verify_acknowledgement,
-    verify_batch,
     verify_restored,
 )
 from relto.limits import BODY_BYTES_MAX, CLOCK_SKEW_SECONDS_MAX, DURABLE_CHECKPOINT_ENTRIES
 from relto.model import Entry, WireEntry
 from relto.seal import SignatureError, digest
-from tests.support_journal import AT, JPN, JPN_KOR, KOR, KOR_JPN, USA, Log, ring
+from tests.support_journal import AT, JPN, JPN_KOR, JPN_RING, KOR, KOR_JPN, USA, Log, Mirror, ring
 
-JPN_RING = ring("JPN", JPN)
 KOR_RING = ring("KOR", KOR)
-
-
-class Mirror:
-    """What KOR holds of JPN's log."""
-
-    def __init__(self, log=JPN_KOR, *, is_exercise=False):
-        self.state = empty_log(log, is_exercise=is_exercise)
-        self.held: list[Entry] = []
-
-    def read(self, first, end):
-        return self.held[first - 1 : end - 1]
-
-    def take(self, batch, *, keys=JPN_RING, now=AT):
-        verified = verify_batch(batch, state=self.state, ring=keys, read=self.read, now=now)
-        self.held += verified.entries
-        self.state = acknowledge(verified, signer=KOR, party="KOR", now=now)
-        return verified
 
 
 def batch_of(log, *, first=1, signer=JPN):
@@ -64,19 +44,6 @@ def batch_of(log, *, first=1, signer=JPN):
         acknowledged_frontier=frontier_of(log.peaks, size=first - 1),
     )
     return make_batch(before, log.held[first - 1 :], signer=signer)
-
-
-@pytest.fixture
-def log():
-    made = Log()
-    for number in range(3):
-        made.say(b"message %d" % number)
-    return made
-
-
-@pytest.fixture
-def mirror():
-    return Mirror()
 
 
 def accept(log, note):
