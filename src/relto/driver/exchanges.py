@@ -517,11 +517,11 @@ class Exchanges(Hints):
             self._fold(turn, entry)
 
         in_order(helpers.values(), fits=self._node.fits, take=take)
-        for helper in helpers.values():
-            if helper.ours is not None:
-                self._logs.settle(helper.ours, now=turn.now)
+        for ours in (helper.ours for helper in helpers.values() if helper.ours is not None):
+            self._logs.settle(ours, now=turn.now)
         # What nobody has to give back was signed all the same, and may still be under way (JN-36).
-        for target in (*helpers, self.party):
+        own = (self.party,) if turn.tx.value(RESTORED_VALUE) else ()  # else it says so already
+        for target in (*helpers, *own):
             self._fold(turn, self._logs.append(target, EPOCH, now=turn.now))
         self._announce_again(turn, helpers)
         for partner, helper in helpers.items():
