@@ -348,7 +348,7 @@ async def _run(running: RunningNode, *, until: int | None) -> None:
 
 
 def event_logger(*, as_json: bool) -> structlog.stdlib.BoundLogger:
-    """Give what writes events to stderr, one line each."""
+    """Give what writes events to stderr, one line each, in one piece: workers share the stream."""
     import sys
 
     renderer: structlog.typing.Processor = (
@@ -357,7 +357,7 @@ def event_logger(*, as_json: bool) -> structlog.stdlib.BoundLogger:
         else structlog.dev.ConsoleRenderer(colors=False)
     )
     logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
+        structlog.WriteLogger(sys.stderr),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
