@@ -3,8 +3,9 @@
 Needs no node and no network; believes only cards that somebody has compared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -128,6 +129,24 @@ def acknowledged_word(source: str, target: str, *, is_acknowledged: bool) -> str
     return "yes" if is_acknowledged else "no"
 
 
+def _end(
+    verdict: Verdict | ForkVerdict, *, as_json: bool, render: Callable[[Console], None]
+) -> NoReturn:
+    """Say whether a file holds, or what does not hold in it, and end with the exit code for it."""
+
+    def show(console: Console) -> None:
+        if verdict.problem:
+            console.print(f"NOT VERIFIED: {safe(verdict.problem)}", highlight=False)
+            if verdict.hint:
+                console.print(f"next: {verdict.hint}", highlight=False)
+            return
+        render(console)
+        console.print("VERIFIED")
+
+    emit(verdict, as_json=as_json, render=show)
+    leave(Exit.NO if verdict.problem else Exit.YES)
+
+
 # ---------------------------------------------------------------- extracts
 
 
@@ -166,14 +185,10 @@ def _verify_extract(
         problem=problem,
         hint=hint,
     )
-    emit(verdict, as_json=as_json, render=lambda console: _render_verdict(console, verdict))
-    leave(Exit.NO if problem else Exit.YES)
+    _end(verdict, as_json=as_json, render=lambda console: _render_verdict(console, verdict))
 
 
 def _render_verdict(console: Console, verdict: Verdict) -> None:
-    if verdict.problem:
-        _render_problem(console, verdict.problem, verdict.hint)
-        return
     if verdict.is_exercise:
         console.print("EXERCISE EXERCISE EXERCISE", style="bold")
     rows = [
@@ -200,13 +215,6 @@ def _render_verdict(console: Console, verdict: Verdict) -> None:
         " log the number is the order. That nothing was left out is not proved.",
         highlight=False,
     )
-    console.print("VERIFIED")
-
-
-def _render_problem(console: Console, problem: str, hint: str) -> None:
-    console.print(f"NOT VERIFIED: {safe(problem)}", highlight=False)
-    if hint:
-        console.print(f"next: {hint}", highlight=False)
 
 
 def _card(data: bytes) -> NodeCard:
@@ -274,14 +282,10 @@ def _verify_fork(path: Path, *, cards: Sequence[bytes], as_json: bool) -> None:
         problem=problem,
         hint=hint,
     )
-    emit(verdict, as_json=as_json, render=lambda console: _render_fork(console, verdict))
-    leave(Exit.NO if problem else Exit.YES)
+    _end(verdict, as_json=as_json, render=lambda console: _render_fork(console, verdict))
 
 
 def _render_fork(console: Console, verdict: ForkVerdict) -> None:
-    if verdict.problem:
-        _render_problem(console, verdict.problem, verdict.hint)
-        return
     one, other = verdict.sizes
     where = f", which differ at entry {verdict.number}" if verdict.number else ""
     console.print(
@@ -289,4 +293,3 @@ def _render_fork(console: Console, verdict: ForkVerdict) -> None:
         f" entries, another over {other}.",
         highlight=False,
     )
-    console.print("VERIFIED")
