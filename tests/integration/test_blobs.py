@@ -33,8 +33,10 @@ def put(blobs, content=CONTENT):
 
 def test_a_package_is_complete_only_when_it_is_finished(blobs):
     assert blobs.held(NAME) == 0
+    assert not blobs.has_any(NAME)
     assert blobs.write(NAME, offset=0, data=CONTENT) == len(CONTENT)
     assert not blobs.is_complete(NAME)
+    assert blobs.has_any(NAME)
     with pytest.raises(BlobMissingError):
         blobs.read(NAME, offset=0, count=1)
     blobs.finish(NAME, size_bytes=len(CONTENT))
@@ -42,6 +44,10 @@ def test_a_package_is_complete_only_when_it_is_finished(blobs):
     assert blobs.read(NAME, offset=0, count=len(CONTENT) + 5) == CONTENT
     assert blobs.read(NAME, offset=250, count=10) == CONTENT[250:260]
     assert blobs.held(NAME) == 0
+    assert blobs.has_any(NAME)
+    assert blobs.destroy(NAME)
+    assert not blobs.has_any(NAME)
+    assert not blobs.destroy(NAME)
 
 
 def test_a_package_is_resumed_by_range(blobs):

@@ -122,10 +122,6 @@ class Cabinet:
         """Tell whether all of it is here."""
         return self.small(tx, digest) is not None or self._blobs.is_complete(digest)
 
-    def is_large(self, digest: Digest) -> bool:
-        """Tell whether anything of it lies among the blobs, whole or in part."""
-        return self._blobs.is_complete(digest) or self._blobs.held(digest) > 0
-
     def is_content(self, tx: Transaction, digest: Digest) -> bool:
         """Tell whether what is here whole is no sealed package, whatever a partner calls it.
 
@@ -162,7 +158,7 @@ class Cabinet:
 
     def note_drops(self, tx: Transaction, drops: Iterable[Digest]) -> None:
         """Write down which blobs go with this commit, for a start after a crash just behind it."""
-        large = sorted({digest for digest in drops if self.is_large(digest)})
+        large = sorted({digest for digest in drops if self._blobs.has_any(digest)})
         if large:
             tx.put_value(_DROPS, f"{tx.position()} {' '.join(large)}".encode())
 

@@ -24,6 +24,7 @@ from relto.driver.links import (
     RefusedFrameError,
     StoppedError,
     UnpinnedPartnerError,
+    partner_values,
 )
 from relto.driver.loop import Turn
 from relto.driver.passed import PassedOver
@@ -138,11 +139,8 @@ class Exchanges(Hints):
 
     def _refreshed(self, tx: Transaction) -> None:
         peers = self._node.state.peers
-        flags = tx.values((RESTORED_VALUE, *(_RESTORED + partner for partner in peers)))
-        whole = bool(flags.get(RESTORED_VALUE))
-        self._helpers = everybody(
-            partner for partner in peers if whole or flags.get(_RESTORED + partner)
-        )
+        is_whole = bool(tx.value(RESTORED_VALUE))
+        self._helpers = everybody(peers if is_whole else partner_values(tx, _RESTORED, peers))
         self._passed.load(tx, peers)
         self._set_back.load(tx, peers)
         self._running.clear()

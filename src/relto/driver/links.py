@@ -1,13 +1,30 @@
 """What can be said of a link: how far its logs have got, and why nothing passes on it."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct
 
 from relto.errors import LocalError, PeerError
+from relto.ports import Transaction
+from relto.units import PartyCode
 
 # The rows of the store that say so: which error has stopped the link to a partner, empty for none.
 STOPPED_VALUE: Final = "stopped/"
+
+
+def partner_values(
+    tx: Transaction, prefix: str, partners: Iterable[PartyCode]
+) -> dict[PartyCode, bytes]:
+    """Read the rows of a kind that partners have, at once; none and an empty one are the same.
+
+    Args:
+        tx: Reads.
+        prefix: With what the rows' names begin, before the partner.
+        partners: Whose.
+    """
+    names = {prefix + partner: partner for partner in partners}
+    return {names[name]: value for name, value in tx.values(tuple(names)).items() if value}
 
 
 class UnpinnedPartnerError(PeerError):

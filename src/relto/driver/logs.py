@@ -234,8 +234,8 @@ class Logs:
         if state.size == state.acknowledged:
             return None
         entries = self._unacknowledged(tx, state)
-        if is_shared and len(entries) > BATCH_SHARED_ENTRIES:
-            entries = entries[: max(BATCH_SHARED_ENTRIES, (len(entries) + 1) // 2)]
+        if is_shared and len(entries) >= 2 * BATCH_SHARED_ENTRIES:
+            entries = entries[: (len(entries) + 1) // 2]
         if len(entries) == state.size - state.acknowledged and self._fits(state, entries):
             # All of it goes out, so the head that is signed anyway is the batch's checkpoint.
             return Batch(

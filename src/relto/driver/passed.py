@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from relto.driver.links import partner_values
 from relto.errors import LocalError
 from relto.journal import ForkError, RewoundError
 from relto.ports import Transaction
@@ -36,9 +37,8 @@ class PassedOver:
 
     def load(self, tx: Transaction, partners: Iterable[PartyCode]) -> None:
         """Read it from the store."""
-        names = {_VALUE + partner: partner for partner in partners}
-        found = tx.values(tuple(names))
-        self._epochs = {names[name]: int(value) for name, value in found.items() if value}
+        found = partner_values(tx, _VALUE, partners)
+        self._epochs = {partner: int(value) for partner, value in found.items()}
 
     def begin(self, tx: Transaction, partner: PartyCode) -> None:
         """Go on without a partner; nothing has been said to it yet."""

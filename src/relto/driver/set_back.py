@@ -12,6 +12,7 @@ from typing import Final
 
 from whenever import Instant
 
+from relto.driver.links import partner_values
 from relto.journal import StaleError
 from relto.limits import LATE_FRAME_SECONDS_MAX
 from relto.model import Entry
@@ -32,9 +33,8 @@ class SetBack:
 
     def load(self, tx: Transaction, partners: Iterable[PartyCode]) -> None:
         """Read it from the store."""
-        names = {_VALUE + partner: partner for partner in partners}
-        found = tx.values(tuple(names))
-        self._since = {names[name]: _read(value) for name, value in found.items()}
+        found = partner_values(tx, _VALUE, partners)
+        self._since = {partner: _read(value) for partner, value in found.items()}
 
     def begin(self, tx: Transaction, partner: PartyCode, *, epoch: int, now: Instant) -> None:
         """A partner asks for its own entries: what else it had signed before does not count.

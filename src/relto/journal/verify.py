@@ -377,7 +377,7 @@ def _check_epoch(entry: Entry, *, epoch: int, log: LogId) -> None:
     if entry.header.epoch < epoch:
         raise StaleError(
             f"entry {entry.header.number} of `{log.origin}` is of epoch {entry.header.epoch}, "
-            f"which ended when the log was set back"
+            "which ended when the log was set back"
         )
 
 

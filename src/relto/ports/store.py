@@ -371,6 +371,9 @@ class BlobStore(Protocol):
     def is_complete(self, digest: Digest) -> bool:
         """Tell whether the whole package is here."""
 
+    def has_any(self, digest: Digest) -> bool:
+        """Tell whether anything of a package is here, whole or in part."""
+
     def write(self, digest: Digest, *, offset: int, data: bytes) -> int:
         """Add bytes at the end of what is here.
 

@@ -462,6 +462,10 @@ class MemoryBlobs:
         """See `BlobStore.is_complete`."""
         return digest in self._whole
 
+    def has_any(self, digest: Digest) -> bool:
+        """See `BlobStore.has_any`."""
+        return digest in self._whole or digest in self._parts
+
     def write(self, digest: Digest, *, offset: int, data: bytes) -> int:
         """See `BlobStore.write`."""
         if digest in self._whole:

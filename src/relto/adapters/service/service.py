@@ -16,7 +16,7 @@ from relto.adapters.service.pump import Caller, Direction, Health, LinkState, Mo
 from relto.adapters.service.writer import StoppingError, Writer
 from relto.driver import Driver, Job, KeysChangedError, Moved, Result, Told
 from relto.errors import PeerError, ReltoError, WorldError
-from relto.limits import BATCH_SHARED_ENTRIES, LINK_PIECE_BYTES_MAX, RESEND_SECONDS
+from relto.limits import LINK_PIECE_BYTES_MAX, RESEND_SECONDS
 from relto.node import Command
 from relto.ports import SharedStore, StoreError
 from relto.seal import digest
@@ -507,13 +507,10 @@ class NodeService:
         self, partner: PartyCode, *, is_poll: bool, is_shared: bool = False
     ) -> bytes | None:
         """See `Post.next_frame`."""
-
-        def run() -> bytes | None:
-            counts = self.driver.counts(partner)
-            is_much = counts.ours - counts.acknowledged >= 2 * BATCH_SHARED_ENTRIES
-            return self.driver.next_batch(partner, is_poll=is_poll, is_shared=is_shared and is_much)
-
-        return await self._writer.call(run, is_reading=True)
+        return await self._writer.call(
+            lambda: self.driver.next_batch(partner, is_poll=is_poll, is_shared=is_shared),
+            is_reading=True,
+        )
 
     async def frame_ahead(self, partner: PartyCode) -> bytes | None:
         """See `Post.frame_ahead`."""
