@@ -44,6 +44,7 @@ from relto.model import Entry, Label, LogId, NodeCard, PackageContext, PartyKeys
 from relto.seal import (
     EMPTY_ROOT,
     commitment,
+    derive_content_key,
     digest,
     digest_bytes,
     expand_sealing_seed,
@@ -407,6 +408,14 @@ def packages() -> Iterator[tuple[str, Vector]]:
         ("magic", {**given, "package": b64(b"X" + sealed[1:])}),
     ):
         yield vector(f"package-bad-{name}", "PK-6", name, changed, {"error": "peer.bad_package"})
+    salt = bytes(range(32, 64))
+    yield vector(
+        "content-key",
+        "PK-8",
+        "the content key of a package, from a secret, a salt and its context",
+        {"secret": b64(CONTENT_KEY), "salt": b64(salt), "context": text.decode()},
+        {"content_key": b64(derive_content_key(CONTENT_KEY, salt=salt, context=bound))},
+    )
     seed = bytes(range(32))
     lattice, classical = expand_sealing_seed(seed)
     yield vector(

@@ -30,7 +30,7 @@ from relto.journal import (
     verify_successor,
 )
 from relto.model import Entry, LogId, PartyKeys
-from relto.seal import digest_bytes, expand_sealing_seed, open_package
+from relto.seal import derive_content_key, digest_bytes, expand_sealing_seed, open_package
 from tests.support_journal import JPN
 
 FOLDER = Path(__file__).parent / "journal"
@@ -74,7 +74,7 @@ def ring(given):
 
 def test_every_file_is_one_vector_and_none_is_forgotten():
     groups = named("header", "tree", "inclusion", "consistency", "checkpoint", "acknowledgement")
-    rest = named("batch", "package", "sealing", "card")
+    rest = named("batch", "package", "content-key", "sealing", "card")
     assert sorted([*groups, *rest]) == sorted(VECTORS)
     for name, vector in VECTORS.items():
         assert set(vector) == {"id", "clause", "why", "input", "expect"}
@@ -310,6 +310,17 @@ def test_the_cards_once_more_by_hand():
     domain = b"relto/card-successor/1"
     check(old, domain, card, signed["predecessor"], signed["predecessor_mldsa65"])
     assert hashlib.sha256(card).hexdigest() == expect["fingerprint"]
+
+
+def test_content_keys():
+    """PK-8."""
+    given, expect = (VECTORS["content-key"][key] for key in ("input", "expect"))
+    key = derive_content_key(
+        raw(given["secret"]),
+        salt=raw(given["salt"]),
+        context=digest_bytes(given["context"].encode()),
+    )
+    assert key == raw(expect["content_key"])
 
 
 def test_sealing_seeds():

@@ -234,6 +234,7 @@ class Engine:
                 self._fault("before-commit")
         finally:
             self._tx = None
+            self._packer.forget()
         self._fence = tx.fence
         self._is_stale = False
         self._workshop.committed(size=self._logs.out(self.party).size)

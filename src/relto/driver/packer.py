@@ -2,7 +2,9 @@
 
 Keys stay behind their doors.
 
-A content key is drawn for one package and never kept; what stays is its sealed form in the release.
+A secret is drawn and sealed once for the small packages that one turn makes for one recipient, and
+never kept: what stays is its sealed form in the releases. Each package has a content key of its
+own, which comes of the secret, a salt of its own, and its context (ADR-0059).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +19,12 @@ from relto.model.message import PackageRef
 from relto.node import OpenedItem, OpenOrder, SealedItem, SealOrder
 from relto.ports import Transaction, World
 from relto.seal import (
-    CONTENT_KEY_BYTES,
+    KEY_SALT_BYTES,
+    SEALED_KEY_BYTES,
+    SEALED_SECRET_BYTES,
+    SECRET_BYTES,
+    PackageError,
+    derive_content_key,
     digest_bytes,
     open_chunks,
     running_digest,
@@ -50,6 +57,15 @@ class Packer:
         self._cabinet = cabinet
         self._party = party
         self._is_exercise = is_exercise
+        # In the turn under way: by recipient and key a secret and its sealed form, and what sealed
+        # forms hold, by what they are bound to.
+        self._drawn: dict[tuple[PartyCode, bytes], tuple[bytes, bytes]] = {}
+        self._known: dict[tuple[bytes, bytes], bytes] = {}
+
+    def forget(self) -> None:
+        """Forget the secrets of a turn; it has ended."""
+        self._drawn.clear()
+        self._known.clear()
 
     def seal(
         self, tx: Transaction | None, order: SealOrder, *, case: CaseId, recipient_key: bytes
@@ -91,7 +107,9 @@ class Packer:
             content_bytes=size + len(head),
             is_exercise=self._is_exercise,
         )
-        key = self._world.entropy.draw(CONTENT_KEY_BYTES)
+        secret, sealed = self._secret_for(tx, order.recipient, recipient_key)
+        salt = self._world.entropy.draw(KEY_SALT_BYTES)
+        key = derive_content_key(secret, salt=salt, context=context)
         package, package_bytes = self._keep(tx, payload, key=key, context=context)
         return SealedItem(
             holding=order.holding,
@@ -100,12 +118,26 @@ class Packer:
             package=PackageRef(
                 digest=package,
                 size_bytes=package_bytes,
-                sealed_key=self._world.sealer.seal(key, recipient=recipient_key, info=context),
+                sealed_key=sealed + salt,
                 source=self._party,
                 recipient=order.recipient,
                 instrument=order.instrument,
             ),
         )
+
+    def _secret_for(
+        self, tx: Transaction | None, recipient: PartyCode, key: bytes
+    ) -> tuple[bytes, bytes]:
+        """A secret for a recipient, and its sealed form: one for all small packages of a turn."""
+        place = (recipient, key)
+        if tx is not None and place in self._drawn:
+            return self._drawn[place]
+        secret = self._world.entropy.draw(SECRET_BYTES)
+        info = _bound(self._party, recipient, is_exercise=self._is_exercise)
+        made = (secret, self._world.sealer.seal(secret, recipient=key, info=info))
+        if tx is not None:
+            self._drawn[place] = made
+        return made
 
     def _keep(
         self,
@@ -155,7 +187,7 @@ class Packer:
             return self.open_large(order, case=case)
         content = bytearray()
         pieces = self._cabinet.pieces(tx, order.package.digest) if inline is None else (inline,)
-        for piece in self._opened(order, pieces, case=case):
+        for piece in self._opened(tx, order, pieces, case=case):
             content += piece
         manifest, begin = _manifest(bytes(content[: MANIFEST_BYTES_MAX + 4]), len(content))
         inside = bytes(content[begin:])
@@ -185,7 +217,7 @@ class Packer:
         first, size, inner = bytearray(), 0, running_digest()
         manifest: Manifest | None = None
         begin = 0
-        for piece in self._opened(order, self._cabinet.pieces(None, package), case=case):
+        for piece in self._opened(None, order, self._cabinet.pieces(None, package), case=case):
             size += len(piece)
             if manifest is not None:
                 inner.update(piece)
@@ -199,7 +231,7 @@ class Packer:
         name = Digest(inner.hexdigest())
         put = Put.NOTHING if self._cabinet.is_complete(name) else Put.BLOB
         if put is Put.BLOB:
-            again = self._opened(order, self._cabinet.pieces(None, package), case=case)
+            again = self._opened(None, order, self._cabinet.pieces(None, package), case=case)
             self._cabinet.put_stream(name, _after(begin, again))
         item = OpenedItem(
             holding=order.holding,
@@ -209,8 +241,22 @@ class Packer:
         )
         return item, put
 
+    def _content_key(self, tx: Transaction | None, package: PackageRef, *, context: bytes) -> bytes:
+        """The content key of a package; a secret is opened once in a turn."""
+        given = package.sealed_key
+        if len(given) != SEALED_KEY_BYTES:
+            raise PackageError(f"sealed key of {len(given)} bytes, expected {SEALED_KEY_BYTES}")
+        sealed, salt = given[:SEALED_SECRET_BYTES], given[SEALED_SECRET_BYTES:]
+        info = _bound(package.source, package.recipient, is_exercise=self._is_exercise)
+        secret = None if tx is None else self._known.get((sealed, info))
+        if secret is None:
+            secret = self._world.opener.open(sealed, info=info)
+            if tx is not None:
+                self._known[sealed, info] = secret
+        return derive_content_key(secret, salt=salt, context=context)
+
     def _opened(
-        self, order: OpenOrder, pieces: Iterable[bytes], *, case: CaseId
+        self, tx: Transaction | None, order: OpenOrder, pieces: Iterable[bytes], *, case: CaseId
     ) -> Iterator[bytes]:
         """Decrypt a package; it ends without an error only when it holds what its release says."""
         reference = order.package
@@ -223,7 +269,7 @@ class Packer:
             content_bytes=order.content_bytes,
             is_exercise=self._is_exercise,
         )
-        key = self._world.opener.open(reference.sealed_key, info=context)
+        key = self._content_key(tx, reference, context=context)
         whole, size = running_digest(), 0
         for piece in open_chunks(pieces, content_key=key, context=context):
             whole.update(piece)
@@ -248,6 +294,12 @@ def _after(begin: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         yield piece[begin:]
         begin = max(begin - len(piece), 0)
+
+
+def _bound(source: PartyCode, recipient: PartyCode, *, is_exercise: bool) -> bytes:
+    """What a secret is bound to: from whom, for whom, and in which of the two worlds."""
+    world = "exercise" if is_exercise else "operational"
+    return f"relto/secret/1\n{source}\n{recipient}\n{world}\n".encode()
 
 
 def _context(

@@ -350,7 +350,7 @@ class SignedCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 class PackageContext(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """What a package is bound to; its hash is in every chunk and in the sealed key.
+    """What a package is bound to; its hash is in every chunk and in the content key.
 
     Args:
         version: Of this format.

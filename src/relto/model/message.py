@@ -92,7 +92,7 @@ class PackageRef(Struct, frozen=True, kw_only=True):
     Args:
         digest: SHA-256 of the sealed bytes: its address.
         size_bytes: Length of the sealed bytes.
-        sealed_key: The content key, sealed to `recipient`.
+        sealed_key: A secret sealed to `recipient`, and the salt that makes the content key of it.
         source: Who sealed it.
         recipient: Who can open it: the next hop, or the final recipient where the intermediary
             sees labels only.

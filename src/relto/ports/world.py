@@ -36,12 +36,12 @@ class World(Struct, frozen=True, kw_only=True):
         store: Logs, mirrors, snapshots, small blobs; one transaction at a time.
         blobs: Packages and contents that are too large for the store.
         clock: The time; on an exercise node the driver adds the exercise offset.
-        entropy: Salts, content keys, case ids.
+        entropy: Salts, secrets, case ids.
         signer: The party's signing keys.
         former: The keys before, newest first. Partners that have not heard of the change yet know
             only these; empty when the keys were never changed.
-        sealer: Closes content keys for others.
-        opener: Opens content keys sealed to this party.
+        sealer: Closes secrets for others.
+        opener: Opens secrets sealed to this party.
         progress: Told how many entries of how many have been read, while a start without a snapshot
             reads the whole journal.
     """

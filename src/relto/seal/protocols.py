@@ -10,7 +10,7 @@ from relto.model import PartyKeys
 
 
 class Entropy(Protocol):
-    """A source of unpredictable bytes: salts, content keys, case ids."""
+    """A source of unpredictable bytes: salts, secrets, case ids."""
 
     def draw(self, count: int) -> bytes:
         """Give `count` fresh bytes; the same again only in a simulation with the same seed."""
@@ -31,10 +31,10 @@ class Signer(Protocol):
 
 
 class Sealer(Protocol):
-    """Closes a content key so that only one recipient can open it."""
+    """Closes a secret so that only one recipient can open it."""
 
-    def seal(self, content_key: bytes, *, recipient: bytes, info: bytes) -> bytes:
-        """Seal to the recipient's public sealing key, bound to `info` (the context's hash)."""
+    def seal(self, secret: bytes, *, recipient: bytes, info: bytes) -> bytes:
+        """Seal 32 bytes to the recipient's public sealing key, bound to `info`."""
 
 
 class Opener(Protocol):

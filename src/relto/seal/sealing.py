@@ -1,24 +1,31 @@
-"""Sealing a content key to one recipient: HPKE base mode with X-Wing, HKDF-SHA256 and AES-256-GCM.
+"""Sealing a secret to one recipient, and the content keys that come of it.
 
-HPKE is used once for each package and only on the 32-byte content key: it holds the interpreter's
-lock, and it has no place for additional data, so the context goes into `info`. Who sent it is
-proven by the journal, not here.
+The secret is sealed by HPKE in base mode with X-Wing, HKDF-SHA256 and AES-256-GCM: 32 bytes, since
+HPKE holds the interpreter's lock. The packages of one turn may share it; each has a content key of
+its own, derived from the secret, a fresh salt and the package's context. Who sent it is proven by
+the journal, not here.
 """
 
 from functools import lru_cache
 from hashlib import shake_256
 from typing import Final
 
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PublicKey, Suite
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from relto.seal.signature import PublicKeyError
 
 SEALING_SEED_BYTES: Final = 32
 SEALING_KEY_BYTES: Final = 1_216
 CONTENT_KEY_BYTES: Final = 32
-SEALED_KEY_BYTES: Final = 1_120 + CONTENT_KEY_BYTES + 16
+SECRET_BYTES: Final = 32
+SEALED_SECRET_BYTES: Final = 1_120 + SECRET_BYTES + 16
+KEY_SALT_BYTES: Final = 32
+# What a release carries: the sealed secret, then the salt.
+SEALED_KEY_BYTES: Final = SEALED_SECRET_BYTES + KEY_SALT_BYTES
 _MLKEM768_KEY_BYTES: Final = 1_184
 
 HPKE_SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
@@ -71,21 +78,41 @@ def check_sealing_key(public: bytes) -> None:
     _parse(public)
 
 
-def seal_content_key(content_key: bytes, *, recipient: bytes, info: bytes) -> bytes:
-    """Seal a content key to a recipient; the library draws randomness, so no two results agree.
+def seal_secret(secret: bytes, *, recipient: bytes, info: bytes) -> bytes:
+    """Seal a secret to a recipient; the library draws randomness, so no two results agree.
 
     Args:
-        content_key: Exactly `CONTENT_KEY_BYTES` bytes.
+        secret: Exactly `SECRET_BYTES` fresh random bytes.
         recipient: The public sealing key from the recipient's card.
-        info: The hash of the package's context; opening under another one fails.
+        info: What it is bound to; opening under anything else fails.
 
     Returns:
-        Encapsulation (1,120 bytes) and the encrypted key.
+        Encapsulation (1,120 bytes) and the encrypted secret.
 
     Raises:
         PublicKeyError: `recipient` is not a sealing key.
 
     Source: RFC 9180; docs/spec/package.md PK-4.
     """
-    assert len(content_key) == CONTENT_KEY_BYTES
-    return HPKE_SUITE.encrypt(content_key, _parse(recipient), info)
+    assert len(secret) == SECRET_BYTES
+    return HPKE_SUITE.encrypt(secret, _parse(recipient), info)
+
+
+def derive_content_key(secret: bytes, *, salt: bytes, context: bytes) -> bytes:
+    """Derive the content key of one package.
+
+    Args:
+        secret: As it was sealed, or came out of the sealed secret.
+        salt: Exactly `KEY_SALT_BYTES` bytes, drawn for this package alone.
+        context: The 32-byte hash of the package's context.
+
+    Returns:
+        `CONTENT_KEY_BYTES` bytes. Without the salt, or under another context, they are out of
+        reach even for those who know the secret.
+
+    Source: RFC 5869 with SHA-256; docs/spec/package.md PK-8.
+    """
+    assert len(secret) == SECRET_BYTES
+    assert len(salt) == KEY_SALT_BYTES
+    kdf = HKDF(hashes.SHA256(), length=CONTENT_KEY_BYTES, salt=salt, info=context)
+    return kdf.derive(secret)

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from relto.model import PartyKeys
 from relto.seal import (
-    CONTENT_KEY_BYTES,
-    SEALED_KEY_BYTES,
+    SEALED_SECRET_BYTES,
     SEALING_SEED_BYTES,
+    SECRET_BYTES,
     PackageError,
     digest_bytes,
     expand_sealing_seed,
@@ -81,13 +81,13 @@ class TwinKeys:
 
     def open(self, sealed: bytes, *, info: bytes) -> bytes:
         """See `relto.seal.Opener`."""
-        if len(sealed) != SEALED_KEY_BYTES:
-            raise PackageError("a sealed key of another length")
-        mask, hidden = sealed[:32], sealed[32 : 32 + CONTENT_KEY_BYTES]
-        content_key = _veil(hidden, mask, self._keys.sealing, info)
-        if _tag(content_key, mask, self._keys.sealing, info) != sealed[-32:]:
-            raise PackageError("the sealed key is not for this key, or not of this context")
-        return content_key
+        if len(sealed) != SEALED_SECRET_BYTES:
+            raise PackageError("a sealed secret of another length")
+        mask, hidden = sealed[:32], sealed[32 : 32 + SECRET_BYTES]
+        secret = _veil(hidden, mask, self._keys.sealing, info)
+        if _tag(secret, mask, self._keys.sealing, info) != sealed[-32:]:
+            raise PackageError("the sealed secret is not for this key, or bound to something else")
+        return secret
 
 
 class TwinOpener:
@@ -108,25 +108,25 @@ class TwinOpener:
                 return keys.open(sealed, info=info)
             except PackageError:
                 continue
-        raise PackageError("the sealed key is not for this party, or not of this context")
+        raise PackageError("the sealed secret is not for this party, or bound to something else")
 
 
 class TwinSealer:
-    """Seals content keys without drawing randomness of its own."""
+    """Seals secrets without drawing randomness of its own."""
 
-    def seal(self, content_key: bytes, *, recipient: bytes, info: bytes) -> bytes:
+    def seal(self, secret: bytes, *, recipient: bytes, info: bytes) -> bytes:
         """See `relto.seal.Sealer`."""
-        assert len(content_key) == CONTENT_KEY_BYTES
-        mask = digest_bytes(b"relto/sim/mask" + content_key + recipient + info)
-        padding = bytes(SEALED_KEY_BYTES - 64 - CONTENT_KEY_BYTES)
-        hidden = _veil(content_key, mask, recipient, info)
-        return mask + hidden + padding + _tag(content_key, mask, recipient, info)
+        assert len(secret) == SECRET_BYTES
+        mask = digest_bytes(b"relto/sim/mask" + secret + recipient + info)
+        padding = bytes(SEALED_SECRET_BYTES - 64 - SECRET_BYTES)
+        hidden = _veil(secret, mask, recipient, info)
+        return mask + hidden + padding + _tag(secret, mask, recipient, info)
 
 
-def _veil(content_key: bytes, mask: bytes, recipient: bytes, info: bytes) -> bytes:
+def _veil(secret: bytes, mask: bytes, recipient: bytes, info: bytes) -> bytes:
     stream = digest_bytes(b"relto/sim/veil" + mask + recipient + info)
-    return bytes(one ^ other for one, other in zip(content_key, stream, strict=True))
+    return bytes(one ^ other for one, other in zip(secret, stream, strict=True))
 
 
-def _tag(content_key: bytes, mask: bytes, recipient: bytes, info: bytes) -> bytes:
-    return digest_bytes(b"relto/sim/tag" + content_key + mask + recipient + info)
+def _tag(secret: bytes, mask: bytes, recipient: bytes, info: bytes) -> bytes:
+    return digest_bytes(b"relto/sim/tag" + secret + mask + recipient + info)

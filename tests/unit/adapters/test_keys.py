@@ -19,7 +19,7 @@ from relto.adapters.keys.keys import EntropyError
 from relto.journal import sign_card, verify_card, verify_successor
 from relto.model import NodeCard
 from relto.seal import (
-    SEALED_KEY_BYTES,
+    SEALED_SECRET_BYTES,
     PackageError,
     PublicKeyError,
     SignatureError,
@@ -30,7 +30,7 @@ from relto.seal import (
 from relto.sim.twins import TwinKeys, TwinSealer
 from tests.support_journal import AT
 
-CONTENT_KEY = bytes(range(32))
+SECRET = bytes(range(32))
 
 
 @pytest.fixture
@@ -62,15 +62,15 @@ def test_only_the_recipient_opens_and_only_in_the_same_context(pair):
     """PK-4."""
     jpn, kor, sealer = pair
     check_sealing_key(kor.keys.sealing)
-    sealed = sealer.seal(CONTENT_KEY, recipient=kor.keys.sealing, info=b"context")
-    assert len(sealed) == SEALED_KEY_BYTES
-    assert kor.open(sealed, info=b"context") == CONTENT_KEY
+    sealed = sealer.seal(SECRET, recipient=kor.keys.sealing, info=b"context")
+    assert len(sealed) == SEALED_SECRET_BYTES
+    assert kor.open(sealed, info=b"context") == SECRET
     for opener, data, info in (
         (jpn, sealed, b"context"),
         (kor, sealed, b"another"),
         (kor, sealed[:-1], b"context"),
         (kor, b"", b"context"),
-        (kor, bytes(SEALED_KEY_BYTES), b"context"),
+        (kor, bytes(SEALED_SECRET_BYTES), b"context"),
         (kor, bytes([sealed[0] ^ 1]) + sealed[1:], b"context"),
     ):
         with pytest.raises(PackageError):
@@ -150,9 +150,9 @@ def test_fl_20_after_a_key_change_old_packages_still_open_and_new_keys_sign(keys
     """JN-28: the new card is announced by the old keys and by the new."""
     newer = keys.rotate(party="JPN", now=AT)
     assert newer.serial == 2
-    sealed = keys.seal(CONTENT_KEY, recipient=keys.keys.sealing, info=b"i")
-    assert newer.open(sealed, info=b"i") == CONTENT_KEY
-    assert NodeKeys.load(tmp_path / "keys").open(sealed, info=b"i") == CONTENT_KEY
+    sealed = keys.seal(SECRET, recipient=keys.keys.sealing, info=b"i")
+    assert newer.open(sealed, info=b"i") == SECRET
+    assert NodeKeys.load(tmp_path / "keys").open(sealed, info=b"i") == SECRET
     assert NodeKeys.load(tmp_path / "keys").keys == newer.keys != keys.keys
     old = card_of(keys)
     data = sign_card(card_of(newer), signer=newer, predecessor=keys)
@@ -179,7 +179,7 @@ def test_a_real_card_verifies(keys):
 
 def test_sealing_to_what_is_no_key_is_refused(keys):
     with pytest.raises(PublicKeyError):
-        keys.seal(CONTENT_KEY, recipient=b"short", info=b"i")
+        keys.seal(SECRET, recipient=b"short", info=b"i")
 
 
 def test_fl_47_entropy_is_fresh_and_shares_nothing_with_a_fork():

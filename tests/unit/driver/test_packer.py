@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from msgspec.structs import replace
 
 from relto.codec import CONTEXT
 from relto.codec.payload import payload_head
@@ -13,7 +14,15 @@ from relto.model import Label, PackageContext
 from relto.model.message import PackageRef
 from relto.node import OpenOrder, SealOrder
 from relto.ports import BlobMissingError, World
-from relto.seal import PackageError, digest, digest_bytes, seal_package
+from relto.seal import (
+    KEY_SALT_BYTES,
+    Opener,
+    PackageError,
+    derive_content_key,
+    digest,
+    digest_bytes,
+    seal_package,
+)
 from relto.sim.store import MemoryBlobs, MemoryStore
 from relto.sim.twins import SeededEntropy, TwinKeys, TwinSealer
 from tests.support_node import OCTOBER, Hand
@@ -22,7 +31,7 @@ KEYS = TwinKeys(random.Random(1))
 LABEL = Label(scheme="jpn", level="hi")
 
 
-def packer(party: str = "KOR") -> tuple[Packer, MemoryStore, Cabinet]:
+def packer(party: str = "KOR", *, opener: Opener = KEYS) -> tuple[Packer, MemoryStore, Cabinet]:
     store, blobs = MemoryStore(), MemoryBlobs()
     cabinet = Cabinet(blobs)
     world = World(
@@ -32,7 +41,7 @@ def packer(party: str = "KOR") -> tuple[Packer, MemoryStore, Cabinet]:
         entropy=SeededEntropy(random.Random(2)),
         signer=KEYS,
         sealer=TwinSealer(),
-        opener=KEYS,
+        opener=opener,
     )
     return Packer(world=world, cabinet=cabinet, party=party, is_exercise=False), store, cabinet
 
@@ -55,12 +64,14 @@ def order_for(payload: bytes, *, said: bytes) -> tuple[OpenOrder, bytes]:
             )
         )
     )
-    key = bytes(range(32))
+    secret, salt = bytes(range(32)), bytes(range(32, 64))
+    key = derive_content_key(secret, salt=salt, context=context)
     package = seal_package(payload, content_key=key, context=context)
+    info = b"relto/secret/1\nJPN\nKOR\noperational\n"
     reference = PackageRef(
         digest=digest(package),
         size_bytes=len(package),
-        sealed_key=TwinSealer().seal(key, recipient=KEYS.keys.sealing, info=context),
+        sealed_key=TwinSealer().seal(secret, recipient=KEYS.keys.sealing, info=info) + salt,
         source="JPN",
         recipient="KOR",
         instrument="a-b-2016",
@@ -136,3 +147,79 @@ def test_what_is_sealed_opens_again_whatever_its_size(size: int) -> None:
         assert not cabinet.is_here(tx, made.package.digest)
         with pytest.raises(BlobMissingError):
             cabinet.read(tx, made.package.digest, offset=0, count=1)
+
+
+def sealed_keys(
+    sealer: Packer, store: MemoryStore, cabinet: Cabinet, *items: tuple[int, str]
+) -> list[bytes]:
+    """Seal contents of these sizes, each for a recipient, in one turn; give the sealed keys."""
+    made = []
+    with store.transaction() as tx:
+        for size, recipient in items:
+            order = SealOrder(
+                holding="launch-1",
+                title="a launch",
+                blob=cabinet.put(tx, bytes(size)),
+                recipient=recipient,
+                instrument="a-b-2016",
+                originator="KOR",
+                label=LABEL,
+            )
+            kept = tx if size <= PACKAGE_INLINE_BYTES_MAX else None
+            made.append(sealer.seal(kept, order, case="c-1", recipient_key=KEYS.keys.sealing))
+    sealer.forget()
+    return [item.package.sealed_key for item in made]
+
+
+def test_small_packages_of_one_turn_share_a_secret_and_no_content_key() -> None:
+    """PK-4, PK-8: salts differ; another party, a large package, another turn have their own."""
+    sealer, store, cabinet = packer("KOR")
+    items = ((1, "KOR"), (1, "KOR"), (1, "USA"), (PACKAGE_INLINE_BYTES_MAX + 1, "KOR"))
+    first, second, other, large = sealed_keys(sealer, store, cabinet, *items)
+    (later,) = sealed_keys(sealer, store, cabinet, (1, "KOR"))
+    assert first[:-KEY_SALT_BYTES] == second[:-KEY_SALT_BYTES]
+    keys = (first, second, other, large, later)
+    assert len({key[:-KEY_SALT_BYTES] for key in keys}) == 4
+    assert len({key[-KEY_SALT_BYTES:] for key in keys}) == 5
+
+
+class Counting:
+    """An opener that counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def open(self, sealed: bytes, *, info: bytes) -> bytes:
+        self.count += 1
+        return KEYS.open(sealed, info=info)
+
+
+def test_a_secret_is_opened_once_in_a_turn_and_not_remembered_after_it() -> None:
+    """PK-4."""
+    counting = Counting()
+    opener, store, _ = packer(opener=counting)
+    order, package = order_for(GOOD, said=GOOD)
+    with store.transaction() as tx:
+        for _ in range(3):
+            opener.open(tx, order, case="c-1", inline=package)
+        # A salt of another's, or a context of another's, opens nothing, though the secret is known.
+        wrong = order.package.sealed_key[:-1] + b"x"
+        changed = replace(order, package=replace(order.package, sealed_key=wrong))
+        for case, one in (("c-2", order), ("c-1", changed)):
+            with pytest.raises(PackageError):
+                opener.open(tx, one, case=case, inline=package)
+    assert counting.count == 1
+    opener.forget()
+    with store.transaction() as tx:
+        opener.open(tx, order, case="c-1", inline=package)
+    assert counting.count == 2
+
+
+@pytest.mark.parametrize("given", [b"", b"short", bytes(1_168), bytes(1_201)])
+def test_a_sealed_key_of_another_length_is_refused(given: bytes) -> None:
+    """PK-10."""
+    opener, store, _ = packer()
+    order, package = order_for(GOOD, said=GOOD)
+    changed = replace(order, package=replace(order.package, sealed_key=given))
+    with store.transaction() as tx, pytest.raises(PackageError, match=f"{len(given)} bytes"):
+        opener.open(tx, changed, case="c-1", inline=package)

@@ -1,18 +1,22 @@
-"""Sealing content keys: what the core itself does of it."""
+"""Sealing secrets and deriving content keys: what the core itself does of it."""
 
 import pytest
+from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 
 from relto.seal import (
     HPKE_SUITE,
+    KEY_SALT_BYTES,
     SEALED_KEY_BYTES,
+    SEALED_SECRET_BYTES,
     SEALING_KEY_BYTES,
     PublicKeyError,
     check_sealing_key,
+    derive_content_key,
     expand_sealing_seed,
-    seal_content_key,
+    seal_secret,
 )
 
 SEED = bytes.fromhex("7f9c2ba4e88f827d616045507605853ed73b8093f6efbc88eb1a6eacfa66ef26")
@@ -41,11 +45,11 @@ def test_a_seed_expands_to_the_two_component_keys():
 
 def test_what_is_sealed_opens_with_the_key_and_the_context():
     """PK-4."""
-    key = bytes(range(32))
-    sealed = seal_content_key(key, recipient=PUBLIC, info=b"context")
-    assert len(sealed) == SEALED_KEY_BYTES
-    assert HPKE_SUITE.decrypt(sealed, PRIVATE, b"context") == key
-    assert seal_content_key(key, recipient=PUBLIC, info=b"context") != sealed
+    secret = bytes(range(32))
+    sealed = seal_secret(secret, recipient=PUBLIC, info=b"context")
+    assert len(sealed) == SEALED_SECRET_BYTES
+    assert HPKE_SUITE.decrypt(sealed, PRIVATE, b"context") == secret
+    assert seal_secret(secret, recipient=PUBLIC, info=b"context") != sealed
 
 
 @pytest.mark.parametrize(
@@ -57,4 +61,28 @@ def test_a_key_that_must_not_be_used_is_refused(public):
     with pytest.raises(PublicKeyError):
         check_sealing_key(public)
     with pytest.raises(PublicKeyError):
-        seal_content_key(bytes(32), recipient=public, info=b"")
+        seal_secret(bytes(32), recipient=public, info=b"")
+
+
+def test_a_content_key_comes_of_secret_salt_and_context():
+    """PK-8: HKDF-SHA256 as RFC 5869 writes it down, one block long."""
+    secret, salt, context = bytes(range(32)), bytes(range(32, 64)), bytes(range(64, 96))
+
+    def keyed(key: bytes, text: bytes) -> bytes:
+        code = hmac.HMAC(key, hashes.SHA256())
+        code.update(text)
+        return code.finalize()
+
+    key = derive_content_key(secret, salt=salt, context=context)
+    assert key == keyed(keyed(salt, secret), context + b"\x01")
+    others = {
+        derive_content_key(bytes(32), salt=salt, context=context),
+        derive_content_key(secret, salt=bytes(32), context=context),
+        derive_content_key(secret, salt=salt, context=bytes(32)),
+    }
+    assert len(others | {key}) == 4
+
+
+def test_a_sealed_key_is_a_sealed_secret_and_a_salt():
+    """PK-10."""
+    assert (SEALED_SECRET_BYTES, KEY_SALT_BYTES, SEALED_KEY_BYTES) == (1_168, 32, 1_200)

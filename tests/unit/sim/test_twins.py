@@ -3,8 +3,8 @@
 import pytest
 
 from relto.seal import (
-    CONTENT_KEY_BYTES,
-    SEALED_KEY_BYTES,
+    SEALED_SECRET_BYTES,
+    SECRET_BYTES,
     PackageError,
     check_ed25519,
     check_mldsa65,
@@ -13,7 +13,7 @@ from relto.seal import (
 from relto.sim.agenda import chance
 from relto.sim.twins import SeededEntropy, TwinKeys, TwinSealer
 
-KEY = b"k" * CONTENT_KEY_BYTES
+KEY = b"k" * SECRET_BYTES
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_signatures_are_real(keys: TwinKeys) -> None:
 
 def test_sealing_opens_for_the_recipient_alone_and_in_its_context_alone(keys: TwinKeys) -> None:
     sealed = TwinSealer().seal(KEY, recipient=keys.keys.sealing, info=b"info")
-    assert len(sealed) == SEALED_KEY_BYTES
+    assert len(sealed) == SEALED_SECRET_BYTES
     assert keys.open(sealed, info=b"info") == KEY
     other = TwinKeys(chance(1, "keys/KOR"))
     for opener, info, data in (

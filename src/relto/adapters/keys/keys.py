@@ -25,10 +25,10 @@ from relto.errors import WorldError
 from relto.model import PartyKeys
 from relto.seal import (
     HPKE_SUITE,
-    SEALED_KEY_BYTES,
+    SEALED_SECRET_BYTES,
     PackageError,
     expand_sealing_seed,
-    seal_content_key,
+    seal_secret,
 )
 from relto.units import PartyCode
 
@@ -147,20 +147,24 @@ class NodeKeys:
         """See `relto.seal.Signer`."""
         return self._mldsa65.sign(message, context)
 
-    def seal(self, content_key: bytes, *, recipient: bytes, info: bytes) -> bytes:
+    def seal(self, secret: bytes, *, recipient: bytes, info: bytes) -> bytes:
         """See `relto.seal.Sealer`."""
-        return seal_content_key(content_key, recipient=recipient, info=info)
+        return seal_secret(secret, recipient=recipient, info=info)
 
     def open(self, sealed: bytes, *, info: bytes) -> bytes:
         """See `relto.seal.Opener`."""
-        if len(sealed) != SEALED_KEY_BYTES:
-            raise PackageError(f"sealed key of {len(sealed)} bytes, expected {SEALED_KEY_BYTES}")
+        if len(sealed) != SEALED_SECRET_BYTES:
+            raise PackageError(
+                f"sealed secret of {len(sealed)} bytes, expected {SEALED_SECRET_BYTES}"
+            )
         for key in self._opening:
             try:
                 return HPKE_SUITE.decrypt(sealed, key, info)
             except (InvalidTag, ValueError):
                 continue
-        raise PackageError("the sealed key does not open: not for this node, or of another context")
+        raise PackageError(
+            "the sealed secret does not open: not for this node, or not from this one"
+        )
 
 
 def _make_set(directory: Path, *, serial: int, party: PartyCode, now: Instant) -> Secrets:
