@@ -1,7 +1,8 @@
 # The commands of this project (house style, section 12). `make help` lists them.
 #
 # A fresh machine needs Python 3.11 or newer with `venv`, make, and nothing else. Everything is installed into
-# $(VENV) from the locked, hashed files in requirements/.
+# $(VENV) from the locked, hashed files in requirements/. BOOTSTRAP=python3.13 says which Python; once $(VENV) is
+# there, its own is used.
 # A virtual environment that holds a file `.unmanaged` is used as it is: nothing is installed into it.
 
 SHELL := /bin/bash
@@ -28,10 +29,26 @@ unexport PYTHONOPTIMIZE
 digest = $(shell cat requirements/$(1).txt pyproject.toml 2>/dev/null | sha256sum | cut -c1-16)
 stamp = $(VENV)/.stamp-$(1)-$(call digest,$(1))
 
+# Where its Python has gone, because the system has got a newer one, nothing is installed any more.
+ifneq ($(shell [ -x $(PY) ] && echo there),there)
+  $(shell rm -f $(VENV)/.stamp-*)
+endif
+
+define no_venv
+import sys
+if sys.version_info < (3, 11):
+    sys.exit("relto needs Python 3.11 or newer, and this is %d.%d; name another: make BOOTSTRAP=python3.12 ..." % sys.version_info[:2])
+try:
+    import ensurepip, venv
+except ImportError:
+    sys.exit("this Python has no `venv`; on Debian and its like: apt install python3-venv; then make again")
+endef
+export no_venv
+
+# Half a virtual environment, of a run that was interrupted, is made anew.
 define install
 @if [ -e $(VENV)/.unmanaged ]; then echo "using $(VENV) as it is" >&2; else \
-	  $(BOOTSTRAP) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relto needs Python 3.11 or newer")'; \
-	  [ -x $(PY) ] || $(BOOTSTRAP) -m venv $(VENV); \
+	  $(PY) -c 'import pip' 2>/dev/null || { $(BOOTSTRAP) -c "$$no_venv"; $(BOOTSTRAP) -m venv --clear $(VENV); }; \
 	  echo "installing requirements/$(1).txt into $(VENV)" >&2; \
 	  $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$(1).txt -c requirements/$(1).txt; \
 	  $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \

