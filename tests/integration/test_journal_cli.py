@@ -119,8 +119,9 @@ def test_verify_checks_every_entry_of_the_nodes_own_journal(node, capsys):
 
 def test_verify_finds_a_changed_entry_and_says_where(node, capsys):
     import sqlite3
+    from contextlib import closing
 
-    with sqlite3.connect(node / "journal.sqlite") as raw:
+    with closing(sqlite3.connect(node / "journal.sqlite")) as raw, raw:
         raw.execute(
             "UPDATE entry SET header = CAST(replace(header, 'release', 'refusal') AS BLOB)"
             " WHERE number = 2 AND log_id = 2"

@@ -25,7 +25,7 @@ from relto.adapters.store import (
 )
 from relto.adapters.store.places import StorePlaceError
 from relto.adapters.store.postgres import PostgresStore, _translate
-from relto.adapters.store.schema import create_schema
+from relto.adapters.store.schema import create_schema, run_migrations
 from relto.adapters.store.shared import SharedPostgresStore
 from relto.adapters.store.tables import METADATA
 from relto.journal import AuditError, Draft, append, audit_log, empty_log
@@ -105,6 +105,11 @@ def test_tables_are_not_changed_under_a_worker(open_, database):
         upgrade(database)
     worker.close()
     upgrade(database)
+
+
+def test_tables_of_a_database_that_is_away_are_not_changed():
+    with pytest.raises(StoreFailedError, match="the database failed"):
+        upgrade("postgresql+psycopg://relto@127.0.0.1:1/x")
 
 
 def test_a_reader_looks_on_and_cannot_write(open_):
@@ -368,9 +373,10 @@ def test_migrations_make_the_same_tables_as_a_new_store(kind, tmp_path, request)
         if kind == "sqlite"
         else request.getfixturevalue("database")
     )
-    upgrade(url)
-    upgrade(url)
     engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        run_migrations(connection)
+    upgrade(url)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, METADATA) == []

@@ -11,8 +11,11 @@ behind its partners and must reconcile before it says anything new (FL-17).
 
 import os
 import shutil
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from errno import EEXIST
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
@@ -132,8 +135,11 @@ def make_backup(
     return manifest
 
 
-def begin_backup(target: Path) -> Path:
+@contextmanager
+def begin_backup(target: Path) -> Iterator[Path]:
     """Make a backup's directory and name the file into which the journal is to be copied.
+
+    If the caller fails, the directory is removed: half a backup would only take up room.
 
     Raises:
         BackupPlaceError: It exists, or cannot be made.
@@ -142,7 +148,11 @@ def begin_backup(target: Path) -> Path:
         target.mkdir(mode=0o700)
     except OSError as error:
         raise BackupPlaceError(f"cannot make `{target}`: {error.strerror}") from error
-    return target / _STORE
+    try:
+        yield target / _STORE
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
 
 
 def read_backup(source: Path) -> Manifest:
@@ -162,8 +172,24 @@ def read_backup(source: Path) -> Manifest:
     return manifest
 
 
-def restore_backup(source: Path, directory: Path) -> Manifest:
+class Restored(Struct, frozen=True, kw_only=True):
+    """A backup that is being put back.
+
+    Args:
+        manifest: What it holds.
+        directory: Where its files lie, until they are believed.
+    """
+
+    manifest: Manifest
+    directory: Path
+
+
+@contextmanager
+def restore_backup(source: Path, directory: Path) -> Iterator[Restored]:
     """Put a backup into a new directory; the caller checks the journal before it believes it.
+
+    Until the caller has ended, the files lie in a directory of another name: what was interrupted,
+    or did not stand the check, must never be served, for it does not know that it is behind.
 
     Args:
         source: The backup.
@@ -175,14 +201,32 @@ def restore_backup(source: Path, directory: Path) -> Manifest:
     """
     manifest = read_backup(source)
     try:
-        directory.mkdir(mode=0o700)
-        for file in manifest.files:
-            _copy(source / file.name, directory / file.name)
+        if directory.exists():
+            raise FileExistsError(EEXIST, os.strerror(EEXIST))
+        beside = Path(
+            mkdtemp(prefix=f".{directory.name}.restoring-", dir=directory.absolute().parent)
+        )
     except OSError as error:
-        raise BackupPlaceError(f"cannot restore to `{directory}`: {error.strerror}") from error
-    if _listed(directory) != manifest.files:
-        raise BackupDamagedError("the copy is not what was backed up")
-    return manifest
+        raise _cannot_restore(directory, error) from error
+    try:
+        try:
+            for file in manifest.files:
+                _copy(source / file.name, beside / file.name)
+        except OSError as error:
+            raise _cannot_restore(directory, error) from error
+        if _listed(beside) != manifest.files:
+            raise BackupDamagedError("the copy is not what was backed up")
+        yield Restored(manifest=manifest, directory=beside)
+        try:
+            beside.rename(directory)
+        except OSError as error:
+            raise _cannot_restore(directory, error) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _cannot_restore(directory: Path, error: OSError) -> BackupPlaceError:
+    return BackupPlaceError(f"cannot restore to `{directory}`: {error.strerror}")
 
 
 def heads_of(store: Store) -> tuple[Head, ...]:

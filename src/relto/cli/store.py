@@ -76,15 +76,15 @@ def backup(
     """
     Home(directory).config()
     place = place_of(directory)
-    copy = begin_backup(out)
-    if is_file(place):
-        with closing(SqliteStore.look(Home(directory).store_file)) as store:
-            store.backup(copy)
-    else:
-        copy_store(place, f"sqlite:///{copy.absolute()}", is_running=True)
-        copy.with_name(copy.name + ".lock").unlink()
-    with closing(SqliteStore.look(copy)) as copied:
-        made = make_backup(directory, out, store=copied, has_keys=with_keys, now=Instant.now())
+    with begin_backup(out) as copy:
+        if is_file(place):
+            with closing(SqliteStore.look(Home(directory).store_file)) as store:
+                store.backup(copy)
+        else:
+            copy_store(place, f"sqlite:///{copy.absolute()}", is_running=True)
+            copy.with_name(copy.name + ".lock").unlink()
+        with closing(SqliteStore.look(copy)) as copied:
+            made = make_backup(directory, out, store=copied, has_keys=with_keys, now=Instant.now())
     _show(made, title=f"backed up to {out}", as_json=as_json)
 
 
@@ -112,19 +112,22 @@ def restore(
     """
     if to:
         check_empty(to)
-    manifest = restore_backup(source, directory)
-    with closing(SqliteStore(Home(directory).store_file)) as store:
-        store.check()
-        with store.transaction() as tx:
-            for state in tx.logs():
-                audit_log(state, _entries(tx, state), author=None, partner=None)
-        mark_restored(store)
-    if to:
-        copy_store(place_of(directory), to)
-        set_place(directory, to)
-        Home(directory).store_file.unlink()
-    if heads_of(open_store(place_of(directory), is_readonly=True)) != manifest.heads:
-        raise BackupDamagedError("the heads are not those that were backed up")
+    with restore_backup(source, directory) as restored:
+        manifest, beside = restored.manifest, restored.directory
+        # A backup may be older than this program.
+        upgrade(place_of(beside))
+        with closing(SqliteStore(Home(beside).store_file)) as store:
+            store.check()
+            with store.transaction() as tx:
+                for state in tx.logs():
+                    audit_log(state, _entries(tx, state), author=None, partner=None)
+            mark_restored(store)
+        if to:
+            copy_store(place_of(beside), to)
+            set_place(beside, to)
+            Home(beside).store_file.unlink()
+        if heads_of(open_store(place_of(beside), is_readonly=True)) != manifest.heads:
+            raise BackupDamagedError("the heads are not those that were backed up")
     _show(manifest, title=f"restored to {directory}", as_json=as_json)
     if not manifest.has_keys:
         typer.echo("next: put the node's keys back into its `keys` directory", err=True)
@@ -213,6 +216,8 @@ def _entries(tx: Transaction, state: LogState) -> Iterator[Entry]:
 
 
 def _without_password(url: str) -> str:
+    if is_file(url):
+        return url
     from sqlalchemy.engine import make_url
 
     return make_url(url).render_as_string(hide_password=True)

@@ -83,7 +83,7 @@ class StoreVersionError(StoreError):
     """The store was written by another version of relto."""
 
     code = "world.store_version"
-    hint_default = "run `relto store upgrade`"
+    hint_default = "stop the node, back it up, and run `relto store upgrade`"
 
 
 class ReadOnlyError(LocalError):

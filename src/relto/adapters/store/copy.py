@@ -12,17 +12,16 @@ from sqlalchemy import (
     Engine,
     LargeBinary,
     String,
-    create_engine,
     func,
     select,
     text,
     type_coerce,
 )
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 from sqlalchemy.types import NullType
 
 from relto.adapters.store.places import open_store
+from relto.adapters.store.schema import engine_of
 from relto.adapters.store.tables import METADATA, STORE
 from relto.journal import LogState, audit_log
 from relto.model import Entry
@@ -98,8 +97,8 @@ def copy_store(source: str, target: str, *, is_running: bool = False) -> Copied:
 
 def _copy_rows(source: str, target: str, *, picture: str) -> Mapping[str, int]:
     counts: dict[str, int] = {}
-    reader = create_engine(source, poolclass=NullPool)
-    writer = create_engine(target, poolclass=NullPool)
+    reader = engine_of(source)
+    writer = engine_of(target)
     with _typed("the journal"), _looking(reader, picture=picture) as old, writer.begin() as new:
         for table in METADATA.sorted_tables:
             if table is not STORE:

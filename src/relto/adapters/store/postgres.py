@@ -10,13 +10,11 @@ from typing import Final, Self
 import psycopg
 from psycopg import errors
 from psycopg.pq import TransactionStatus
-from sqlalchemy import create_engine
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import make_url
-from sqlalchemy.pool import NullPool
 
-from relto.adapters.store.schema import SCHEMA_VERSION, WHOLE_LOCK, create_schema
-from relto.adapters.store.tables import Statements
+from relto.adapters.store.schema import SCHEMA_VERSION, WHOLE_LOCK, create_schema, engine_of
+from relto.adapters.store.tables import Statements, other_version
 from relto.adapters.store.transaction import SqlTransaction
 from relto.ports.store import (
     StoreConflictError,
@@ -204,8 +202,7 @@ class PostgresStore:
         self._cursor.execute("SELECT version_num FROM alembic_version")
         row = self._cursor.fetchone()
         if row != (SCHEMA_VERSION,):
-            got = "none" if row is None else str(row[0])
-            raise StoreVersionError(f"store of version `{got}`, expected `{SCHEMA_VERSION}`")
+            raise other_version(None if row is None else row[0])
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -257,6 +254,6 @@ def conninfo(url: str) -> str:
 
 def _create(url: str) -> None:
     """Create the tables; the caller holds the lock."""
-    engine = create_engine(url, poolclass=NullPool)
+    engine = engine_of(url)
     with engine.begin() as connection:
         create_schema(connection)

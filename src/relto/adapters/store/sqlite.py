@@ -9,14 +9,14 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from relto.adapters.store.tables import METADATA, SCHEMA_VERSION, Statements
+from relto.adapters.store.tables import METADATA, SCHEMA_VERSION, Statements, other_version
 from relto.adapters.store.transaction import SqlTransaction
 from relto.ports.store import (
     StoreCorruptError,
@@ -25,7 +25,6 @@ from relto.ports.store import (
     StoreFencedError,
     StoreFullError,
     StoreLockedError,
-    StoreVersionError,
 )
 
 _DIALECT: Final = SQLiteDialect(paramstyle="qmark")
@@ -52,10 +51,11 @@ class SqliteStore:
         self._process = os.getpid()
         self._failure: str | None = None
         self._log_ids: dict[str, int] = {}
-        self._lock: int | None = None if is_readonly else _lock(path)
+        self._lock: int | None = None if is_readonly else lock_file(path)
         try:
             with _translated():
                 self._connection = self._connect()
+                self._set_up()
             self._cursor = self._connection.cursor()
             self._statements = Statements(_DIALECT)
             self._fence = self._begin_store()
@@ -132,9 +132,8 @@ class SqliteStore:
         if target.exists():
             raise StoreError(f"`{target.name}` exists already")
         _make_private(target)
-        with _translated(), sqlite3.connect(target) as copy:
+        with _translated(), closing(sqlite3.connect(target)) as copy:
             self._connection.backup(copy)
-        copy.close()
         _sync(target)
 
     def check(self) -> None:
@@ -150,13 +149,16 @@ class SqliteStore:
 
     def _connect(self) -> sqlite3.Connection:
         if self._is_readonly:
-            return sqlite3.connect(
-                f"file:{self._path}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_MS / 1e3
-            )
+            place = f"{self._path.absolute().as_uri()}?mode=ro"
+            return sqlite3.connect(place, uri=True, isolation_level=None, timeout=_BUSY_MS / 1e3)
         _make_private(self._path)
-        connection = sqlite3.connect(
+        return sqlite3.connect(
             self._path, isolation_level=None, timeout=_BUSY_MS / 1e3, check_same_thread=False
         )
+
+    def _set_up(self) -> None:
+        if self._is_readonly:
+            return
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
@@ -165,8 +167,7 @@ class SqliteStore:
             "cell_size_check=ON",
             "trusted_schema=OFF",
         ):
-            connection.execute(f"PRAGMA {pragma}").fetchall()
-        return connection
+            self._connection.execute(f"PRAGMA {pragma}").fetchall()
 
     def _begin_store(self) -> int:
         """Create the tables in an empty file, and take the next fence."""
@@ -195,8 +196,7 @@ class SqliteStore:
     def _check_version(self) -> None:
         row = self._cursor.execute("SELECT version_num FROM alembic_version").fetchone()
         if row is None or row[0] != SCHEMA_VERSION:
-            got = "none" if row is None else str(row[0])
-            raise StoreVersionError(f"store of version `{got}`, expected `{SCHEMA_VERSION}`")
+            raise other_version(None if row is None else row[0])
 
     def _check_fence(self) -> None:
         (fence,) = self._cursor.execute(self._statements.fence.text).fetchone()
@@ -226,10 +226,11 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise _translate(error) from error
+        raise translate(error) from error
 
 
-def _translate(error: sqlite3.Error) -> StoreError:
+def translate(error: sqlite3.Error) -> StoreError:
+    """Give the error of this room for one of SQLite's."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     match code:
         case sqlite3.SQLITE_FULL:
@@ -242,7 +243,7 @@ def _translate(error: sqlite3.Error) -> StoreError:
             return StoreFailedError(f"the disk failed: {error}")
 
 
-def _lock(path: Path) -> int:
+def lock_file(path: Path) -> int:
     """Take the lock beside the file; the system frees it when the process ends, in any way."""
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
     handle = os.open(path.with_name(path.name + ".lock"), flags, 0o600)

@@ -34,6 +34,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from relto.ports.store import StoreVersionError
+
 SCHEMA_VERSION: Final = "0002"
 METADATA: Final = MetaData()
 
@@ -115,6 +117,18 @@ VALUE: Final = Table(
     Column("content", LargeBinary, nullable=False),
     Column("checksum", LargeBinary, nullable=False),
 )
+
+
+def other_version(got: object) -> StoreVersionError:
+    """The error for a store of another version than this program's, with the way out of it."""
+    said = "none" if got is None else str(got)
+    is_newer = said.isdigit() and int(said) > int(SCHEMA_VERSION)
+    return StoreVersionError(
+        f"store of version `{said}`, expected `{SCHEMA_VERSION}`",
+        hint="install the newer relto that wrote it"
+        if is_newer
+        else StoreVersionError.hint_default,
+    )
 
 
 class Statement:
