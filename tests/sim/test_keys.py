@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from relto.codec import FRAME
 from relto.codec.message import encode_message
-from relto.driver import OtherKeysError
+from relto.driver import OtherKeysError, RefusedFrameError
 from relto.journal import Draft, sign_card, verify_card
 from relto.model import PROTOCOL_MAJOR, NodeCard
 from relto.model.message import KeyChanged, RefusalCode
@@ -189,6 +189,59 @@ def test_fl_21_a_revoked_card_of_a_partner_counts_for_nothing_until_people_compa
     three["JPN"].announce(card, by=ADMIN)
     three["KOR"].pin(card, fingerprint=verify_card(card, is_exercise=True).fingerprint, by=ADMIN)
     assert three.sites["KOR"].start().node.state.is_linked("JPN")
+
+
+@pytest.mark.parametrize("pending", [0, 1, 20])
+def test_fl_21_the_link_runs_again_once_people_have_compared_the_card_after_a_revoked_one(
+    pending: int,
+) -> None:
+    """EX-41, EX-52: also with what was said before and never came, and a lost acknowledgement."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.hold("KOR", "seen-1")
+    three.ask("c-1")
+    three.settle()
+    # An entry of KOR is stored at JPN, and the answer that says so is lost.
+    three.ask("k-1")
+    three["JPN"].handle_exchange("KOR", pending_frame(three))
+    three["KOR"].command(RevokeCard(party="JPN", serial=1, by=THEFT))
+    for number in range(pending):
+        three.ask(f"j-{number}", by="JPN", holder="KOR")
+    three.clock.at = three.clock.at.add(minutes=10)
+    card = new_keys(three, "JPN")
+    three["JPN"].announce(card, by=ADMIN)
+    with pytest.raises(RefusedFrameError):
+        three.settle()
+    assert three["KOR"].link("JPN").acknowledged < three["KOR"].link("JPN").ours
+    three.clock.at = three.clock.at.add(minutes=10)
+    three["KOR"].pin(card, fingerprint=verify_card(card, is_exercise=True).fingerprint, by=ADMIN)
+    three.sites["KOR"].start()
+    three.settle()
+    three.clock.at = three.clock.at.add(seconds=10)
+    three.settle()
+    for one, other in (("JPN", "KOR"), ("KOR", "JPN")):
+        counts = three[one].link(other)
+        assert counts.acknowledged == counts.ours
+    assert three["JPN"].unaware() == ()
+    assert three["KOR"].node.state.quarantine == []
+    assert [three.state("KOR", f"j-{number}") for number in range(pending)] == ["queued"] * pending
+    three.ask("c-2")
+    three.settle()
+    assert three.state("KOR", "c-2") == three.state("JPN", "c-2") == "receipted"
+
+
+def test_a_partner_that_has_revoked_nothing_takes_what_both_keys_have_signed() -> None:
+    """EX-41, JN-12: it passes over the signature whose key it does not know yet."""
+    three = Three(parties=("JPN", "KOR"))
+    three["JPN"].tick()
+    card = new_keys(three, "JPN")
+    three["JPN"].announce(card, by=ADMIN)
+    frame = FRAME.decode(pending_frame(three, "JPN", "KOR"))
+    assert frame.batch.checkpoint.count("— relto/JPN/KOR".encode()) == 2
+    three.settle()
+    three.ask("j-1", by="JPN", holder="KOR")
+    frame = FRAME.decode(pending_frame(three, "JPN", "KOR"))
+    assert frame.batch.checkpoint.count("— relto/JPN/KOR".encode()) == 1
 
 
 def test_only_a_card_that_is_known_can_be_revoked_and_only_with_a_reason() -> None:

@@ -5,7 +5,9 @@ from contextlib import suppress
 import pytest
 
 from relto.errors import PeerError
-from tests.sim.test_keys import new_keys
+from relto.journal import verify_card
+from relto.node import RevokeCard
+from tests.sim.test_keys import THEFT, new_keys
 from tests.sim.test_recovery import set_back
 from tests.support_node import ADMIN, Three
 
@@ -72,6 +74,22 @@ def test_a_backup_from_before_a_change_of_keys_comes_back(days: int, has_spoken:
     carry_on(three)
     assert three.state("KOR", "c-2") == "refused"
     check(three, "c-0", *(("c-1",) if has_spoken else ()))
+
+
+def test_a_backup_from_before_new_keys_comes_back_to_a_partner_that_revoked_the_former() -> None:
+    """Seed 4033. EX-42, EX-52: it stands by its new keys while its mirror is not whole yet."""
+    three = pair()
+    backup = three.sites["JPN"].disk.copy()
+    three["KOR"].command(RevokeCard(party="JPN", serial=1, by=THEFT))
+    card = new_keys(three, "JPN")
+    three["JPN"].announce(card, by=ADMIN)
+    three["KOR"].pin(card, fingerprint=verify_card(card, is_exercise=True).fingerprint, by=ADMIN)
+    three.settle()
+    three.ask("c-1")
+    three.settle()
+    set_back(three, "JPN", backup)
+    carry_on(three)
+    check(three, "c-0", "c-1")
 
 
 @pytest.mark.parametrize("days", [0, 30])

@@ -273,6 +273,7 @@ class Driver(Parcels):
             turn.tx.put_value(KEYS_VALUE, keys_value(self._world.signer))
             # The heads that carry the announcement are signed with the keys that partners know.
             self._active = 0
+            self._logs.cosign_anew(now=turn.now)
             return Result(case=None, facts=tuple(turn.facts))
 
     def pass_over(self, partner: PartyCode, *, by: By) -> Result:

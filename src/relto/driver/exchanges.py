@@ -560,6 +560,7 @@ class Exchanges(Hints):
                 self._carry_out(turn, (Append(target=partner, case=None, message=newest),))
         self._active = known.index(card_of(newest).keys)
         turn.tx.put_value(KEYS_VALUE, keys_value(self._signers[self._active]))
+        self._logs.cosign_anew(now=turn.now)
 
     def _check_partner(self, turn: Turn, partner: PartyCode) -> None:
         if partner not in self._node.state.peers:

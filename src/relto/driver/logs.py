@@ -17,6 +17,7 @@ from relto.journal import (
     LogState,
     VerifiedBatch,
     acknowledge,
+    acknowledge_anew,
     append,
     empty_log,
     entry_bytes,
@@ -45,7 +46,8 @@ class Logs:
     Args:
         party: Whose node.
         is_exercise: All its logs are exercise logs.
-        signer_for: Gives the keys that sign in a log: those that its reader knows.
+        signers_for: Gives the keys that sign in a log: those that its reader knows, and the newest
+            where it may not have heard of them.
         entropy: For salts.
     """
 
@@ -54,12 +56,12 @@ class Logs:
         *,
         party: PartyCode,
         is_exercise: bool,
-        signer_for: Callable[[LogId], Signer],
+        signers_for: Callable[[LogId], tuple[Signer, Signer | None]],
         entropy: Entropy,
     ) -> None:
         self._party = party
         self._is_exercise = is_exercise
-        self._signer_for = signer_for
+        self._signers_for = signers_for
         self._entropy = entropy
         self._states: dict[LogId, LogState] = {}
         self._pending: list[tuple[Entry, LogState]] = []
@@ -172,8 +174,8 @@ class Logs:
 
     def store(self, tx: Transaction, verified: VerifiedBatch, *, now: Instant) -> None:
         """Store a verified batch and cosign it; the acknowledgement may leave after the commit."""
-        signer = self._signer_for(verified.state.log)
-        state = acknowledge(verified, signer=signer, party=self._party, now=now)
+        signer, newer = self._signers_for(verified.state.log)
+        state = acknowledge(verified, signer=signer, newer=newer, party=self._party, now=now)
         self._states[state.log] = state
         if verified.entries:
             self.write(tx)
@@ -182,6 +184,22 @@ class Logs:
             self._has_mirrored = True
         elif verified.checkpoint is not None:
             self._unsaved.add(state.log)
+
+    def cosign_anew(self, *, now: Instant) -> None:
+        """Cosign what is held of partners' logs once more: this party's keys have changed.
+
+        It is written with the announcement. A partner that has revoked the former keys would take
+        nothing that comes with the former acknowledgement. Logs that are being given back are
+        cosigned when all of them is here (`settle`).
+        """
+        for log, state in self._states.items():
+            is_whole = state.acknowledged == state.size
+            if log.source != self._party and state.acknowledgement and is_whole:
+                signer, newer = self._signers_for(log)
+                self._states[log] = acknowledge_anew(
+                    state, signer=signer, newer=newer, party=self._party, now=now
+                )
+                self._unsaved.add(log)
 
     def acknowledged(
         self, tx: Transaction, note: bytes, *, partner: PartyCode, ring: KeyRing, own: KeyRing
@@ -244,7 +262,8 @@ class Logs:
                 entries=tuple(wire_entry(entry) for entry in entries),
                 checkpoint=self._sign(state.log).note,
             )
-        return make_batch(state, entries, signer=self._signer_for(state.log))
+        signer, newer = self._signers_for(state.log)
+        return make_batch(state, entries, signer=signer, newer=newer)
 
     def given_back(self, tx: Transaction, partner: PartyCode, *, held: int) -> Batch | None:
         """Give a partner its own entries back, from what it still holds on; `None` without any."""
@@ -307,8 +326,8 @@ class Logs:
         state = verified.state
         assert state.size == self._states[state.log].size
         if state.log.source != self._party:
-            signer = self._signer_for(state.log)
-            state = acknowledge(verified, signer=signer, party=self._party, now=now)
+            signer, newer = self._signers_for(state.log)
+            state = acknowledge(verified, signer=signer, newer=newer, party=self._party, now=now)
         self._states[state.log] = state
         self._unsaved.add(state.log)
 
@@ -333,7 +352,8 @@ class Logs:
         """Sign an own log's head as it stands, once."""
         state = self._states[log]
         if self._signed.get(log) != state.size:
-            state = self._states[log] = sign_head(state, signer=self._signer_for(state.log))
+            signer, newer = self._signers_for(log)
+            state = self._states[log] = sign_head(state, signer=signer, newer=newer)
             self._signed[log] = state.size
         return state
 

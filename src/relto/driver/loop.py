@@ -164,7 +164,7 @@ class Engine:
         self._logs = Logs(
             party=self._identity.party,
             is_exercise=self._identity.is_exercise,
-            signer_for=self._signer_for,
+            signers_for=self._signers_for,
             entropy=world.entropy,
         )
         self._packer = Packer(
@@ -418,15 +418,20 @@ class Engine:
             raise KeysChangedError("another worker has announced new keys")
         raise OtherKeysError("these are not the keys that the partners know")
 
-    def _signer_for(self, log: LogId) -> Signer:
-        """Give the keys that a log's reader knows; it learns of new ones by an entry of the log."""
+    def _signers_for(self, log: LogId) -> tuple[Signer, Signer | None]:
+        """Give the keys that a log's reader knows; it learns of new ones by an entry of the log.
+
+        Until it has acknowledged that, the newest sign as well: it may have revoked the others, and
+        have been told of the newest by people (EX-41).
+        """
         partner = log.target if log.source == self.party else log.source
         changes = self._node.state.key_changes.get(partner, ())
         held = self._logs.out(partner).acknowledged
         behind = sum(number > held for number in changes)
         if self._active + behind >= len(self._signers):
             raise OtherKeysError(f"the keys that `{partner}` knows are not here any more")
-        return self._signers[self._active + behind]
+        newest = self._signers[self._active] if behind else None
+        return self._signers[self._active + behind], newest
 
     def _ring(self, partner: PartyCode) -> KeyRing | None:
         peer = self._node.state.peers.get(partner)

@@ -75,7 +75,13 @@ def cosigner_name(party: PartyCode) -> str:
 
 
 def sign_checkpoint(
-    log: LogId, *, size: int, root: bytes, signer: Signer, is_durable: bool
+    log: LogId,
+    *,
+    size: int,
+    root: bytes,
+    signer: Signer,
+    newer: Signer | None = None,
+    is_durable: bool,
 ) -> Checkpoint:
     """Sign a tree head as its author.
 
@@ -84,27 +90,31 @@ def sign_checkpoint(
         size: How many entries.
         root: The root over them.
         signer: The author's keys.
+        newer: Its next keys, of which the reader may or may not have heard.
         is_durable: Sign with ML-DSA-65 as well.
 
     Source: docs/spec/journal.md JN-10, JN-12, JN-13.
     """
     text = _text(log, size=size, root=root)
     message = text.encode()
+    signers = [signer] if newer is None else [signer, newer]
     lines = [
         NoteSignature(
             name=log.origin,
-            key_id=key_id(log.origin, _AUTHOR, signer.keys.ed25519),
-            signature=signer.sign(message),
+            key_id=key_id(log.origin, _AUTHOR, one.keys.ed25519),
+            signature=one.sign(message),
         )
+        for one in signers
     ]
     if is_durable:
-        lines.append(
+        lines += [
             NoteSignature(
                 name=log.origin,
-                key_id=key_id(log.origin, _DURABLE, signer.keys.mldsa65),
-                signature=signer.sign_durable(message, context=_DURABLE_CONTEXT),
+                key_id=key_id(log.origin, _DURABLE, one.keys.mldsa65),
+                signature=one.sign_durable(message, context=_DURABLE_CONTEXT),
             )
-        )
+            for one in signers
+        ]
     note = encode_note(SignedNote(text=text, signatures=tuple(lines)))
     return Checkpoint(log=log, size=size, root=root, note=note)
 
@@ -170,13 +180,19 @@ def verify_checkpoint(
 
 
 def cosign(
-    checkpoint: Checkpoint, *, signer: Signer, party: PartyCode, at: Instant
+    checkpoint: Checkpoint,
+    *,
+    signer: Signer,
+    newer: Signer | None = None,
+    party: PartyCode,
+    at: Instant,
 ) -> Acknowledgement:
     """Acknowledge: say that all entries up to this head are stored here, durably.
 
     Args:
         checkpoint: A verified checkpoint whose root equals the one computed here.
         signer: The keys of the party that stored them.
+        newer: Its next keys, of which the author may or may not have heard.
         party: That party.
         at: Now; kept in whole seconds.
 
@@ -185,14 +201,17 @@ def cosign(
     signed = decode_note(checkpoint.note)
     seconds = at.timestamp()
     name = cosigner_name(party)
-    line = NoteSignature(
-        name=name,
-        key_id=key_id(name, _COSIGNER, signer.keys.ed25519),
-        signature=seconds.to_bytes(_TIMESTAMP_BYTES, "big")
-        + signer.sign(_cosigned(signed.text, seconds)),
-    )
+    lines = [
+        NoteSignature(
+            name=name,
+            key_id=key_id(name, _COSIGNER, one.keys.ed25519),
+            signature=seconds.to_bytes(_TIMESTAMP_BYTES, "big")
+            + one.sign(_cosigned(signed.text, seconds)),
+        )
+        for one in ([signer] if newer is None else [signer, newer])
+    ]
     own = tuple(it for it in signed.signatures if it.name == checkpoint.log.origin)
-    note = encode_note(SignedNote(text=signed.text, signatures=(*own, line)))
+    note = encode_note(SignedNote(text=signed.text, signatures=(*own, *lines)))
     return Acknowledgement(
         log=checkpoint.log,
         size=checkpoint.size,

@@ -63,9 +63,24 @@ class KeyRing(Struct, frozen=True, kw_only=True):
         """
         return tuple(
             span.keys
-            for span in self.spans
-            if span.is_usable(at) and not (is_live and span.revoked_at is not None)
+            for place, span in enumerate(self.spans)
+            if (span.is_usable(at) or self._stands_in(place, at))
+            and not (is_live and span.revoked_at is not None)
         )
+
+    def _stands_in(self, place: int, at: Instant) -> bool:
+        """Tell whether the cards that count at `at` were revoked, and this one came after them.
+
+        What a party had said and its partner had not heard is signed with the next card then, and
+        keeps its time.
+        """
+        begins_at = self.spans[place].begins_at
+        for older in self.spans[place + 1 :]:
+            if older.revoked_at is None:
+                return False
+            if older.begins_at <= at < begins_at:
+                return True
+        return False
 
     def every(self, *, is_live: bool) -> tuple[PartyKeys, ...]:
         """Give all keys the party ever had, newest first: to judge evidence whatever its age.

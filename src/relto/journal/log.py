@@ -184,18 +184,27 @@ def extend(state: LogState, entry: Entry) -> LogState:
     )
 
 
-def sign_head(state: LogState, *, signer: Signer, is_durable: bool = False) -> LogState:
+def sign_head(
+    state: LogState, *, signer: Signer, newer: Signer | None = None, is_durable: bool = False
+) -> LogState:
     """Sign the log's head as it stands; done once for each transaction that appended to the log.
 
     Source: docs/spec/journal.md JN-12.
     """
     checkpoint = sign_checkpoint(
-        state.log, size=state.size, root=state.root, signer=signer, is_durable=is_durable
+        state.log,
+        size=state.size,
+        root=state.root,
+        signer=signer,
+        newer=newer,
+        is_durable=is_durable,
     )
     return _with_note(state, checkpoint)
 
 
-def make_batch(state: LogState, entries: Sequence[Entry], *, signer: Signer) -> Batch:
+def make_batch(
+    state: LogState, entries: Sequence[Entry], *, signer: Signer, newer: Signer | None = None
+) -> Batch:
     """Make the next batch for the partner: what it has not acknowledged yet, within the bounds.
 
     Args:
@@ -203,6 +212,7 @@ def make_batch(state: LogState, entries: Sequence[Entry], *, signer: Signer) -> 
         entries: Entries from `state.acknowledged + 1` on, without gaps; fewer than there are is
             fine.
         signer: The author's keys.
+        newer: Its next keys, of which the partner may or may not have heard.
 
     Returns:
         A batch whose checkpoint ends with its final entry. With no entries it says where the log
@@ -222,6 +232,7 @@ def make_batch(state: LogState, entries: Sequence[Entry], *, signer: Signer) -> 
         size=size,
         root=frontier_root(frontier),
         signer=signer,
+        newer=newer,
         is_durable=is_durable_due(old=state.acknowledged, size=size),
     )
     return Batch(

@@ -286,7 +286,12 @@ def _verify_entries(
 
 
 def acknowledge(
-    verified: VerifiedBatch, *, signer: Signer, party: PartyCode, now: Instant
+    verified: VerifiedBatch,
+    *,
+    signer: Signer,
+    newer: Signer | None = None,
+    party: PartyCode,
+    now: Instant,
 ) -> LogState:
     """Cosign what a batch has brought; stored with its entries, and sent after the commit.
 
@@ -300,13 +305,26 @@ def acknowledge(
         state.acknowledgement and state.acknowledged == verified.checkpoint.size
     ):
         return state
-    given = cosign(verified.checkpoint, signer=signer, party=party, at=now)
+    given = cosign(verified.checkpoint, signer=signer, newer=newer, party=party, at=now)
     return replace(
         state,
         acknowledged=state.size,
         acknowledged_frontier=state.frontier,
         acknowledgement=given.note,
     )
+
+
+def acknowledge_anew(
+    state: LogState, *, signer: Signer, newer: Signer | None, party: PartyCode, now: Instant
+) -> LogState:
+    """Cosign what is held once more, when this party has changed its keys.
+
+    Source: docs/spec/journal.md JN-17.
+    """
+    assert state.acknowledged == state.size
+    head = Checkpoint(log=state.log, size=state.size, root=state.root, note=state.note)
+    given = cosign(head, signer=signer, newer=newer, party=party, at=now)
+    return replace(state, acknowledgement=given.note)
 
 
 def verify_acknowledgement(

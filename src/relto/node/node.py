@@ -306,7 +306,8 @@ class Node:
     def _new_keys(self, fact: Fact, changed: KeyChanged) -> tuple[Effect, ...]:
         """Pin a partner's new card, if old and new keys announce it (EX-41)."""
         peer = self.state.peers.get(fact.source)
-        if peer is None:
+        if peer is None or peer.card == changed.card:
+            # Nobody's, or compared by people before its announcement came.
             return ()
         try:
             current = CARD.decode(SIGNED_CARD.decode(peer.card).card)

@@ -62,6 +62,20 @@ def test_fl_21_a_revoked_key_counts_for_nothing_that_arrives_now():
     assert accepts(revoked, NEWER, AT)
 
 
+def test_a_card_stands_in_for_those_before_it_that_were_revoked():
+    """JN-29: what was said before and never came is signed with the next card, and keeps its
+    time."""
+    before, early = AT.subtract(hours=1), AT.subtract(hours=25)
+    revoked = revoke(ROTATED, serial=1, at=AT.add(hours=2))
+    for is_live in (True, False):
+        assert accepts(revoked, NEWER, before, is_live=is_live)
+        assert not accepts(revoked, NEWER, early, is_live=is_live)
+        assert not accepts(ROTATED, NEWER, before, is_live=is_live)
+    third = rotate(revoked, USA.keys, serial=3, at=UNTIL, until=UNTIL.add(hours=1))
+    assert not accepts(third, USA, before), "the card between has not been revoked"
+    assert accepts(revoke(third, serial=2, at=UNTIL), USA, before)
+
+
 def test_a_ring_keeps_all_it_had():
     third = rotate(ROTATED, USA.keys, serial=3, at=UNTIL, until=UNTIL.add(hours=1))
     assert [span.serial for span in third.spans] == [3, 2, 1]
