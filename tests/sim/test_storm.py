@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from relto.sim.storm.lab import Lab
-from relto.sim.storm.plan import Kind, Plan
+from relto.sim.storm.plan import LAWS, STEPS, Kind, Plan
 from relto.sim.storm.sweep import plan_of, play, report, shrink, sweep
 
 IS_REPLAY = bool(os.environ.get("RELTO_SIM_SEED", "").strip())
@@ -73,6 +73,9 @@ def test_storms_draw_every_kind_of_fault_and_every_named_point() -> None:
 
     struck = {f.point for plan in plans for f in plan.faults if f.kind is Kind.CRASH}
     assert struck == set(POINTS)
+    assert {f.point for plan in plans for f in plan.faults if f.kind is Kind.CUSTODY} == set(STEPS)
+    assert {f.point for plan in plans for f in plan.faults if f.kind is Kind.LAW} == set(LAWS)
+    assert any(f.is_both for plan in plans for f in plan.faults if f.kind is Kind.RESTORE)
     assert any(not plan.faults for plan in plans), "a seed without any fault is a seed too"
     assert {len(plan.crews) for plan in plans} >= {0, 1, 2}, "EX-50: several workers on one store"
 

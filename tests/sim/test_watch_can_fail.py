@@ -12,10 +12,12 @@ import relto.driver.logs
 import relto.driver.loop
 import relto.driver.packer
 import relto.node.assess
+import relto.node.commands
+import relto.node.fold
 import relto.node.proceed
 from relto.exchange.table import HOLDER, CaseState, Way
 from relto.model.message import Receipted
-from relto.node import Append, Counsel
+from relto.node import Append, Counsel, State
 from relto.sim.store import MemoryStore
 from relto.sim.storm.lab import Lab
 from relto.sim.storm.plan import LAPSE, Kind
@@ -166,6 +168,44 @@ def lose_the_last_commit(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MemoryStore, "crash", crash)
 
 
+def hand_on_what_was_recalled(patch: pytest.MonkeyPatch) -> None:
+    """Release what came in as it was registered, whatever has become of it since."""
+    patch.setattr(relto.node.assess, "as_it_stands", lambda state, counsel, stock, *, now: stock)
+
+
+def certify_and_keep(patch: pytest.MonkeyPatch) -> None:
+    """Certify that a content is destroyed, and leave it where it lies."""
+    patch.setattr(relto.node.commands, "_is_kept", lambda *args: True)
+
+
+def release_to_revoked_keys(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(State, "is_linked", lambda self, party: party in self.peers)
+
+
+def forget_recalls(patch: pytest.MonkeyPatch) -> None:
+    """Take a recall, and leave the register as it was."""
+    honest = relto.node.fold._custody
+    patch.setattr(
+        relto.node.fold,
+        "_custody",
+        lambda state, fact, file: (
+            ()
+            if fact.kind == "recall" and fact.target == state.party
+            else honest(state, fact, file)
+        ),
+    )
+
+
+def forget_delegations(patch: pytest.MonkeyPatch) -> None:
+    """Go on under a standing authority that was withdrawn."""
+    honest = relto.node.assess._delegation
+    patch.setattr(
+        relto.node.assess,
+        "_delegation",
+        lambda *args, **kwargs: honest(*args, **kwargs) or "withdrawn",
+    )
+
+
 MUTANTS: dict[str, tuple[Plant, frozenset[str], frozenset[Kind]]] = {
     "acknowledges before it stores": (
         acknowledge_before_storing,
@@ -190,6 +230,31 @@ MUTANTS: dict[str, tuple[Plant, frozenset[str], frozenset[Kind]]] = {
         pass_over_other_workers,
         frozenset({"bug", "fork", "unsigned", "doubled", "memory", "stuck"}),
         frozenset(),
+    ),
+    "hands on what was recalled": (
+        hand_on_what_was_recalled,
+        frozenset({"unlawful"}),
+        frozenset({Kind.CUSTODY}),
+    ),
+    "certifies and keeps": (
+        certify_and_keep,
+        frozenset({"plaintext"}),
+        frozenset({Kind.CUSTODY}),
+    ),
+    "releases to revoked keys": (
+        release_to_revoked_keys,
+        frozenset({"revoked", "bug"}),
+        frozenset({Kind.REVOKE}),
+    ),
+    "forgets recalls": (
+        forget_recalls,
+        frozenset({"register", "stuck"}),
+        frozenset({Kind.CUSTODY}),
+    ),
+    "forgets delegations": (
+        forget_delegations,
+        frozenset({"unlawful"}),
+        frozenset({Kind.STANDING}),
     ),
     "loses what was durable": (
         lose_the_last_commit,

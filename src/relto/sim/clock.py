@@ -39,6 +39,12 @@ class VirtualClock:
         """Step forward or back."""
         self._skew_ns += by_ns
 
+    def run(self, drift_ppb: int) -> None:
+        """Gain so many nanoseconds in each second from now on."""
+        if self._still is None:
+            self._skew_ns = self.error_ns()
+        self._since_ns, self._drift_ppb = self._agenda.passed_ns, drift_ppb
+
     def stop(self, at: Instant) -> None:
         """Stand still at an instant, until it is set right."""
         self._still = at

@@ -454,6 +454,14 @@ class MemoryBlobs:
         """Give all complete packages, oldest first: for whoever searches the disk."""
         return self._whole
 
+    def spoil(self, digest: Digest, *, is_lost: bool) -> None:
+        """Lose a complete one, or flip a bit of it, while nobody looks (FL-16)."""
+        content = self._whole.pop(digest)
+        if not is_lost:
+            place = len(content) // 2
+            flipped = bytes([content[place] ^ 0x80])
+            self._whole[digest] = content[:place] + flipped + content[place + 1 :]
+
     def held(self, digest: Digest) -> int:
         """See `BlobStore.held`."""
         return len(self._parts.get(digest, b""))

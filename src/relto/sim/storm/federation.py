@@ -6,27 +6,27 @@ from typing import Final
 
 from msgspec import Struct
 
+from relto.custody import RegisterLine, Side
 from relto.driver import Driver
 from relto.errors import LocalError, PeerError
 from relto.exchange import CaseFile
 from relto.limits import CLOCK_SKEW_SECONDS_MAX
 from relto.model import Form, Holding
-from relto.model.delegation import Delegation, Delegations
-from relto.node import AdoptDelegations, Hold
+from relto.node import Hold
 from relto.ports import StoreError
 from relto.sim.agenda import HOUR, SECOND
-from relto.sim.storm.judge import TOP_LEVELS, UnlawfulError, label_of
+from relto.sim.storm.custody import given_to
+from relto.sim.storm.judge import UnlawfulError, label_of
 from relto.sim.storm.lab import BY
 from relto.sim.storm.memory import check_memory
-from relto.sim.storm.plan import KNOWN_BEFORE, PARTIES, Kind, Planted
+from relto.sim.storm.plan import PARTIES, Kind, Planted, levels_of
 from relto.sim.storm.site import Site
 from relto.sim.storm.strikes import Strikes
 from relto.sim.storm.watch import UnsafeError
-from relto.units import CaseId, Digest, LevelId, PartyCode, TopicId
+from relto.units import CaseId, Digest, HoldingId, PartyCode
 
 _SETTLE_NS: Final = 6 * HOUR
 _ACTIONS_MAX: Final = 60_000
-_TOPICS: Final = (TopicId("dprk"), TopicId("prc"))
 
 
 class StuckError(AssertionError):
@@ -77,6 +77,8 @@ class Federation(Strikes):
             self._mend()
             self._settle()
             self.watch.reconcile(self._sound_pairs())
+            for source, target in self._sound_pairs():
+                self._compare_registers(source, target)
             for site in self.sites.values():
                 self.watch.search(site.party, site.blobs)
                 # A damaged row that nobody had to read would only show that it is noticed.
@@ -112,6 +114,8 @@ class Federation(Strikes):
             self.agenda.after(asked.at_ns, partial(self._ask, asked))
         for fault in self.plan.faults:
             self.agenda.after(fault.at_ns, partial(self._strike, fault))
+            if fault.kind is Kind.FORGET:
+                self.agenda.after(fault.at_ns - fault.for_ns, partial(self._keep, fault.party))
             if fault.kind in {Kind.RESTORE, Kind.ROT}:
                 backup = partial(self._back_up, self.sites[fault.party])
                 self.agenda.after(fault.for_ns, backup)
@@ -122,34 +126,11 @@ class Federation(Strikes):
     def _furnish(self, site: Site) -> None:
         """Give a party its items and its standing authorities."""
         party = site.party
-        delegations: tuple[Delegation, ...] = ()
-        if party in self.plan.standing:
-            others = tuple(other for other in PARTIES if other != party)
-            delegations = (
-                Delegation(
-                    id=f"{party.lower()}-standing",
-                    recipients=others,
-                    instruments=tuple(sorted(self._lab.judged[KNOWN_BEFORE].library.instruments)),
-                    topics=_TOPICS,
-                    up_to=TOP_LEVELS[party],
-                    by="the minister",
-                ),
-            )
-        adopted = Delegations(
-            holder=party, two_persons_from=self._second_level(party), delegations=delegations
-        )
-        command = AdoptDelegations(
-            delegations=adopted, margin_seconds=self.plan.margin_seconds, by=BY
-        )
-        site.do(lambda driver: driver.command(command))
+        two_from = levels_of(party)[1] if party in self.plan.two_from else None
+        self._delegate(site, is_standing=party in self.plan.standing, two_from=two_from)
         for item in self.plan.planted:
             if item.holder == party:
                 self._plant(site, item)
-
-    def _second_level(self, party: PartyCode) -> LevelId | None:
-        if party not in self.plan.two_from:
-            return None
-        return {"JPN": LevelId("gokuhi"), "KOR": LevelId("ii-kup"), "USA": LevelId("secret")}[party]
 
     def _plant(self, site: Site, item: Planted) -> None:
         holding = Holding(
@@ -237,6 +218,7 @@ class Federation(Strikes):
                 for case, file in site.driver.node.state.open.items()
                 if not excused & self._touched(case)
             )
+            found.extend(self._owing(site))
             found.extend(
                 f"`{site.party}` has not heard from `{partner}` since its backup came back"
                 for partner in site.driver.reconciling()
@@ -279,6 +261,20 @@ class Federation(Strikes):
             if source != target and not {source, target} & excused
         )
 
+    def _compare_registers(self, source: PartyCode, target: PartyCode) -> None:
+        """What one has given and the other received stands alike in both registers."""
+        if self.sites[source].disk.damaged or self.sites[target].disk.damaged:
+            return
+        for case, holding, _ in given_to(self.sites[source], target):
+            lines = [
+                self.sites[party].do(partial(_line_of, case, holding, side))
+                for party, side in ((source, Side.GIVEN), (target, Side.RECEIVED))
+            ]
+            states = ["none" if line is None else line.state.value for line in lines]
+            if len(set(states)) > 1:
+                where = f"`{holding}` of `{case}`, `{source}` to `{target}`"
+                raise UnsafeError("register", f"{where}: {' and '.join(states)}")
+
     def _ends(self) -> dict[str, int]:
         found: dict[str, int] = {}
         for asked in self.plan.asked:
@@ -294,6 +290,10 @@ class Federation(Strikes):
             for point, count in site.points.items():
                 found[point] = found.get(point, 0) + count
         return found
+
+
+def _line_of(case: CaseId, holding: HoldingId, side: Side, driver: Driver) -> RegisterLine | None:
+    return driver.node.state.line(side=side, case=case, holding=holding)
 
 
 def _look_up(case: CaseId, driver: Driver) -> CaseFile | None:

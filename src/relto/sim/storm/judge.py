@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
-from whenever import Instant
 
 from relto.decide import decide
 from relto.law import STATES_IN_FORCE, Law
@@ -24,7 +23,7 @@ from relto.model import (
     Rule,
     Verdict,
 )
-from relto.model.message import Held, Item, LawRef, Released
+from relto.model.message import DelegationsAdopted, Held, Item, LawRef, Released
 from relto.sim.storm.plan import KNOWN_BEFORE, LAPSE, Asked, Plan, Planted
 from relto.units import InstrumentId, LevelId, PartyCode, SchemeId, covers
 
@@ -49,7 +48,8 @@ class Said(Struct, frozen=True, kw_only=True):
         entry: The entry.
         released: What it says.
         officers: Names of the holder's officers who approved the case.
-        stock: What the holder has registered as received, each with the case it came in.
+        stock: What the holder has registered as received and may give on, each with the case it
+            came in and the label that its originator gives it.
         consents: What originators have consented to, by their own logs.
     """
 
@@ -58,7 +58,7 @@ class Said(Struct, frozen=True, kw_only=True):
     entry: Entry
     released: Released
     officers: frozenset[str]
-    stock: tuple[tuple[str, Held], ...]
+    stock: tuple[tuple[str, Held, Label], ...]
     consents: tuple[Consent, ...]
 
 
@@ -67,22 +67,26 @@ class Judge:
 
     Args:
         plan: What was planted and asked.
-        laws: The law for each instant up to which acts may be known.
+        laws: The law for each reference that anybody may adopt.
     """
 
-    def __init__(self, plan: Plan, laws: Mapping[Instant | None, Law]) -> None:
+    def __init__(self, plan: Plan, laws: Mapping[LawRef, Law]) -> None:
         """Begin with no law adopted."""
         self._laws = laws
         self._adopted: dict[PartyCode, LawRef] = {}
+        self._standing: dict[PartyCode, DelegationsAdopted] = {}
         self._planted: dict[str, Planted] = {item.id: item for item in plan.planted}
         self._asked: dict[str, Asked] = {asked.case: asked for asked in plan.asked}
-        self._plan = plan
         self.liars: frozenset[PartyCode] = frozenset()
         self.releases = 0
 
     def adopt(self, party: PartyCode, law: LawRef) -> None:
         """A party's own log says which law it has adopted."""
         self._adopted[party] = law
+
+    def stand(self, party: PartyCode, adopted: DelegationsAdopted) -> None:
+        """A party's own log says what it has delegated, and what two officers decide."""
+        self._standing[party] = adopted
 
     def release(self, said: Said) -> None:
         """Judge a release at the instant it was journaled."""
@@ -109,28 +113,24 @@ class Judge:
     def _item(self, said: Said, item: Item, asked: Asked) -> None:
         where = f"`{item.holding}` from `{said.holder}` to `{said.recipient}` in `{asked.case}`"
         truth = self._planted.get(item.holding)
-        if truth is None or (item.originator, item.label, item.topics) != (
-            truth.holder,
-            label_of(truth),
-            truth.topics,
-        ):
+        if truth is None or (item.originator, item.topics) != (truth.holder, truth.topics):
             raise UnlawfulError(f"{where}: its facts were changed")
         if not any(covers(asked.topic, topic) for topic in truth.topics) and (
             asked.item != item.holding
         ):
             raise UnlawfulError(f"{where}: was not asked for")
         is_hub = asked.holder != said.holder
-        copies: list[Held | None] = [
-            held
-            for case, held in said.stock
+        copies: list[tuple[Held, Label] | None] = [
+            (held, label)
+            for case, held, label in said.stock
             if held.reference == item.holding and (case == asked.case or not is_hub)
         ]
         if said.holder == truth.holder:
             copies = [None, *copies]
         errors = []
-        for held in copies:
+        for copy in copies:
             try:
-                self._copy(said, item, asked, held, truth=truth)
+                self._copy(said, item, asked, copy, truth=truth)
             except UnlawfulError as error:
                 errors.append(error)
             else:
@@ -138,12 +138,23 @@ class Judge:
         raise errors[0] if errors else UnlawfulError(f"{where}: is not held")
 
     def _copy(
-        self, said: Said, item: Item, asked: Asked, held: Held | None, *, truth: Planted
+        self,
+        said: Said,
+        item: Item,
+        asked: Asked,
+        copy: tuple[Held, Label] | None,
+        *,
+        truth: Planted,
     ) -> None:
         """Judge one copy: its own, or one that it received under some instrument."""
         where = f"`{item.holding}` from `{said.holder}` to `{said.recipient}` in `{asked.case}`"
         is_hub = asked.holder != said.holder
-        if item.marked != (None if held is None else held.marked):
+        held, label = (None, label_of(truth)) if copy is None else copy
+        if item.label != label:
+            raise UnlawfulError(f"{where}: its label was changed")
+        is_relabelled = held is not None and held.holding.label != label
+        marked = None if held is None else item.marked if is_relabelled else held.marked
+        if item.marked != marked:
             raise UnlawfulError(f"{where}: is marked otherwise than registered")
         is_assured = is_hub or said.released.onward is None
         case = Case(
@@ -151,8 +162,8 @@ class Judge:
             recipient=said.recipient,
             onward=said.released.onward,
             originator=truth.holder,
-            label=label_of(truth),
-            marked=None if held is None else held.marked,
+            label=label,
+            marked=marked,
             topics=truth.topics,
             form=Form.DOCUMENT,
             provenance=None if held is None else held.holding.provenance,
@@ -183,12 +194,14 @@ class Judge:
 
     def _officers(self, said: Said, truth: Planted, *, where: str) -> None:
         holder, officers = said.holder, said.officers
+        adopted = self._standing[holder].delegations
         if not officers:
-            if holder not in self._plan.standing or not said.released.delegation:
+            if said.released.delegation not in {one.id for one in adopted.delegations}:
                 raise UnlawfulError(f"{where}: neither an officer nor a delegation")
             if truth.holder != holder:
                 raise UnlawfulError(f"{where}: the delegation covers own items only")
-        is_for_two = holder in self._plan.two_from and truth.holder == holder and truth.is_high
+        is_from = adopted.two_persons_from is not None
+        is_for_two = is_from and truth.holder == holder and truth.is_high
         if is_for_two and len(officers) < 2:
             raise UnlawfulError(f"{where}: two officers were needed")
 
@@ -212,7 +225,7 @@ class Judge:
         ref = self._adopted.get(party)
         if ref is None:
             raise UnlawfulError(f"`{party}` has adopted no law")
-        return self._laws[ref.known]
+        return self._laws[ref]
 
 
 def label_of(item: Planted) -> Label:

@@ -11,8 +11,10 @@ from relto.driver import Driver, Hook, LawBook
 from relto.journal import sign_card, verify_card
 from relto.law import Law, compile_law, load_library
 from relto.model import NodeCard
+from relto.model.message import LawRef
 from relto.node import By
 from relto.ports import World
+from relto.seal import digest
 from relto.sim.agenda import Agenda, chance
 from relto.sim.clock import VirtualClock
 from relto.sim.store import Disk, MemoryBlobs, MemoryStore
@@ -20,6 +22,19 @@ from relto.sim.storm.plan import KNOWN_AFTER, KNOWN_BEFORE, PARTIES
 from relto.sim.twins import SeededEntropy, TwinKeys, TwinSealer
 from relto.units import Digest, OfficerRole, PartyCode
 
+# An intermediary's instruments are suspended, without anybody waiting for the lapse of the pact.
+_NARROW: Final = """
+[[acts]]
+id = "storm-{name}"
+instrument = "{name}"
+kind = "operation-suspension"
+by = [{parties}]
+at = 2019-08-31T00:00:00+00:00
+text = "Suspended for the storm."
+article = "none"
+evidence = "assumed"
+source = "the storm"
+"""
 OFFICER: Final = OfficerRole("disclosure-officer")
 BY: Final = By(officer="a", role=OFFICER, reason="storm")
 _ADOPTED: Final = Instant.from_utc(2019, 11, 1)
@@ -54,14 +69,23 @@ class Lab:
         self, files: Files, *, make: Make = Driver, open_: type[MemoryStore] = MemoryStore
     ) -> None:
         """Compile the law and prepare a disk for each party."""
-        self.files = files
         self.make = make
         self.open_ = open_
         self.laws = LawBook()
-        library = load_library(files.files, digest=files.digest)
-        self.judged: dict[Instant | None, Law] = {
-            known: compile_law(library, known=known) for known in (KNOWN_BEFORE, KNOWN_AFTER)
+        narrow = _narrow(files)
+        self.adoptable: dict[str, tuple[Files, Instant]] = {
+            "before": (files, KNOWN_BEFORE),
+            "after": (files, KNOWN_AFTER),
+            "narrow": (narrow, KNOWN_BEFORE),
         }
+        self.judged: dict[LawRef, Law] = {
+            LawRef(digest=one.digest, known=known): compile_law(
+                load_library(one.files, digest=one.digest), known=known
+            )
+            for one, known in self.adoptable.values()
+        }
+        loaded = load_library(files.files, digest=files.digest)
+        self.instruments = tuple(sorted(loaded.instruments))
         self._disks: dict[PartyCode, Disk] = {}
         cards = {party: card_of(party, 1, at=_ADOPTED) for party in PARTIES}
         for party in PARTIES:
@@ -86,13 +110,25 @@ class Lab:
             opener=keys,
         )
         driver = Driver.create(world, party=party, laws=self.laws)
-        driver.adopt_law(self.files.files, digest=self.files.digest, by=BY, known=KNOWN_BEFORE)
+        files, known = self.adoptable["before"]
+        driver.adopt_law(files.files, digest=files.digest, by=BY, known=known)
         for other, card in cards.items():
             if other != party:
                 shown = verify_card(card, is_exercise=False).fingerprint
                 driver.pin(card, fingerprint=shown, by=BY)
         store.close()
         return disk
+
+
+def _narrow(files: Files) -> Files:
+    """The same law, but two instruments with the intermediary do not operate."""
+    acts = 'format = "relto.acts/1"\n' + "".join(
+        _NARROW.format(name=name, parties=", ".join(f'"{one}"' for one in parties))
+        for name, parties in (("tisa-2014", PARTIES), ("kor-usa-1987", PARTIES[1:]))
+    )
+    content = acts.encode()
+    whole = {**files.files, "acts/storm.toml": content}
+    return Files(files=whole, digest=digest(files.digest.encode() + content))
 
 
 def card_of(party: PartyCode, serial: int, *, at: Instant) -> bytes:

@@ -7,7 +7,7 @@ from whenever import Instant
 
 from relto.driver import Driver, Result
 from relto.errors import LocalError
-from relto.node import Approve, Ask, AskConsent, By, Command, Refuse, Waiting
+from relto.node import Approve, Ask, AskConsent, By, Command, NoPartnerError, Refuse, Waiting
 from relto.sim.agenda import MINUTE, SECOND, chance
 from relto.sim.storm.judge import assurance_of
 from relto.sim.storm.lab import BY, OFFICER, Lab
@@ -47,7 +47,12 @@ class People(Traffic):
             is_forced=asked.is_forced,
             by=BY,
         )
-        done = self._do(site, lambda driver: driver.command(command))
+        try:
+            done = self._do(site, lambda driver: driver.command(command))
+        except NoPartnerError:
+            # Its card is revoked: there will be another one.
+            self.agenda.after(10 * MINUTE, lambda: self._ask(asked))
+            return
         if done is None:
             self.agenda.after(self._patience(site), lambda: self._ask(asked))
         else:

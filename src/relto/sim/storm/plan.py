@@ -37,6 +37,11 @@ _LEVELS: Final = {
     "USA": (LevelId("confidential"), LevelId("secret"), LevelId("top-secret")),
 }
 _LARGE_BYTES: Final = 150_000
+# What an officer does about an item that has been given or received.
+STEPS: Final = ("recall", "reclassified", "destroyed", "loss-reported")
+# The notice is suspended; an intermediary's instruments do not operate; as it was.
+LAWS: Final = ("after", "after", "narrow", "before")
+_CALM: Final = 0.03
 # So many requests come close behind another one between the same two parties.
 _BURST: Final = 0.4
 
@@ -105,6 +110,15 @@ class Kind(StrEnum):
     ROTATE = "rotate"  # new keys in the middle of everything
     LAW = "law"  # another law becomes known
     LIAR = "liar"  # one party lies to the others
+    CUSTODY = "custody"  # an item is recalled, relabelled, destroyed, or reported lost
+    STANDING = "standing"  # other delegations, and another word on how many officers decide
+    REVOKE = "revoke"  # a partner's card is revoked, and after a while its next one compared
+    SPOIL = "spoil"  # a content or package among the blobs is gone, or not what was written
+    FORGET = "forget"  # the disk had not kept what it said was kept, and nobody knows
+    DRIFT = "drift"  # a clock runs too fast or too slow
+
+
+_SETTING_BACK: Final = frozenset({Kind.ROT, Kind.RESTORE, Kind.FORGET})
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -116,8 +130,8 @@ class Fault(Struct, frozen=True, kw_only=True):
         party: Whom it strikes.
         other: The far end, for the wire.
         amount: A share in millionths, or nanoseconds.
-        point: The named fault point, or the liar's trick.
-        is_both: Both directions; written although the disk failed.
+        point: The named fault point, the liar's trick, the custody step, or the law.
+        is_both: Both directions; written although the disk failed; a partner is passed over.
     """
 
     kind: Kind
@@ -178,6 +192,7 @@ def draw(seed: int, *, points: tuple[str, ...], tricks: tuple[str, ...]) -> Plan
     storm_ns = int(luck.choice((10 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR, 72 * HOUR)))
     before_ns = luck.randrange(storm_ns)
     planted = _planted(chance(seed, "planted"))
+    asked = _asked(chance(seed, "asked"), seed, storm_ns, before_ns, planted)
     faults = _faults(chance(seed, "faults"), storm_ns, before_ns, points=points, tricks=tricks)
     return Plan(
         seed=seed,
@@ -189,8 +204,8 @@ def draw(seed: int, *, points: tuple[str, ...], tricks: tuple[str, ...]) -> Plan
         officer_ns=luck.choice((2 * SECOND, MINUTE, 20 * MINUTE)),
         margin_seconds=luck.choice((0, 0, 5, 60)),
         two_from=tuple(party for party in PARTIES if luck.random() < 0.2),
-        asked=_asked(chance(seed, "asked"), seed, storm_ns, before_ns, planted),
-        faults=faults,
+        asked=asked,
+        faults=_aimed(chance(seed, "aim"), faults, asked, storm_ns),
         crews=_crews(chance(seed, "crews")),
     )
 
@@ -273,7 +288,17 @@ def _faults(
     tricks: tuple[str, ...],
 ) -> tuple[Fault, ...]:
     """Draw the mix first, then each fault; a seed without any is a seed too."""
-    rare = {Kind.ROT: 0.12, Kind.RESTORE: 0.15, Kind.LIAR: 0.12, Kind.ROTATE: 0.2}
+    if luck.random() < _CALM:
+        return ()
+    rare = {
+        Kind.ROT: 0.12,
+        Kind.RESTORE: 0.15,
+        Kind.LIAR: 0.12,
+        Kind.ROTATE: 0.2,
+        Kind.REVOKE: 0.15,
+        Kind.SPOIL: 0.25,
+        Kind.FORGET: 0.06,
+    }
     found = []
     for kind in Kind:
         if luck.random() >= rare.get(kind, 0.35):
@@ -282,15 +307,15 @@ def _faults(
             found.extend(_still(luck, lapse_ns))
             continue
         count = 1 if kind in rare else luck.randrange(1, 4)
-        if kind is Kind.CRASH:
+        if kind in {Kind.CRASH, Kind.CUSTODY}:
             count = luck.randrange(1, 7)
         found.extend(
             _fault(kind, luck, storm_ns, points=points, tricks=tricks) for _ in range(count)
         )
     if any(one.kind is Kind.LIAR for one in found):
         # A restored node waits for every partner, and an officer passes over one that lies.
-        found = [one for one in found if one.kind not in {Kind.ROT, Kind.RESTORE}]
-    return tuple(sorted(found, key=lambda one: (one.at_ns, one.kind.value, one.party)))
+        found = [one for one in found if one.kind not in _SETTING_BACK]
+    return tuple(found)
 
 
 def _fault(
@@ -325,12 +350,50 @@ def _fault(
             bound = luck.choice((5 * SECOND, 4 * MINUTE, 4 * MINUTE, HOUR, 24 * 365 * HOUR))
             ahead = bound if bound <= 4 * MINUTE or luck.random() < 0.2 else 0
             return _with(base, amount=luck.randrange(-bound, ahead + 1))
-        case Kind.RESTORE | Kind.ROT:
+        case Kind.RESTORE:
+            # Sometimes an officer will not wait for everybody, rightly or not.
+            is_passing = luck.random() < 0.3
+            return _with(base, other=other, for_ns=luck.randrange(at_ns + 1), is_both=is_passing)
+        case Kind.ROT:
             return _with(base, for_ns=luck.randrange(at_ns + 1), amount=luck.randrange(1 << 30))
+        case Kind.FORGET:
+            lag_ns = luck.choice((10 * MILLISECOND, SECOND, MINUTE))
+            return _with(base, for_ns=min(lag_ns, at_ns))
+        case Kind.CUSTODY:
+            return _with(base, point=luck.choice(STEPS), amount=luck.randrange(1 << 30))
+        case Kind.SPOIL | Kind.STANDING:
+            return _with(base, amount=luck.randrange(1 << 30))
+        case Kind.REVOKE:
+            return _with(base, other=other, for_ns=min(base.for_ns, luck.choice((MINUTE, HOUR))))
+        case Kind.DRIFT:
+            return _with(base, amount=luck.choice((-1_000, -50, 50, 1_000)) * 1_000)
+        case Kind.LAW:
+            return _with(base, point=luck.choice(LAWS))
         case Kind.LIAR:
             return _with(base, at_ns=0, for_ns=storm_ns, point=luck.choice(tricks))
-        case Kind.FULL | Kind.SECOND | Kind.ROTATE | Kind.LAW | Kind.STILL:
+        case Kind.FULL | Kind.SECOND | Kind.ROTATE | Kind.STILL:
             return base
+
+
+def _aimed(
+    luck: random.Random, faults: tuple[Fault, ...], asked: tuple[Asked, ...], storm_ns: int
+) -> tuple[Fault, ...]:
+    """Let some of what people do fall between a request and the answer to it."""
+    found = []
+    for fault in faults:
+        if fault.kind in {Kind.REVOKE, Kind.STANDING, Kind.LAW} and luck.random() < 0.7:
+            near = luck.choice(asked)
+            spread = luck.choice((2 * SECOND, 10 * SECOND, MINUTE))
+            at_ns = min(near.at_ns + luck.randrange(spread), storm_ns - 1)
+            other = near.requester if fault.kind is Kind.REVOKE else fault.other
+            fault = _with(fault, at_ns=at_ns, party=near.holder, other=other)  # noqa: PLW2901
+        found.append(fault)
+    return tuple(sorted(found, key=lambda one: (one.at_ns, one.kind.value, one.party)))
+
+
+def levels_of(party: PartyCode) -> tuple[LevelId, ...]:
+    """Give the levels at which a party's items are planted, the lowest first."""
+    return _LEVELS[party]
 
 
 def _still(luck: random.Random, lapse_ns: int) -> list[Fault]:

@@ -9,15 +9,15 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from relto.driver import Driver, Job, StoppedError
+from relto.driver import Driver, Job, NotStoppedError, StoppedError
 from relto.errors import LocalError, PeerError
 from relto.journal import ForkError
 from relto.limits import FRAMES_IN_FLIGHT_MAX
 from relto.ports import StoreCorruptError
 from relto.seal import running_digest
-from relto.sim.agenda import MINUTE, SECOND, Agenda, chance
+from relto.sim.agenda import HOUR, MINUTE, SECOND, Agenda, chance
 from relto.sim.storm.judge import Judge
-from relto.sim.storm.lab import Lab, party_keys
+from relto.sim.storm.lab import BY, Lab, party_keys
 from relto.sim.storm.liar import Liar
 from relto.sim.storm.plan import PARTIES, Plan
 from relto.sim.storm.site import Site
@@ -28,6 +28,9 @@ from relto.units import PartyCode
 _CALL_NS: Final = 5 * SECOND
 _WAIT_MAX_NS: Final = 10 * MINUTE
 _PIECE_BYTES: Final = 65_536
+# How often a stopped link is let run again, and how often that happens at all.
+_RESUMED_MAX: Final = 2
+_RESUMED: Final = 0.5
 
 Pair = tuple[PartyCode, PartyCode]
 
@@ -57,6 +60,7 @@ class Traffic:
         self._fetches: set[Pair] = set()
         self._waits: dict[Pair, int] = {}
         self._until: dict[Pair, int] = {}
+        self._resumed: dict[Pair, int] = {}
         self._call_ids = 0
         self.watch = Watch(
             plan,
@@ -187,7 +191,7 @@ class Traffic:
                 lambda driver: driver.next_batch(partner, is_ahead=is_ahead, is_shared=True)
             )
         except StoppedError:
-            site.stopped.add(partner)
+            self._stop(site, partner)
             return
         if data is None and site.is_troubled:
             self._wait(site, partner)
@@ -288,7 +292,31 @@ class Traffic:
         """An honest partner never shows two histories, unless an old backup was brought back."""
         if partner not in self.liars and not {site.party, partner} & self.watch.restored:
             raise UnsafeError("fork", f"`{site.party}` about `{partner}`: {error.message}")
+        self._stop(site, partner)
+
+    def _stop(self, site: Site, partner: PartyCode) -> None:
+        """A link has stopped; some officer lets it run again, whatever the cause."""
+        if partner in site.stopped:
+            return
         site.stopped.add(partner)
+        key = (site.party, partner)
+        times = self._resumed[key] = self._resumed.get(key, 0) + 1
+        luck = chance(self.plan.seed, f"resume/{site.party}/{partner}/{times}")
+        if times <= _RESUMED_MAX and luck.random() < _RESUMED:
+            self.agenda.after(luck.randrange(2 * HOUR), partial(self._resume, site, partner))
+
+    def _resume(self, site: Site, partner: PartyCode) -> None:
+        """Let a link run again; who still shows another history stops it at once (EX-54)."""
+        try:
+            done = self._do(site, lambda driver: driver.resume(partner, by=BY))
+        except NotStoppedError:
+            # The disk that knew of it is gone.
+            done = True
+        if done is None:
+            self.agenda.after(MINUTE, partial(self._resume, site, partner))
+            return
+        site.stopped.discard(partner)
+        self._pump(site, partner)
 
     def _give_up(self, site: Site, partner: PartyCode, call: int) -> None:
         if self._end_call((site.party, partner), call):

@@ -17,27 +17,36 @@ from msgspec.structs import replace
 from relto.codec import FRAME
 from relto.codec.message import decode_message
 from relto.errors import PeerError
-from relto.model import Entry, Frame, LogId
+from relto.exchange import Fact
+from relto.model import Entry, Frame, Label, LogId
 from relto.model.message import (
     ConsentGiven,
+    DelegationsAdopted,
+    Destroyed,
     Held,
     LawAdopted,
+    LossReported,
     Message,
     OfficerStepped,
+    Recalled,
     Receipted,
-    Refused,
+    Reclassified,
     Released,
     Step,
 )
+from relto.model.partner import KeyRevoked, PeerAdded
 from relto.seal import SignatureError, check_ed25519, digest, digest_bytes
 from relto.sim.store import Disk, MemoryBlobs
 from relto.sim.storm.judge import Judge, Said
 from relto.sim.storm.plan import Plan
 from relto.sim.twins import TwinKeys
-from relto.units import PartyCode
+from relto.units import HoldingId, PartyCode
 
 # Once in a log for each case, whatever happens.
 _ONCE: Final = frozenset({"request", "release", "receipt", "unroutable"})
+_STOCK: Final = frozenset({"held", "recall", "reclassified", "destroyed", "loss-reported"})
+# What stands behind every judgement, also on a disk that was put back.
+_ALWAYS: Final = (LawAdopted, DelegationsAdopted, PeerAdded, KeyRevoked)
 _CANARY: Final = b"canary-"
 _WORDS: Final = re.compile(rb"canary-([0-9a-f]{24})-")
 
@@ -102,6 +111,12 @@ class Watch:
         self.liars: frozenset[PartyCode] = frozenset()
         self.disks: dict[PartyCode, Disk] = {}
         self.restored: set[PartyCode] = set()
+        # Where two histories of one log are nobody's mistake: a disk that forgot, without a word;
+        # a partner that a restored node would not wait for.
+        self.forgot: set[PartyCode] = set()
+        self.passed: set[tuple[PartyCode, PartyCode]] = set()
+        self._cards: dict[tuple[PartyCode, PartyCode], int] = {}
+        self._barred: set[tuple[PartyCode, PartyCode, int]] = set()
         self.checks = 0
 
     # ------------------------------------------------------------ what the world tells
@@ -122,6 +137,17 @@ class Watch:
         disk = self.disks[party]
         if not any(entry.header.case == case for log in disk.logs.values() for entry in log):
             raise UnsafeError("lost", f"`{party}` answered for `{case}` and stored nothing")
+
+    def done(self, party: PartyCode, facts: Iterable[Fact]) -> None:
+        """A command has answered with what it did: all of it must be on the disk."""
+        disk = self.disks[party]
+        for fact in facts:
+            log = LogId(source=fact.source, target=fact.target)
+            held = disk.logs.get(log, [])
+            if len(held) < fact.number or held[fact.number - 1].header.kind != fact.kind:
+                raise UnsafeError(
+                    "lost", f"`{party}` answered with a `{fact.kind}`, stored nothing"
+                )
 
     # ------------------------------------------------------------ the wire
 
@@ -234,7 +260,7 @@ class Watch:
                 raise UnsafeError("doubled", f"`{header.kind}` of `{header.case}` at `{party}`")
             self._once.add(once)
         # What came back after a backup was judged when it was said; what stood beside it is gone.
-        if isinstance(message, LawAdopted) or (is_new and message is not None):
+        if isinstance(message, _ALWAYS) or (is_new and message is not None):
             if log.source != party:
                 return
             self._own(party, disk, log, entry, message)
@@ -247,7 +273,8 @@ class Watch:
             reader = self.disks.get(log.target)
             mirror = [] if reader is None or log.is_local else reader.logs.get(log, [])
             is_mirrored = len(mirror) >= entry.header.number
-            if known is not None and known != name and is_mirrored:
+            is_two = party in self.forgot or (party, log.target) in self.passed
+            if known is not None and known != name and is_mirrored and not is_two:
                 raise UnsafeError("fork", f"`{party}` wrote entry {key[1]} of `{log.origin}` anew")
             self._words[key] = name
         elif log.source not in self.liars and known != name:
@@ -309,11 +336,23 @@ class Watch:
         for entry in disk.logs.get(own, ()):
             if entry.header.kind == "held":
                 message = self._message(entry)
-                if isinstance(message, Held) and message.reference == item.id:
+                if not isinstance(message, Held) or message.reference != item.id:
+                    continue
+                if not is_strict or not self._is_destroyed(party, disk, message, entry):
                     return
         if not is_strict and self._is_arriving(party, disk, item.id):
             return
         raise UnsafeError("plaintext", f"`{item.id}` at `{party}` in {where}")
+
+    def _is_destroyed(self, party: PartyCode, disk: Disk, held: Held, entry: Entry) -> bool:
+        """Whether a party has certified that it has destroyed what it once registered."""
+        log = LogId(source=party, target=held.source or party)
+        return any(
+            isinstance(message, Destroyed) and message.holding == held.reference
+            for one in disk.logs.get(log, ())
+            if one.header.kind == "destroyed" and one.header.case == entry.header.case
+            for message in [self._message(one)]
+        )
 
     def _is_arriving(self, party: PartyCode, disk: Disk, holding: str) -> bool:
         """A crash may come between opening a large item and registering it (`after-blob`)."""
@@ -351,26 +390,26 @@ class Watch:
         match message:
             case LawAdopted(law=law):
                 self._judge.adopt(party, law)
+            case DelegationsAdopted():
+                self._judge.stand(party, message)
+            case PeerAdded():
+                self._cards[party, message.party] = message.serial
+            case KeyRevoked():
+                self._barred.add((party, message.party, message.serial))
             case Held() if message.source is not None:
                 self._received(party, disk, entry, message)
             case Released():
+                newest = (party, log.target, self._cards[party, log.target])
+                if newest in self._barred:
+                    raise UnsafeError("revoked", f"`{party}` released to `{log.target}`")
                 self._judge.release(self._said(party, disk, entry, message))
             case Receipted():
                 self._receipt(party, disk, log, entry, message)
-            case Refused():
-                pass
             case _:
                 pass
 
     def _said(self, party: PartyCode, disk: Disk, entry: Entry, released: Released) -> Said:
-        own = LogId(source=party, target=party)
-        stock = tuple(
-            (one.header.case or "", message)
-            for one in disk.logs.get(own, ())
-            if one.header.kind == "held"
-            for message in [self._message(one)]
-            if isinstance(message, Held) and message.source is not None
-        )
+        stock = self._stock(party, disk, entry)
         # A consent that stands in the holder's mirror was given before, whatever the clocks say.
         consents = tuple(
             replace(message.consent, given_at=min(message.consent.given_at, entry.header.at))
@@ -390,6 +429,40 @@ class Watch:
             stock=stock,
             consents=consents,
         )
+
+    def _stock(
+        self, party: PartyCode, disk: Disk, before: Entry
+    ) -> tuple[tuple[str, Held, Label], ...]:
+        """What a party has registered as received and may give on, with its label at that time."""
+        found: dict[tuple[str, HoldingId], tuple[str, Held, Label]] = {}
+        for log, number in disk.order:
+            entry = disk.logs[log][number - 1]
+            if entry is before:
+                break
+            if entry.header.kind not in _STOCK or (log, number) in disk.damaged:
+                continue
+            message, case = self._message(entry), entry.header.case or ""
+            match message:
+                case Held() if log.is_local and message.source is not None:
+                    key = (case, message.reference)
+                    found[key] = (case, message, message.holding.label)
+                case Destroyed() | LossReported() if log.source == party:
+                    found.pop((case, message.holding), None)
+                case Recalled() if log.target == party:
+                    held = found.get((case, message.holding))
+                    if held is not None and held[1].source == log.source:
+                        del found[case, message.holding]
+                case Reclassified() if log.target == party:
+                    held = found.get((case, message.holding))
+                    if held is None or held[1].source != log.source:
+                        continue
+                    if held[1].holding.originator == log.source:
+                        found[case, message.holding] = (*held[:2], message.label)
+                    elif message.label != held[2]:
+                        del found[case, message.holding]
+                case _:
+                    pass
+        return tuple(found.values())
 
     def _approvals(self, party: PartyCode, disk: Disk, case: str | None) -> frozenset[str]:
         own = LogId(source=party, target=party)
