@@ -15,7 +15,7 @@ from relto.codec import EXTRACT, FORK
 from relto.codec.message import encode_message
 from relto.journal import Draft, append, sign_head
 from relto.limits import EXTRACT_FILES_MAX
-from relto.model import ForkEvidence, LogId
+from relto.model import EXTRACT_VERSION, ForkEvidence, LogId
 from relto.model.partner import PeerAdded
 from relto.ports.store import Kept
 from relto.seal import digest
@@ -138,7 +138,7 @@ def test_an_extract_is_verified_offline_with_the_parties_cards(archive, cards, c
     assert main(["journal", "verify", str(archive), *cards, "--json"]) == 0
     verdict = answer(capsys)
     assert verdict["verified"]
-    assert verdict["fingerprints"] == {party: TRUSTED[party] for party in ("JPN", "KOR")}
+    assert verdict["fingerprints"] == {party: [TRUSTED[party]] for party in ("JPN", "KOR")}
     assert len(verdict["entries"]) == 4
     assert main(["journal", "verify", str(archive), *cards]) == 0
     assert "VERIFIED" in capsys.readouterr().out
@@ -363,6 +363,42 @@ def test_a_tampered_extract_is_not_verified(archive, cards, capsys, name):
     capsys.readouterr()
     assert main(["journal", "verify", str(archive), *cards, "--json"]) == 1
     assert not answer(capsys)["verified"]
+
+
+@pytest.mark.parametrize("extra", [{}, {"consents/0001.json": b"{}"}])
+def test_an_extract_of_a_later_form_is_called_that_and_not_malformed(archive, cards, capsys, extra):
+    """JN-38: also where it has files and fields that are not known here."""
+
+    def later(new, content):
+        version = b'{"version":%d,"kinds":[],' % (EXTRACT_VERSION + 1)
+        flip(content, "extract.json", b'{"version":%d,' % EXTRACT_VERSION, version)
+        put_all(new, {**extra, **content})
+
+    rebuild(archive, later)
+    capsys.readouterr()
+    assert main(["journal", "verify", str(archive), *cards]) == 3
+    said = " ".join(capsys.readouterr().err.split())
+    assert "peer.extract_version: the extract has version 3, and versions up to 2 are known" in said
+    assert "verify it with a newer relto" in said
+
+
+@pytest.mark.parametrize("version", [b"0", b"-1", b'"2"', b"2.5", b"null", b"true"])
+def test_an_extract_with_a_version_that_is_none_is_malformed(archive, cards, capsys, version):
+    """JN-2, JN-38."""
+
+    def change(new, content):
+        flip(
+            content,
+            "extract.json",
+            b'{"version":%d,' % EXTRACT_VERSION,
+            b'{"version":%b,' % version,
+        )
+        put_all(new, content)
+
+    rebuild(archive, change)
+    capsys.readouterr()
+    assert main(["journal", "verify", str(archive), *cards]) == 3
+    assert "peer.malformed" in capsys.readouterr().err
 
 
 def symlink(new, content):

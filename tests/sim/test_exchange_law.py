@@ -15,12 +15,11 @@ from relto.driver import (
     UnpinnedPartnerError,
 )
 from relto.errors import PeerError
-from relto.journal import Draft
+from relto.journal import BadEvidenceError, Draft
 from relto.model import Label, Precedence
 from relto.model.message import RefusalCode
 from relto.node import (
     BadCardError,
-    BadEvidenceError,
     By,
     CaseTakenError,
     ClockBackError,
@@ -441,6 +440,7 @@ def test_fl_40_a_consent_that_the_intermediary_changed_is_not_believed() -> None
     changes = (
         {"body": other},
         {"salt": bytes(32)},
+        {"salt": b"short"},
         {"source": "USA"},
         {"source": "GBR"},
         {"target": "KOR"},

@@ -12,12 +12,12 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-from relto.codec import EXTRACT
+from relto.codec import EXTRACT, version_of
 from relto.errors import LocalError, PeerError
 from relto.limits import (
     ARCHIVE_BYTES_MAX,
@@ -26,7 +26,7 @@ from relto.limits import (
     EXTRACT_FILES_MAX,
     LAW_FILE_BYTES_MAX,
 )
-from relto.model import Extract
+from relto.model import EXTRACT_VERSION, Extract
 from relto.seal import digest
 from relto.units import Digest
 
@@ -56,6 +56,13 @@ class ArchiveError(PeerError):
 
     code = "peer.bad_archive"
     hint_default = "it was not opened; ask for a fresh one"
+
+
+class ExtractVersionError(PeerError):
+    """The extract has a later form than is known here; it may be sound, and cannot be judged."""
+
+    code = "peer.extract_version"
+    hint_default = "verify it with a newer relto, or ask for one from a node that runs this version"
 
 
 class ArchiveFileError(LocalError):
@@ -99,6 +106,7 @@ def read_archive(path: Path) -> tuple[Extract, Mapping[Digest, bytes]]:
 
     Raises:
         ArchiveFileError: It cannot be read.
+        ExtractVersionError: It has a later form.
         ArchiveError: It is not an extract's archive.
         MalformedError: Its document is malformed.
 
@@ -137,6 +145,7 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 
 def _read(archive: zipfile.ZipFile) -> tuple[Extract, Mapping[Digest, bytes]]:
     members = archive.infolist()
+    _check_version(archive, members)
     if len(members) > EXTRACT_FILES_MAX + 2:
         raise ArchiveError(f"archive of {len(members)} files, limit {EXTRACT_FILES_MAX + 2}")
     if len({member.filename for member in members}) != len(members):
@@ -152,6 +161,18 @@ def _read(archive: zipfile.ZipFile) -> tuple[Extract, Mapping[Digest, bytes]]:
         raise ArchiveError(f"no `{_DOCUMENT}` in the archive")
     files = {digest(content): content for name, content in found.items() if _LAW.fullmatch(name)}
     return EXTRACT.decode(found[_DOCUMENT]), files
+
+
+def _check_version(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> None:
+    """Say of a later form that it is one, before anything else in it is unlike what is known."""
+    for member in members:
+        if member.filename == _DOCUMENT:
+            version = version_of(_member(archive, member))
+            if version is not None and version > EXTRACT_VERSION:
+                raise ExtractVersionError(
+                    f"the extract has version {version}, and versions up to {EXTRACT_VERSION} are"
+                    " known here"
+                )
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

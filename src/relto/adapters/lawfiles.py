@@ -18,7 +18,7 @@ from tree_sitter import Language, Node, Parser
 from relto.errors import LocalError, WorldError
 from relto.law import KeyPath, Library, load_library
 from relto.limits import LAW_FILE_BYTES_MAX
-from relto.seal import digest
+from relto.seal import digest_of_files
 from relto.units import Digest
 
 _FOLDERS = ("instruments", "acts", "schemes")
@@ -234,12 +234,7 @@ def digest_of(files: Mapping[str, bytes]) -> Digest:
 
     Source: docs/spec/law.md LAW-9.
     """
-    parts: list[bytes] = []
-    for name in sorted(files):
-        key = name.encode("utf-8")
-        parts.append(len(key).to_bytes(8, "big") + key)
-        parts.append(len(files[name]).to_bytes(8, "big") + files[name])
-    return digest(b"".join(parts))
+    return digest_of_files(files)
 
 
 def packaged_library() -> Library:

@@ -3,9 +3,9 @@
 Needs no node and no network; believes only cards that somebody has compared.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from relto.errors import ReltoError
 from relto.journal import (
     KeyRing,
     KeySpan,
+    ProvenConsent,
     Statement,
     UnknownKeyError,
     UntrustedKeyError,
@@ -30,10 +31,64 @@ from relto.journal import (
     verify_extract,
 )
 from relto.limits import BATCH_BYTES_MAX
-from relto.model import Extract, NodeCard
-from relto.model.message import Released
+from relto.model import Extract, Header, NodeCard
+from relto.model.delegation import Delegation
+from relto.model.message import Approval, Released
 from relto.seal import digest
 from relto.units import Digest, PartyCode
+
+_FOOT: Final = (
+    "Shown by {0}. Each entry is its author's, dated by the author's clock; the list has no effect"
+    " before its cause. A party's own log bears that party's signature alone. That nothing was left"
+    " out is not proved."
+)
+
+
+class ConsentLine(Struct, frozen=True, kw_only=True):
+    """An originator's consent that a release rests on, proved in the originator's own log.
+
+    Args:
+        entry: Where it stands: log and number.
+        at: By the originator's clock.
+        originator: Who consents.
+        recipient: To whom the item may go.
+        holding: Which item, by the originator's id; `None` where it covers topics.
+        topics: Which topics.
+        purposes: For what; empty for what the item was released for.
+        ends_at: Until when; `None` when open-ended.
+    """
+
+    entry: str
+    at: Instant
+    originator: str
+    recipient: str
+    holding: str | None
+    topics: tuple[str, ...]
+    purposes: tuple[str, ...]
+    ends_at: Instant | None
+
+
+class RestsOn(Struct, frozen=True, kw_only=True):
+    """What a release rests on, as far as the extract shows it.
+
+    Args:
+        law_entry: Where the party that made the extract adopted the law; empty when the files of
+            the law are not here.
+        delegation: The delegation that the release names; empty when officers approved it.
+        authority_entry: Where that delegation was given; empty when it is not shown.
+        authority_at: When, by its author's clock.
+        authority: The delegation itself; `None` when it is not shown.
+        approvals: The officers who approved, by party and role.
+        consents: The originators' consents.
+    """
+
+    law_entry: str
+    delegation: str
+    authority_entry: str
+    authority_at: Instant | None
+    authority: Delegation | None
+    approvals: tuple[Approval, ...]
+    consents: tuple[ConsentLine, ...]
 
 
 class Proven(Struct, frozen=True, kw_only=True):
@@ -48,6 +103,7 @@ class Proven(Struct, frozen=True, kw_only=True):
         says: What it says, in words; empty when its text is not shown.
         law: Of a release, the digest of the law under which it was decided.
         instrument: Of a release, the instrument.
+        rests_on: Of a release, what it rests on; `None` of anything else.
         acknowledged: The partner has signed that it holds the entry.
         destroyed: Names of the parts that are not shown.
     """
@@ -60,6 +116,7 @@ class Proven(Struct, frozen=True, kw_only=True):
     says: str
     law: str
     instrument: str
+    rests_on: RestsOn | None
     acknowledged: bool
     destroyed: tuple[str, ...]
 
@@ -71,7 +128,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     case: str
     made_by: str
     is_exercise: bool
-    fingerprints: dict[str, str]
+    fingerprints: dict[str, tuple[str, ...]]
     law: tuple[str, ...]
     entries: tuple[Proven, ...]
     problem: str = ""
@@ -158,7 +215,7 @@ def _verify_extract(
     made = replace(made, cards=(*made.cards, *(it for it in given if it not in made.cards)))
     trusted = [*fingerprints, *(digest(SIGNED_CARD.decode(data).card) for data in cards)]
     statements: tuple[Statement, ...] = ()
-    used: dict[str, str] = {}
+    used: dict[str, tuple[str, ...]] = {}
     law: tuple[str, ...] = ()
     problem = hint = ""
     try:
@@ -173,7 +230,7 @@ def _verify_extract(
         problem, hint = f"{error.code}: {error.message}", error.hint
     else:
         statements, law = verified.statements, verified.law
-        used = {str(party): str(it) for party, it in verified.fingerprints.items()}
+        used = {str(party): it for party, it in verified.fingerprints.items()}
     verdict = Verdict(
         verified=not problem,
         case=made.case,
@@ -205,16 +262,67 @@ def _render_verdict(console: Console, verdict: Verdict) -> None:
     columns = ("log", "number", "at", "kind", "says", "acknowledged")
     console.print(table(f"case {safe(verdict.case)}", columns, rows))
     for line in verdict.entries:
-        if line.law:
-            words = f"{line.source} > {line.target} {line.number} was released under"
-            console.print(f"{words} {safe(line.instrument)}, law {line.law}", highlight=False)
+        if line.rests_on is not None:
+            _render_basis(console, line, line.rests_on)
     for party, shown in sorted(verdict.fingerprints.items()):
-        console.print(f"{party}  {show_fingerprint(Digest(shown))}", highlight=False)
-    console.print(
-        f"Shown by {verdict.made_by}. Each entry is its author's, dated by the author's clock; in a"
-        " log the number is the order. That nothing was left out is not proved.",
-        highlight=False,
+        for one in shown:
+            console.print(f"{party}  {show_fingerprint(Digest(one))}", highlight=False)
+    console.print(_FOOT.format(safe(verdict.made_by)), highlight=False)
+
+
+def _render_basis(console: Console, line: Proven, basis: RestsOn) -> None:
+    """Say what a release rests on, each thing with the entry that proves it."""
+    words = [f"{_place(line.source, line.target, line.number)} was released under"]
+    words[0] += f" {line.instrument}"
+    adopted = f"adopted in {basis.law_entry}" if basis.law_entry else "whose files are not here"
+    words.append(f"law {line.law}, {adopted}")
+    given = basis.authority
+    if given is not None:
+        words.append(
+            f"delegation `{given.id}`, given by {given.by} in {basis.authority_entry},"
+            f" {basis.authority_at}:"
+        )
+        words += [f"  {term}" for term in _terms(given)]
+    elif basis.delegation:
+        words.append(f"delegation `{basis.delegation}`, which is not shown: it stands in a log")
+        words[-1] += f" that only {line.source} has"
+    words += [f"approved by {it.role} of {it.party}, {it.at}" for it in basis.approvals]
+    for it in basis.consents:
+        about = it.holding or ", ".join(it.topics)
+        purposes = f", for {', '.join(it.purposes)}" if it.purposes else ""
+        until = f", until {it.ends_at}" if it.ends_at is not None else ""
+        words.append(
+            f"{it.originator} consents to {it.recipient} for {about}{purposes}{until}:"
+            f" {it.entry}, {it.at}"
+        )
+    for place, said in enumerate(words):
+        console.print(f"{'  ' if place else ''}{safe(said)}", highlight=False, soft_wrap=True)
+
+
+def _terms(given: Delegation) -> Iterator[str]:
+    """Say what a delegation covers; what it leaves open is not said."""
+    forms = tuple(map(str, given.forms))
+    named = (
+        ("to", given.recipients),
+        ("under", given.instruments),
+        ("about", given.topics),
+        ("up to", (given.up_to,)),
+        ("in the form", forms),
+        ("for", given.purposes),
+        ("from", () if given.valid_from is None else (str(given.valid_from),)),
+        ("until", () if given.valid_until is None else (str(given.valid_until),)),
     )
+    yield from (f"{word} {', '.join(words)}" for word, words in named if words)
+    if given.is_for_received:
+        yield "also for what others made"
+
+
+def _place(source: str, target: str, number: int) -> str:
+    return f"{source} > {target} {number}"
+
+
+def _place_of(header: Header) -> str:
+    return _place(header.source, header.target, header.number)
 
 
 def _card(data: bytes) -> NodeCard:
@@ -244,8 +352,39 @@ def _proven(statement: Statement) -> Proven:
         says="" if message is None else words_of(message),
         law="" if release is None else release.law.digest,
         instrument="" if release is None else release.instrument,
+        rests_on=_rests_on(statement),
         acknowledged=statement.is_acknowledged,
         destroyed=statement.destroyed,
+    )
+
+
+def _rests_on(statement: Statement) -> RestsOn | None:
+    message, basis = statement.message, statement.basis
+    if basis is None or not isinstance(message, Released):
+        return None
+    authority = None if basis.authority is None else basis.authority.header
+    return RestsOn(
+        law_entry="" if basis.law is None else _place_of(basis.law.header),
+        delegation=message.delegation,
+        authority_entry="" if authority is None else _place_of(authority),
+        authority_at=None if authority is None else authority.at,
+        authority=basis.delegation,
+        approvals=message.approvals,
+        consents=tuple(map(_consent_line, basis.consents)),
+    )
+
+
+def _consent_line(proven: ProvenConsent) -> ConsentLine:
+    consent = proven.message.consent
+    return ConsentLine(
+        entry=_place_of(proven.header),
+        at=proven.header.at,
+        originator=consent.originator,
+        recipient=consent.recipient,
+        holding=consent.holding,
+        topics=consent.topics,
+        purposes=consent.purposes,
+        ends_at=consent.ends_at,
     )
 
 

@@ -24,6 +24,7 @@ from relto.console import Home
 from relto.driver.identity import law_value
 from relto.errors import LocalError, PeerError, ReltoError, WorldError
 from relto.journal import (
+    AUTHORITY_KIND,
     LAW_KIND,
     ForkError,
     KeyRing,
@@ -34,7 +35,7 @@ from relto.journal import (
     extract_log,
     read_fingerprint,
 )
-from relto.model import Entry, Extract, ExtractedFile, LogId
+from relto.model import EXTRACT_VERSION, Entry, Extract, ExtractedFile, LogId
 from relto.model.message import KeyChanged, LawAdopted, Released
 from relto.model.partner import PeerAdded
 from relto.ports.store import Kept, Placed, Transaction
@@ -214,8 +215,9 @@ def extract_(
 ) -> None:
     """Take all evidence about a case out of the journal, for a third person.
 
-    The archive holds the entries with proofs, the signed heads, the parties' cards and the law as
-    it stood. It holds what was said, so handle it as its content demands.
+    The archive holds the entries with proofs, the signed heads, the parties' cards, the law as it
+    stood, schemes included, and the standing authorities under which this node released something.
+    It holds what was said, so handle it as its content demands.
 
     Example: relto journal extract c-20191122-1 --out case.zip --dir jpn
     """
@@ -375,7 +377,7 @@ def _extract(
         raise NoSuchCaseError(f"no entry of case `{safe(case)}`")
     cards = _cards(directory, tx)
     own = _party_of(cards[0])
-    entries = [it.entry for it in placed] + _law_entries(tx, own, placed)
+    entries = [it.entry for it in placed] + _standing_entries(tx, own, placed)
     logs = []
     for log in sorted({entry.header.log for entry in entries}):
         state = tx.log(log)
@@ -386,7 +388,7 @@ def _extract(
     named, files = _law_files(tx, entries)
     shown = _concerned(entries)
     return Extract(
-        version=1,
+        version=EXTRACT_VERSION,
         case=case,
         made_by=own,
         made_at=Instant.now(),
@@ -417,19 +419,43 @@ def _peaks(tx: Transaction, log: LogId) -> Peaks:
     return lambda number: tx.peak(log, number)
 
 
-def _law_entries(tx: Transaction, own: PartyCode, placed: tuple[Placed, ...]) -> list[Entry]:
-    """Find the law that was in force when the case began, and what was adopted while it ran."""
-    found: list[Entry] = []
+def _standing_entries(tx: Transaction, own: PartyCode, placed: tuple[Placed, ...]) -> list[Entry]:
+    """Find what the case rests on and no case holds: law, and delegations that were used.
+
+    The law that was in force when the case began, and what was adopted while it ran; of standing
+    authorities only those under which the party's own releases of this case went out, since they
+    name other partners as well.
+    """
+    laws: list[Entry] = []
+    newest: Entry | None = None
+    used: dict[int, Entry] = {}
     first, final = placed[0].position, placed[-1].position
+    delegated = {it.position for it in placed if _is_delegated(it.entry, own)}
     for it in _walk(tx):
         if it.position > final:
             break
         header = it.entry.header
-        if header.kind == LAW_KIND and header.log == LogId(source=own, target=own):
+        if it.position in delegated and newest is not None:
+            used[newest.header.number] = newest
+        if header.log != LogId(source=own, target=own):
+            continue
+        if header.kind == AUTHORITY_KIND:
+            newest = it.entry
+        elif header.kind == LAW_KIND:
             if it.position < first:
-                found.clear()
-            found.append(it.entry)
-    return found
+                laws.clear()
+            laws.append(it.entry)
+    return [*laws, *used.values()]
+
+
+def _is_delegated(entry: Entry, own: PartyCode) -> bool:
+    """Tell whether an entry is this party's release under a delegation."""
+    if entry.header.source != own:
+        return False
+    with suppress(PeerError):
+        message = _message(entry)
+        return isinstance(message, Released) and bool(message.delegation)
+    return False
 
 
 def _law_files(

@@ -18,7 +18,13 @@ from relto.codec.entry import (
     wire_entry,
 )
 from relto.codec.note import NoteSignature, SignedNote, decode_note, encode_note
-from relto.codec.strict import Codec, MalformedError, MessageTooLargeError, NotCanonicalError
+from relto.codec.strict import (
+    Codec,
+    MalformedError,
+    MessageTooLargeError,
+    NotCanonicalError,
+    version_of,
+)
 
 __all__ = [
     "BATCH",
@@ -38,5 +44,6 @@ __all__ = [
     "decode_entry",
     "decode_note",
     "encode_note",
+    "version_of",
     "wire_entry",
 ]

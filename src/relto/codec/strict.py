@@ -110,3 +110,22 @@ class Codec(Generic[T]):
         if again != data:
             raise NotCanonicalError(f"{self.name} not in canonical form")
         return value
+
+
+class _Versioned(msgspec.Struct):
+    version: int
+
+
+_VERSIONED = msgspec.json.Decoder(_Versioned)
+
+
+def version_of(data: bytes) -> int | None:
+    """Read the version of a document, whatever else stands in it; `None` when it has none.
+
+    Args:
+        data: Bytes nobody has vouched for, of a size that its reader accepts.
+    """
+    try:
+        return _VERSIONED.decode(data).version
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+        return None

@@ -14,6 +14,7 @@ from relto.model.message import (
     ConsentAsked,
     ConsentGiven,
     ConsentRefused,
+    DelegationsAdopted,
     Destroyed,
     Held,
     Item,
@@ -217,6 +218,10 @@ def words_of(message: Message) -> str:
     match message:
         case LawAdopted(law=law, files=files):
             return f"law {law.digest}, {len(files)} files"
+        case DelegationsAdopted(delegations=adopted):
+            return (
+                f"standing authorities: {', '.join(it.id for it in adopted.delegations) or 'none'}"
+            )
         case Requested(request=request, is_forced=is_forced):
             behalf = f" for {request.on_behalf_of}" if request.on_behalf_of else ""
             insisting = ", directly whatever the law says here" if is_forced else ""

@@ -32,16 +32,15 @@ from relto.journal.checkpoint import (
     verify_checkpoint,
     verify_cosignature,
 )
+from relto.journal.consent import BadEvidenceError, ProvenConsent, verify_consent
 from relto.journal.evidence import check_fork, fork_sizes
 from relto.journal.extract import (
+    AUTHORITY_KIND,
     LAW_KIND,
-    ExtractError,
-    Statement,
     UntrustedKeyError,
     VerifiedExtract,
     extract_log,
     verify_extract,
-    verify_proof,
 )
 from relto.journal.keyring import (
     KeyRing,
@@ -66,6 +65,8 @@ from relto.journal.log import (
     make_mirror_batch,
     sign_head,
 )
+from relto.journal.order import in_order
+from relto.journal.statement import Basis, ExtractError, Statement
 from relto.journal.tree import (
     Peaks,
     ProofError,
@@ -99,11 +100,14 @@ from relto.journal.verify import (
 )
 
 __all__ = [
+    "AUTHORITY_KIND",
     "EPOCH_KIND",
     "LAW_KIND",
     "LOG_STATE",
     "Ahead",
     "AuditError",
+    "BadEvidenceError",
+    "Basis",
     "BodyMissingError",
     "ChainError",
     "ClockError",
@@ -121,6 +125,7 @@ __all__ = [
     "Peaks",
     "ProofError",
     "ProtocolError",
+    "ProvenConsent",
     "Read",
     "RewoundError",
     "StaleError",
@@ -153,6 +158,7 @@ __all__ = [
     "frontier_root",
     "grow",
     "held_size",
+    "in_order",
     "inclusion_proof",
     "is_durable_due",
     "key_id",
@@ -173,9 +179,9 @@ __all__ = [
     "verify_batch",
     "verify_card",
     "verify_checkpoint",
+    "verify_consent",
     "verify_cosignature",
     "verify_extract",
-    "verify_proof",
     "verify_restored",
     "verify_successor",
 ]

@@ -13,7 +13,7 @@ Existing tools read and verify the Ed25519 lines and pass over the one they do n
 
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -22,6 +22,7 @@ from whenever import Instant
 from relto.codec import MalformedError, NoteSignature, SignedNote, decode_note, encode_note
 from relto.errors import PeerError
 from relto.journal.keyring import KeyRing, UnknownKeyError
+from relto.journal.tree import check_inclusion
 from relto.limits import DURABLE_CHECKPOINT_ENTRIES
 from relto.model import Acknowledgement, Checkpoint, LogId, PartyKeys
 from relto.model.entry import INTEGER_MAX
@@ -31,6 +32,7 @@ from relto.seal import (
     check_ed25519,
     check_mldsa65,
     digest_bytes,
+    leaf_hash,
 )
 from relto.units import PartyCode
 
@@ -258,6 +260,23 @@ def verify_cosignature(
     raise UnknownKeyError(
         f"acknowledgement of `{log.origin}` not cosigned by a known key of `{ring.party}`"
     )
+
+
+def check_entry(raw: bytes, *, number: int, path: Sequence[bytes], head: Checkpoint) -> None:
+    """Check that a header stands in the tree of a head that its author signed.
+
+    Args:
+        raw: The header, as it was signed.
+        number: The number that stands in it.
+        path: The inclusion proof; anything.
+        head: A verified checkpoint of the entry's log.
+
+    Raises:
+        ProofError: It is not proved.
+
+    Source: docs/spec/journal.md JN-9, JN-18.
+    """
+    check_inclusion(path, leaf=leaf_hash(raw), index=number - 1, size=head.size, root=head.root)
 
 
 def peek_checkpoint(note: bytes, *, log: LogId) -> tuple[int, bytes]:

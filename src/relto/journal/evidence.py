@@ -1,9 +1,9 @@
 """Judging a fork: what a third person checks who has only the evidence and the author's keys."""
 
 from relto.codec import HEADER
-from relto.journal.checkpoint import peek_checkpoint, verify_checkpoint
+from relto.journal.checkpoint import check_entry, peek_checkpoint, verify_checkpoint
 from relto.journal.keyring import KeyRing
-from relto.journal.tree import ProofError, check_inclusion
+from relto.journal.tree import ProofError
 from relto.model import Checkpoint, ForkEvidence
 from relto.seal import leaf_hash
 
@@ -62,6 +62,5 @@ def _leaf(
     header = HEADER.decode(raw)
     if header.log != evidence.log or header.number != evidence.number:
         raise ProofError(f"not the header of entry {evidence.number} of `{evidence.log.origin}`")
-    leaf = leaf_hash(raw)
-    check_inclusion(proof, leaf=leaf, index=header.number - 1, size=head.size, root=head.root)
-    return leaf
+    check_entry(raw, number=header.number, path=proof, head=head)
+    return leaf_hash(raw)

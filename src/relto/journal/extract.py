@@ -7,46 +7,55 @@ digest.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from whenever import Instant
 
-from relto.codec import HEADER, decode_entry
+from relto.codec import decode_entry
 from relto.codec.message import decode_message
 from relto.errors import PeerError
 from relto.journal.card import verify_card
-from relto.journal.checkpoint import WrongLogError, verify_checkpoint, verify_cosignature
+from relto.journal.checkpoint import (
+    WrongLogError,
+    check_entry,
+    verify_checkpoint,
+    verify_cosignature,
+)
+from relto.journal.consent import ProvenConsent, verify_consent
 from relto.journal.keyring import KeyRing, KeySpan
 from relto.journal.log import LogState
-from relto.journal.tree import (
-    Peaks,
-    ProofError,
-    check_consistency,
-    check_inclusion,
-    consistency_proof,
-    inclusion_proof,
-)
+from relto.journal.order import in_order
+from relto.journal.statement import Basis, ExtractError, Statement, where
+from relto.journal.tree import Peaks, check_consistency, consistency_proof, inclusion_proof
 from relto.model import (
+    Acknowledgement,
     Checkpoint,
     Entry,
     Extract,
     ExtractedEntry,
     ExtractedLog,
+    LogId,
     WireEntry,
 )
-from relto.model.message import LawAdopted, Message, Proof, Released
-from relto.seal import commitment, digest, leaf_hash
+from relto.model.delegation import Delegation
+from relto.model.message import (
+    ConsentGiven,
+    DelegationsAdopted,
+    LawAdopted,
+    LawRef,
+    Message,
+    Released,
+)
+from relto.seal import digest, digest_of_files
 from relto.units import Digest, PartyCode
 
-MESSAGE_PART = "message"
-LAW_KIND = "law-adopted"
-
-
-class ExtractError(PeerError):
-    """An extract contradicts itself: an entry of another case, a file nobody adopted."""
-
-    code = "peer.bad_extract"
-    hint_default = "it proves nothing; ask for a fresh one"
+MESSAGE_PART: Final = "message"
+LAW_KIND: Final = "law-adopted"
+AUTHORITY_KIND: Final = "delegations-adopted"
+# From this version on an extract shows the delegations that releases name.
+_SHOWS_AUTHORITY: Final = 2
 
 
 class UntrustedKeyError(PeerError):
@@ -56,35 +65,19 @@ class UntrustedKeyError(PeerError):
     hint_default = "get the party's card over a channel you trust, and give it with --keys"
 
 
-class Statement(Struct, frozen=True, kw_only=True):
-    """One entry of a verified extract: what its author said, and who can no longer deny it.
-
-    Args:
-        entry: The entry.
-        message: Its message, decoded; `None` when it was destroyed or is of an unknown kind.
-        destroyed: Names of the parts that are gone or not shown.
-        is_acknowledged: The partner has signed that it holds the entry.
-    """
-
-    entry: Entry
-    message: Message | None
-    destroyed: tuple[str, ...]
-    is_acknowledged: bool
-
-
 class VerifiedExtract(Struct, frozen=True, kw_only=True):
     """What an extract proves; only `verify_extract` makes one.
 
     Args:
         extract: The extract.
-        statements: Its entries, by time, log and number.
-        fingerprints: Of the trusted cards, by party; the newest of each.
+        statements: Its entries, no effect before its cause.
+        fingerprints: Of the trusted cards of the parties whose word it rests on, newest first.
         law: Digests of the law that was adopted, oldest first.
     """
 
     extract: Extract
     statements: tuple[Statement, ...]
-    fingerprints: Mapping[PartyCode, Digest]
+    fingerprints: Mapping[PartyCode, tuple[Digest, ...]]
     law: tuple[Digest, ...]
 
 
@@ -152,74 +145,32 @@ def verify_extract(
         raise ExtractError("a log appears twice")
     if any(extract.made_by not in {it.log.source, it.log.target} for it in extract.logs):
         raise ExtractError(f"`{extract.made_by}` holds no log of two others")
-    statements = [
-        statement for log in extract.logs for statement in _verify_log(extract, log, rings=rings)
-    ]
+    statements: list[Statement] = []
+    acknowledged: dict[LogId, Acknowledgement] = {}
+    for log in extract.logs:
+        given, found = _verify_log(extract, log, rings=rings)
+        statements += found
+        if given is not None:
+            acknowledged[log.log] = given
     if all(it.entry.header.case != extract.case for it in statements):
         raise ExtractError(f"nothing of case `{extract.case}` is shown")
     # 4. Law: every file that was adopted is here; nothing is here that was not.
-    adopted = [it.message for it in statements if isinstance(it.message, LawAdopted)]
-    _verify_files(extract, adopted=adopted)
-    _verify_law(extract, statements, adopted=adopted)
-    # 5. Consents that releases rest on, each in its originator's own log.
-    for statement in statements:
-        if isinstance(statement.message, Released):
-            for proof in statement.message.consents:
-                with _about(f"consent of `{proof.source}` that {_where(statement.entry)} rests on"):
-                    verify_proof(proof, rings=rings)
+    adopted = _adopted(statements)
+    _verify_files(extract, files, adopted=tuple(adopted.values()))
+    # 5. What releases rest on: law, delegations, consents in their originators' own logs.
+    based = [
+        replace(it, basis=_verify_basis(extract, it, it.message, statements, rings=rings))
+        if isinstance(it.message, Released)
+        else it
+        for it in statements
+    ]
+    relied = _relied_on(based, acknowledged)
     return VerifiedExtract(
         extract=extract,
-        statements=tuple(sorted(statements, key=_order)),
-        fingerprints=fingerprints,
-        law=tuple(law.law.digest for law in adopted),
+        statements=in_order(based, acknowledged=acknowledged),
+        fingerprints={party: given for party, given in fingerprints.items() if party in relied},
+        law=tuple(law.law.digest for law in adopted.values()),
     )
-
-
-def verify_proof(proof: Proof, *, rings: Mapping[PartyCode, KeyRing]) -> None:
-    """Verify an entry of another log that an entry rests on, such as an originator's consent.
-
-    Args:
-        proof: As it came in a message.
-        rings: The trusted keys.
-
-    Raises:
-        UntrustedKeyError: Its author's keys are not trusted.
-        PeerError: It does not hold.
-
-    Source: docs/spec/journal.md JN-24.
-    """
-    entry = decode_entry_header(proof.header)
-    header = entry.header
-    if (header.source, header.target) != (proof.source, proof.target):
-        raise WrongLogError(f"proof of `{header.log.origin}` says it is of another log")
-    checkpoint = verify_checkpoint(
-        proof.checkpoint,
-        log=header.log,
-        ring=_ring(rings, header.source),
-        at=None,
-        is_durable=False,
-        is_live=False,
-    )
-    check_inclusion(
-        proof.path,
-        leaf=leaf_hash(proof.header),
-        index=header.number - 1,
-        size=checkpoint.size,
-        root=checkpoint.root,
-    )
-    expected = {part.name: part.commitment for part in header.parts}.get(proof.part)
-    if len(proof.salt) != 32 or commitment(salt=proof.salt, body=proof.body) != expected:
-        raise ProofError(f"body of `{header.log.origin}` {header.number} is not what was signed")
-
-
-def decode_entry_header(raw: bytes) -> Entry:
-    """Read a header alone, its bodies not shown.
-
-    Raises:
-        MalformedError: Not a header.
-    """
-    header = HEADER.decode(raw)
-    return decode_entry(WireEntry(header=raw, bodies=(None,) * len(header.parts)))
 
 
 def _covers(state: LogState, entries: Sequence[Entry]) -> bool:
@@ -230,24 +181,24 @@ def _covers(state: LogState, entries: Sequence[Entry]) -> bool:
 
 def _rings(
     extract: Extract, trusted: Sequence[Digest]
-) -> tuple[Mapping[PartyCode, KeyRing], Mapping[PartyCode, Digest]]:
-    spans: dict[PartyCode, list[KeySpan]] = {}
-    fingerprints: dict[PartyCode, Digest] = {}
+) -> tuple[Mapping[PartyCode, KeyRing], Mapping[PartyCode, tuple[Digest, ...]]]:
+    spans: dict[PartyCode, list[tuple[KeySpan, Digest]]] = {}
     for place, data in enumerate(extract.cards, start=1):
         with _about(f"card {place} of the extract"):
             verified = verify_card(data, is_exercise=extract.is_exercise)
-        if verified.fingerprint not in trusted:
-            continue
-        card = verified.card
-        if all(span.serial < card.serial for span in spans.get(card.party, ())):
-            fingerprints[card.party] = verified.fingerprint
-        spans.setdefault(card.party, []).append(
-            KeySpan(keys=card.keys, serial=card.serial, begins_at=card.issued_at)
-        )
-    return {
-        party: KeyRing(party=party, spans=tuple(sorted(found, key=lambda span: -span.serial)))
+        if verified.fingerprint in trusted:
+            card = verified.card
+            span = KeySpan(keys=card.keys, serial=card.serial, begins_at=card.issued_at)
+            spans.setdefault(card.party, []).append((span, verified.fingerprint))
+    newest_first = {
+        party: sorted(found, key=lambda one: (-one[0].serial, one[1]))
         for party, found in spans.items()
-    }, fingerprints
+    }
+    rings = {
+        party: KeyRing(party=party, spans=tuple(span for span, _ in found))
+        for party, found in newest_first.items()
+    }
+    return rings, {party: tuple(it for _, it in found) for party, found in newest_first.items()}
 
 
 def _ring(rings: Mapping[PartyCode, KeyRing], party: PartyCode) -> KeyRing:
@@ -258,35 +209,30 @@ def _ring(rings: Mapping[PartyCode, KeyRing], party: PartyCode) -> KeyRing:
 
 def _verify_log(
     extract: Extract, log: ExtractedLog, *, rings: Mapping[PartyCode, KeyRing]
-) -> list[Statement]:
+) -> tuple[Acknowledgement | None, list[Statement]]:
     ring = _ring(rings, log.log.source)
     with _about(f"head of `{log.log.origin}`"):
         head = verify_checkpoint(
             log.checkpoint, log=log.log, ring=ring, at=None, is_durable=False, is_live=False
         )
-    acknowledged = _verify_acknowledged(log, head=head, rings=rings)
-    statements = []
-    previous = 0
+    acknowledgement = _verify_acknowledged(log, head=head, rings=rings)
+    acknowledged = 0 if acknowledgement is None else acknowledgement.size
+    statements: list[Statement] = []
     for shown in log.entries:
         with _about(f"`{log.log.origin}`"):
             entry = decode_entry(WireEntry(header=shown.header, bodies=shown.bodies))
         header = entry.header
-        where = _where(entry)
+        said = where(entry)
         if header.log != log.log or header.is_exercise != extract.is_exercise:
-            raise WrongLogError(f"{where} is of another log or of the other world")
-        if header.number <= previous:
-            raise ExtractError(f"{where} is out of order")
-        if header.case != extract.case and header.kind != LAW_KIND:
-            raise ExtractError(f"{where} is not of case `{extract.case}`")
-        with _about(where):
-            check_inclusion(
-                shown.path,
-                leaf=leaf_hash(shown.header),
-                index=header.number - 1,
-                size=head.size,
-                root=head.root,
-            )
-        previous = header.number
+            raise WrongLogError(f"{said} is of another log or of the other world")
+        if statements and header.number <= statements[-1].entry.header.number:
+            raise ExtractError(f"{said} is out of order")
+        if statements and header.at < statements[-1].entry.header.at:
+            raise ExtractError(f"{said} is dated before the entry before it")
+        if header.case != extract.case and not _is_standing(entry):
+            raise ExtractError(f"{said} is not of case `{extract.case}`")
+        with _about(said):
+            check_entry(shown.header, number=header.number, path=shown.path, head=head)
         statements.append(
             Statement(
                 entry=entry,
@@ -299,22 +245,27 @@ def _verify_log(
                 is_acknowledged=header.number <= acknowledged,
             )
         )
-    return statements
+    return acknowledgement, statements
+
+
+def _is_standing(entry: Entry) -> bool:
+    """Tell whether an entry is no case's and every case's: law or standing authorities."""
+    return entry.header.log.is_local and entry.header.kind in {LAW_KIND, AUTHORITY_KIND}
 
 
 def _verify_acknowledged(
     log: ExtractedLog, *, head: Checkpoint, rings: Mapping[PartyCode, KeyRing]
-) -> int:
-    """Tell up to which number the partner has acknowledged; 0 when it has not."""
+) -> Acknowledgement | None:
+    """Give the partner's newest acknowledgement; `None` when there is none."""
     if not log.acknowledgement:
-        return 0
+        return None
     ring = _ever(_ring(rings, log.log.target))
     with _about(f"acknowledgement of `{log.log.origin}`"):
         given = verify_cosignature(log.acknowledgement, log=log.log, ring=ring, is_live=False)
         check_consistency(
             log.consistency, old=given.size, old_root=given.root, size=head.size, root=head.root
         )
-    return given.size
+    return given
 
 
 def _ever(ring: KeyRing) -> KeyRing:
@@ -338,7 +289,18 @@ def _message(entry: Entry) -> Message | None:
         return None
 
 
-def _verify_files(extract: Extract, *, adopted: Sequence[LawAdopted]) -> None:
+def _adopted(statements: Sequence[Statement]) -> Mapping[Entry, LawAdopted]:
+    """Give the law that the party that made the extract has adopted, oldest first."""
+    return {
+        it.entry: it.message
+        for it in statements
+        if isinstance(it.message, LawAdopted) and it.log.is_local
+    }
+
+
+def _verify_files(
+    extract: Extract, files: Mapping[Digest, bytes], *, adopted: Sequence[LawAdopted]
+) -> None:
     """Check that the files shown, under their names, are those of the law that was adopted."""
     named = {(it.name, it.digest) for law in adopted for it in law.files}
     shown = {file.digest: file.name for file in extract.files}
@@ -348,23 +310,102 @@ def _verify_files(extract: Extract, *, adopted: Sequence[LawAdopted]) -> None:
     for name, content in sorted(named):
         if content not in shown:
             raise ExtractError(f"law file `{name}`, which was adopted, is not shown")
+    for law in adopted:
+        if digest_of_files({it.name: files[it.digest] for it in law.files}) != law.law.digest:
+            raise ExtractError(f"law `{law.law.digest}` is not the law of its files")
 
 
-def _verify_law(
-    extract: Extract, statements: Sequence[Statement], *, adopted: Sequence[LawAdopted]
-) -> None:
-    """Check that releases of the party that made the extract rest on law that it adopted."""
-    known = {law.law.digest for law in adopted}
-    for statement in statements:
-        header = statement.entry.header
-        if not isinstance(statement.message, Released) or header.source != extract.made_by:
-            continue
-        if statement.message.law.digest not in known:
-            raise ExtractError(f"{_where(statement.entry)} rests on law that is not shown")
+def _verify_basis(
+    extract: Extract,
+    statement: Statement,
+    release: Released,
+    statements: Sequence[Statement],
+    *,
+    rings: Mapping[PartyCode, KeyRing],
+) -> Basis:
+    """Find what a release rests on, and check it where the extract can show it.
+
+    A party shows its own law and its own delegations; its partners' are in logs that only they
+    have.
+    """
+    is_own = statement.log.source == extract.made_by
+    said = where(statement.entry)
+    law = _law_of(release.law, statements)
+    if law is None and is_own:
+        raise ExtractError(f"{said} rests on law that is not shown")
+    authority, delegation = _authority_of(statement, release, statements) if is_own else (None,) * 2
+    if authority is None and is_own and release.delegation and extract.version >= _SHOWS_AUTHORITY:
+        raise ExtractError(
+            f"{said} rests on delegation `{release.delegation}`, which is not among the standing"
+            " authorities shown for its time"
+        )
+    proven = []
+    for proof in release.consents:
+        with _about(f"consent of `{proof.source}` that {said} rests on"):
+            ring = _ring(rings, proof.source)
+            proven.append(
+                verify_consent(proof, ring=ring, is_exercise=extract.is_exercise, is_live=False)
+            )
+    return Basis(
+        law=law,
+        authority=authority,
+        delegation=delegation,
+        consents=(*proven, *_own_consents(statement, release, statements)),
+    )
 
 
-def _where(entry: Entry) -> str:
-    return f"entry {entry.header.number} of `{entry.header.log.origin}`"
+def _law_of(law: LawRef, statements: Sequence[Statement]) -> Entry | None:
+    """Find where the party that made the extract had adopted a law."""
+    return next((entry for entry, it in _adopted(statements).items() if it.law == law), None)
+
+
+def _authority_of(
+    statement: Statement, release: Released, statements: Sequence[Statement]
+) -> tuple[Entry | None, Delegation | None]:
+    """Find the delegation that a release names among those that stood then, by its own clock."""
+    at = statement.entry.header.at
+    given = [
+        (it.entry, it.message.delegations)
+        for it in statements
+        if isinstance(it.message, DelegationsAdopted)
+        and it.log.is_local
+        and it.entry.header.at <= at
+    ]
+    newest = [one for one in given[:-1] if one[0].header.at == at] + given[-1:]
+    for entry, standing in reversed(newest):
+        for delegation in standing.delegations:
+            if delegation.id == release.delegation:
+                return entry, delegation
+    return None, None
+
+
+def _own_consents(
+    statement: Statement, release: Released, statements: Sequence[Statement]
+) -> Iterator[ProvenConsent]:
+    """Give the consents that the author of a release, as originator, gave before it in its log."""
+    party = statement.log.source
+    items = {item.holding for item in release.items if item.originator == party}
+    for it in statements:
+        if (
+            isinstance(it.message, ConsentGiven)
+            and it.log == statement.log
+            and it.entry.header.number < statement.entry.header.number
+            and it.message.consent.originator == party
+            and it.message.consent.holding in items
+        ):
+            yield ProvenConsent(header=it.entry.header, message=it.message)
+
+
+def _relied_on(
+    statements: Sequence[Statement], acknowledged: Mapping[LogId, Acknowledgement]
+) -> set[PartyCode]:
+    """Name the parties whose signatures the verdict rests on."""
+    consents = (it for one in statements if one.basis is not None for it in one.basis.consents)
+    return (
+        {one.log.source for one in statements}
+        | {log.target for log in acknowledged}
+        | {it.header.source for it in consents}
+    )
 
 
 @contextmanager
@@ -375,8 +416,3 @@ def _about(what: str) -> Iterator[None]:
     except PeerError as error:
         error.message = f"{what}: {error.message}"
         raise
-
-
-def _order(statement: Statement) -> tuple[Instant, str, int]:
-    header = statement.entry.header
-    return header.at, header.log.origin, header.number

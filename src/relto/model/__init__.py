@@ -25,7 +25,13 @@ from relto.model.entry import (
     SignedCard,
     WireEntry,
 )
-from relto.model.extract import Extract, ExtractedEntry, ExtractedFile, ExtractedLog
+from relto.model.extract import (
+    EXTRACT_VERSION,
+    Extract,
+    ExtractedEntry,
+    ExtractedFile,
+    ExtractedLog,
+)
 from relto.model.finding import (
     RULE_ORDER,
     Considered,
@@ -44,6 +50,7 @@ from relto.model.label import Label
 from relto.model.party import PRECEDENCE_ORDER, Form, Precedence
 
 __all__ = [
+    "EXTRACT_VERSION",
     "PRECEDENCE_ORDER",
     "PROTOCOL_MAJOR",
     "RULE_ORDER",

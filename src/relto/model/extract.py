@@ -1,6 +1,6 @@
 """A case as evidence for a third person: entries, proofs, signed heads, cards, law files."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 from whenever import Instant
@@ -17,6 +17,9 @@ from relto.limits import (
     PROOF_HASHES_MAX,
 )
 from relto.model.entry import Body, LogId, WireCase, WireDigest, WireParty
+
+# The newest form that is known here; older ones are read too.
+EXTRACT_VERSION: Final = 2
 
 
 class ExtractedEntry(
@@ -71,7 +74,7 @@ class Extract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     """Everything about one case that a third person needs, besides trust in the parties' keys.
 
     Args:
-        version: Of this format.
+        version: Of this format; from 2 on it shows the delegations that releases name.
         case: The case.
         made_by: Whose node made the extract; it is believed in nothing.
         made_at: When.
@@ -81,7 +84,7 @@ class Extract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         files: The law files in force for the case's entries.
     """
 
-    version: Annotated[int, Meta(ge=1, le=1)]
+    version: Annotated[int, Meta(ge=1, le=EXTRACT_VERSION)]
     case: WireCase
     made_by: WireParty
     made_at: Instant

@@ -74,7 +74,7 @@ from relto.node.inputs import (
     Tick,
     Unopenable,
 )
-from relto.node.inspect import BadEvidenceError, verify_proof
+from relto.node.inspect import verify_proof
 from relto.node.node import Node, Waiting
 from relto.node.state import Head, Parcel, Peer, State, restore_state
 from relto.node.uses import How, KeyUses
@@ -90,7 +90,6 @@ __all__ = [
     "Ask",
     "AskConsent",
     "BadCardError",
-    "BadEvidenceError",
     "By",
     "CaseTakenError",
     "ChangeKeys",

@@ -10,11 +10,9 @@ Spec: docs/spec/exchange.md EX-19 to EX-23.
 from msgspec import Struct
 from whenever import TimeDelta
 
-from relto.codec import HEADER
-from relto.codec.message import decode_message
 from relto.errors import PeerError
 from relto.exchange import Arrived, CaseFile, Role
-from relto.journal import check_inclusion, verify_checkpoint
+from relto.journal import BadEvidenceError, verify_consent
 from relto.limits import CLOCK_SKEW_SECONDS_MAX
 from relto.model.case import Case, Consent
 from relto.model.finding import Considered, Rule
@@ -24,15 +22,7 @@ from relto.node.assess import as_heard
 from relto.node.counsel import Counsel, asks, is_open, named, reasons
 from relto.node.inputs import Opened
 from relto.node.state import State
-from relto.seal import commitment, leaf_hash
 from relto.units import PartyCode, covers
-
-
-class BadEvidenceError(PeerError):
-    """A proof does not show what it is said to show."""
-
-    code = "peer.bad_evidence"
-    hint_default = "nothing was opened; ask the sender for the originator's consent again"
 
 
 class Objection(Struct, frozen=True, kw_only=True):
@@ -140,40 +130,11 @@ def verify_proof(state: State, proof: Proof) -> tuple[ConsentGiven, PartyCode]:
 
     Source: docs/spec/exchange.md EX-21.
     """
-    # 1. The author is a partner whose card was compared.
     peer = state.peers.get(proof.source)
     if peer is None:
         raise BadEvidenceError(f"`{proof.source}` is no pinned partner")
-    # 2. The header belongs to the log that is named, and is of our world.
-    header = HEADER.decode(proof.header)
-    if (header.source, header.target) != (proof.source, proof.target):
-        raise BadEvidenceError("the entry belongs to another log")
-    if header.is_exercise != state.is_exercise:
-        raise BadEvidenceError("exercise and real evidence never mix")
-    # 3. The body is the one that the header commits to.
-    named_parts = {part.name: part.commitment for part in header.parts}
-    if named_parts.get(proof.part) != commitment(salt=proof.salt, body=proof.body):
-        raise BadEvidenceError("the body is not the one that was signed")
-    # 4. The author signed a tree, and the header is in it.
-    checkpoint = verify_checkpoint(
-        proof.checkpoint,
-        log=header.log,
-        ring=peer.ring,
-        at=None,
-        is_durable=False,
-    )
-    check_inclusion(
-        proof.path,
-        leaf=leaf_hash(proof.header),
-        index=header.number - 1,
-        size=checkpoint.size,
-        root=checkpoint.root,
-    )
-    # 5. It is a consent.
-    message = decode_message(proof.body, kind=header.kind)
-    if not isinstance(message, ConsentGiven) or message.consent.originator != proof.source:
-        raise BadEvidenceError("the entry is no consent of its author")
-    return message, proof.source
+    proven = verify_consent(proof, ring=peer.ring, is_exercise=state.is_exercise, is_live=True)
+    return proven.message, proof.source
 
 
 def _given(state: State, file: CaseFile, arrived: Arrived) -> tuple[ConsentGiven, ...]:

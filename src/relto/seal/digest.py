@@ -5,6 +5,7 @@ part has prefix 0x02, so no part can ever be taken for a leaf or a node; a salt 
 so the split between salt and body is never in doubt.
 """
 
+from collections.abc import Mapping
 from hashlib import sha256 as _sha256
 from typing import Final, Protocol
 
@@ -39,6 +40,18 @@ def digest(data: bytes) -> Digest:
 def digest_bytes(data: bytes) -> bytes:
     """Give the SHA-256 of `data` as 32 bytes, as signatures and contexts use it."""
     return _sha256(data).digest()
+
+
+def digest_of_files(files: Mapping[str, bytes]) -> Digest:
+    """Give SHA-256 over names and bytes, each preceded by its length, in the order of names.
+
+    Source: docs/spec/law.md LAW-9.
+    """
+    parts: list[bytes] = []
+    for name in sorted(files):
+        for part in (name.encode(), files[name]):
+            parts += (len(part).to_bytes(8, "big"), part)
+    return digest(b"".join(parts))
 
 
 def leaf_hash(header: bytes) -> bytes:

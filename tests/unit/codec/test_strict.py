@@ -4,7 +4,13 @@ import msgspec
 import pytest
 from whenever import Instant
 
-from relto.codec import Codec, MalformedError, MessageTooLargeError, NotCanonicalError
+from relto.codec import (
+    Codec,
+    MalformedError,
+    MessageTooLargeError,
+    NotCanonicalError,
+    version_of,
+)
 from relto.codec.entry import HEADER
 from relto.limits import HEADER_BYTES_MAX
 from relto.model.entry import WireCount
@@ -189,3 +195,20 @@ def test_a_type_without_a_wire_form_cannot_be_read_either():
 
     with pytest.raises(NotImplementedError):
         Codec(Thing, name="thing", limit=10).decode(b"1")
+
+
+@pytest.mark.parametrize(
+    ("data", "version"),
+    [
+        (b'{"version":3,"other":[{}]}', 3),
+        (b'{"other":1}', None),
+        (b'{"version":"3"}', None),
+        (b"[3]", None),
+        (b'{"version":3}x', None),
+        (b'{"version":1,"other":' + b"[" * DEEP, None),
+        (b"\xff", None),
+    ],
+)
+def test_a_documents_version_is_read_whatever_else_stands_in_it(data, version):
+    """JN-38: so that what is later is not called malformed."""
+    assert version_of(data) == version

@@ -33,7 +33,7 @@ SENTENCES = {
     "link-resumed": "",
     "peer-added": "",
     "law-adopted": f"law {'ab' * 32}, 1 files",
-    "delegations-adopted": "",
+    "delegations-adopted": "standing authorities: standing-1",
     "officer-step": "ask by analyst: watch",
     "queued": "case by case; 2 officer(s)",
     "unroutable": "no lawful way; 1 closed",

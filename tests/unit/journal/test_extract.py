@@ -9,9 +9,9 @@ from relto.codec import EXTRACT
 from relto.codec.message import encode_message
 from relto.errors import PeerError
 from relto.journal import (
+    BadEvidenceError,
     Draft,
     ExtractError,
-    ProofError,
     UnknownKeyError,
     UntrustedKeyError,
     WrongLogError,
@@ -28,17 +28,26 @@ from relto.journal import (
     verify_batch,
     verify_card,
     verify_extract,
-    verify_proof,
 )
-from relto.model import Body, Extract, ExtractedFile, LogId, NodeCard, Precedence
-from relto.model.message import FileRef, LawAdopted, LawRef, Proof, Released
-from relto.seal import digest
+from relto.model import EXTRACT_VERSION, Body, Extract, ExtractedFile, LogId, NodeCard, Precedence
+from relto.model.case import Consent
+from relto.model.delegation import Delegation, Delegations
+from relto.model.message import (
+    ConsentGiven,
+    DelegationsAdopted,
+    FileRef,
+    LawAdopted,
+    LawRef,
+    Proof,
+    Released,
+)
+from relto.seal import digest, digest_of_files
 from relto.sim.twins import TwinKeys
 from tests.support_journal import AT, JPN_JPN, JPN_KOR, Log
 
 KEYS = {party: TwinKeys(random.Random(party)) for party in ("JPN", "KOR", "USA")}
 LAW = b'id = "law"\n'
-LAW_REF = LawRef(digest=digest(b"the law as compiled"))
+LAW_REF = LawRef(digest=digest_of_files({"law.toml": LAW}))
 
 
 def ring(party):
@@ -59,10 +68,10 @@ CARDS = {party: card(party) for party in KEYS}
 TRUSTED = {party: verify_card(data, is_exercise=False).fingerprint for party, data in CARDS.items()}
 
 
-def say(log: Log, kind, message=None, *, case=None, text=b"{}"):
+def say(log: Log, kind, message=None, *, case=None, text=b"{}", at=AT):
     content = text if message is None else encode_message(message)
     draft = Draft(kind=kind, case=case, parts=(("message", content),))
-    log.state, entry = append(log.state, draft, now=AT, entropy=log.entropy)
+    log.state, entry = append(log.state, draft, now=at, entropy=log.entropy)
     log.held.append(entry)
     return entry
 
@@ -105,7 +114,7 @@ class World:
     def extract(self, *, with_late=True):
         out = [self.release, self.late] if with_late else [self.release]
         return Extract(
-            version=1,
+            version=EXTRACT_VERSION,
             case="c-1",
             made_by="JPN",
             made_at=AT,
@@ -134,7 +143,7 @@ def test_an_extract_verifies_with_the_parties_cards_alone():
     sure = {it.entry.header.kind: it.is_acknowledged for it in verified.statements}
     assert sure == {"law-adopted": False, "officer-step": False, "release": True, "recall": False}
     assert verified.law == (LAW_REF.digest,)
-    assert verified.fingerprints == TRUSTED
+    assert verified.fingerprints == {party: (TRUSTED[party],) for party in ("JPN", "KOR")}
 
 
 def test_what_is_acknowledged_whole_is_shown_under_both_signatures():
@@ -300,40 +309,6 @@ def test_a_file_that_is_not_what_was_adopted_is_noticed():
             verify(extract, files=files)
 
 
-def test_a_proof_of_a_consent_verifies_and_a_changed_one_does_not():
-    """JN-24."""
-    world = World()
-    rings = {"JPN": ring("JPN")}
-    body = world.release.bodies[0]
-    good = Proof(
-        source="JPN",
-        target="KOR",
-        header=world.release.raw,
-        part="message",
-        salt=body.salt,
-        body=body.content,
-        path=inclusion_proof(world.out.peaks, index=1, size=4),
-        checkpoint=world.out.state.note,
-    )
-    verify_proof(good, rings=rings)
-    for bad in (
-        replace(good, body=b"forged"),
-        replace(good, salt=bytes(32)),
-        replace(good, salt=b""),
-        replace(good, part="other"),
-        replace(good, target="USA"),
-        replace(good, path=()),
-        replace(good, header=world.late.raw),
-        replace(good, header=b"{}"),
-        replace(good, checkpoint=world.local.state.note),
-    ):
-        with pytest.raises(PeerError):
-            verify_proof(bad, rings=rings)
-    with pytest.raises(UntrustedKeyError):
-        verify_proof(good, rings={})
-    assert LogId(source="JPN", target="KOR") == JPN_KOR
-
-
 def release_of(world, **changes):
     """A release as JPN's node writes it, resting on a consent of USA."""
     from tests.support_messages import ITEM
@@ -358,7 +333,10 @@ def release_of(world, **changes):
 def released(**changes):
     world = World()
     world.usa = Log(LogId(source="USA", target="JPN"), seed=5)
-    world.consent = say(world.usa, "consent-given", case="c-1")
+    given = Consent(originator="USA", recipient="KOR", holding="launch-1", given_at=AT)
+    world.consent = say(
+        world.usa, "consent-given", ConsentGiven(consent=given, approvals=()), case="c-1"
+    )
     world.usa.state = sign_head(world.usa.state, signer=KEYS["USA"])
     world.release = say(world.out, "release", release_of(world, **changes), case="c-1")
     world.out.state = sign_head(world.out.state, signer=KEYS["JPN"])
@@ -367,18 +345,26 @@ def released(**changes):
 
 def test_a_release_is_verified_with_the_consents_and_the_law_it_rests_on():
     """JN-23, JN-24: evidence through an intermediary holds from end to end."""
-    (statement,) = [it for it in verify(released()).statements if it.entry.header.kind == "release"]
+    verified = verify(released())
+    (statement,) = [it for it in verified.statements if it.entry.header.kind == "release"]
     assert isinstance(statement.message, Released)
+    (proven,) = statement.basis.consents
+    assert (proven.header.log.origin, proven.header.number) == ("relto/USA/JPN", 1)
+    assert proven.message.consent.recipient == "KOR"
+    assert statement.basis.law.header.kind == "law-adopted"
+    assert set(verified.fingerprints) == {"JPN", "USA"}
     with pytest.raises(UntrustedKeyError):
         verify(released(), trusted=[TRUSTED["JPN"], TRUSTED["KOR"]])
 
 
 def test_a_release_that_rests_on_a_forged_consent_or_on_law_not_shown_is_not_verified():
     """JN-23, JN-24."""
-    with pytest.raises(ProofError):
+    with pytest.raises(BadEvidenceError) as caught:
         verify(released(proof={"body": b"forged"}))
-    with pytest.raises(ExtractError):
-        verify(released(law=LawRef(digest=digest(b"other law"))))
+    assert caught.value.message.startswith("consent of `USA` that entry 5 of `relto/JPN/KOR` rests")
+    for other in (LawRef(digest=digest(b"other law")), replace(LAW_REF, known=AT)):
+        with pytest.raises(ExtractError):
+            verify(released(law=other))
 
 
 def test_two_cards_of_one_party_count_both():
@@ -395,4 +381,195 @@ def test_two_cards_of_one_party_count_both():
     trusted = [*TRUSTED.values(), fingerprint]
     for cards in ((changed, *CARDS.values()), (*CARDS.values(), changed)):
         extract = replace(World().extract(), cards=cards)
-        assert verify(extract, trusted=trusted).fingerprints["JPN"] == fingerprint
+        found = verify(extract, trusted=trusted).fingerprints["JPN"]
+        assert found == (fingerprint, TRUSTED["JPN"])
+
+
+# ---------------------------------------------------------------- what a release rests on
+
+
+def standing(*ids):
+    """Standing authorities as JPN adopts them."""
+    return DelegationsAdopted(
+        delegations=Delegations(
+            holder="JPN",
+            delegations=tuple(
+                Delegation(
+                    id=id,
+                    recipients=("KOR",),
+                    instruments=("jpn-kor-gsomia-2016",),
+                    topics=("dprk",),
+                    up_to="hi",
+                    by="the minister",
+                )
+                for id in ids
+            ),
+        ),
+        by="administrator",
+    )
+
+
+def delegated(*adopted, version=EXTRACT_VERSION, at=AT, release_at=AT):
+    """JPN releases under delegation `first`; what it adopted is shown, one entry each."""
+    from tests.support_messages import ITEM
+
+    world = World()
+    shown = [world.law]
+    shown += [say(world.local, "delegations-adopted", message, at=at) for message in adopted]
+    world.local.state = sign_head(world.local.state, signer=KEYS["JPN"])
+    message = Released(
+        instrument="jpn-kor-gsomia-2016",
+        precedence=Precedence.ROUTINE,
+        law=LAW_REF,
+        delegation="first",
+        items=(ITEM,),
+    )
+    world.release = say(world.out, "release", message, case="c-1", at=release_at)
+    world.out.state = sign_head(world.out.state, signer=KEYS["JPN"])
+    made = world.extract(with_late=False)
+    logs = (extract_log(world.local.state, shown, peaks=world.local.peaks), made.logs[1])
+    return replace(made, version=version, logs=logs)
+
+
+def basis_of(extract):
+    (found,) = [it.basis for it in verify(extract).statements if it.basis is not None]
+    return found
+
+
+def test_a_release_is_verified_with_the_delegation_that_it_names():
+    """JN-22, JN-23: among those that stood then, also where they were adopted with it."""
+    for adopted in (
+        [standing("first")],
+        [standing("other"), standing("other", "first")],
+        [standing("first"), standing("other")],
+    ):
+        basis = basis_of(delegated(*adopted))
+        assert basis.delegation.id == "first"
+        assert basis.authority.header.kind == "delegations-adopted"
+
+
+LATER = AT.add(seconds=1)
+
+
+@pytest.mark.parametrize(
+    "extract",
+    [
+        pytest.param(delegated(), id="none is shown"),
+        pytest.param(delegated(standing("other")), id="it is not among them"),
+        pytest.param(delegated(standing("first"), at=LATER), id="adopted only later"),
+        pytest.param(
+            delegated(standing("first"), standing("other"), release_at=LATER), id="taken back"
+        ),
+    ],
+)
+def test_a_release_under_a_delegation_that_did_not_stand_is_not_verified(extract):
+    """JN-23."""
+    with pytest.raises(ExtractError) as caught:
+        verify(extract)
+    assert caught.value.message == (
+        "entry 5 of `relto/JPN/KOR` rests on delegation `first`, which is not among the standing"
+        " authorities shown for its time"
+    )
+
+
+def test_an_extract_from_before_delegations_travelled_is_verified_without_them():
+    """JN-23, JN-38: evidence does not spoil; it says less."""
+    basis = basis_of(delegated(version=1))
+    assert basis.authority is None
+    assert basis.delegation is None
+
+
+def test_a_partners_release_is_verified_without_its_delegation_and_law():
+    """JN-23: its own log is not here; what it says of them is."""
+    from tests.support_messages import ITEM
+
+    other = LawRef(digest=digest(b"other law"))
+    log = Log(LogId(source="KOR", target="JPN"), seed=7)
+    message = Released(
+        instrument="jpn-kor-gsomia-2016",
+        precedence=Precedence.ROUTINE,
+        law=other,
+        delegation="standing",
+        items=(ITEM,),
+    )
+    entry = say(log, "release", message, case="c-1")
+    log.state = sign_head(log.state, signer=KEYS["KOR"])
+    made = World().extract()
+    basis = basis_of(
+        replace(made, logs=(*made.logs, extract_log(log.state, [entry], peaks=log.peaks)))
+    )
+    assert (basis.law, basis.authority, basis.delegation) == (None, None, None)
+
+
+def test_an_originators_own_consent_before_its_release_is_shown_with_it():
+    """JN-23, EX-17."""
+    from tests.support_messages import ITEM
+
+    world = World()
+    consents = [
+        Consent(originator=originator, recipient="USA", holding=holding, given_at=AT)
+        for originator, holding in (("JPN", "launch-1"), ("JPN", "other"), ("USA", "launch-1"))
+    ]
+    said = [
+        say(world.out, "consent-given", ConsentGiven(consent=one, approvals=()), case="c-1")
+        for one in consents
+    ]
+    message = Released(
+        instrument="tisa-2014",
+        onward="USA",
+        precedence=Precedence.ROUTINE,
+        law=LAW_REF,
+        items=(replace(ITEM, originator="JPN"),),
+    )
+    said.append(say(world.out, "release", message, case="c-1"))
+    said.append(
+        say(world.out, "consent-given", ConsentGiven(consent=consents[0], approvals=()), case="c-1")
+    )
+    world.out.state = sign_head(world.out.state, signer=KEYS["JPN"])
+    made = world.extract()
+    logs = (made.logs[0], extract_log(world.out.state, said, peaks=world.out.peaks))
+    (proven,) = basis_of(replace(made, logs=logs)).consents
+    assert proven.header.number == said[0].header.number
+
+
+def test_law_whose_digest_is_not_that_of_its_files_is_not_verified():
+    """JN-23, LAW-9: a party cannot show other files under the digest that its releases name."""
+    world = World()
+    forged = LawAdopted(
+        law=LawRef(digest=digest(b"the law as agreed")),
+        files=(FileRef(name="law.toml", digest=digest(LAW)),),
+        by="administrator",
+    )
+    world.law = say(world.local, "law-adopted", forged)
+    world.local.state = sign_head(world.local.state, signer=KEYS["JPN"])
+    made = world.extract()
+    local = extract_log(world.local.state, [world.step, world.law], peaks=world.local.peaks)
+    with pytest.raises(ExtractError) as caught:
+        verify(replace(made, logs=(local, made.logs[1])))
+    assert caught.value.message.endswith("is not the law of its files")
+
+
+def test_law_and_authorities_in_a_partners_log_are_nobodys():
+    """JN-23: a party says in its own log what its law is, and nowhere else."""
+    world = World()
+    law = LawAdopted(law=LAW_REF, files=(), by="administrator")
+    stray = say(world.out, "law-adopted", law)
+    world.out.state = sign_head(world.out.state, signer=KEYS["JPN"])
+    made = world.extract()
+    out = extract_log(world.out.state, [world.release, stray], peaks=world.out.peaks)
+    with pytest.raises(ExtractError) as caught:
+        verify(replace(made, logs=(made.logs[0], out)))
+    assert "is not of case `c-1`" in caught.value.message
+
+
+def test_an_entry_dated_before_the_one_before_it_is_not_verified():
+    """JN-8, JN-23."""
+    world = World()
+    world.out.state = replace(world.out.state, at=None)
+    early = say(world.out, "recall", case="c-1", at=AT.subtract(seconds=1))
+    world.out.state = sign_head(world.out.state, signer=KEYS["JPN"])
+    made = world.extract()
+    out = extract_log(world.out.state, [world.release, early], peaks=world.out.peaks)
+    with pytest.raises(ExtractError) as caught:
+        verify(replace(made, logs=(made.logs[0], out)))
+    assert caught.value.message == "entry 5 of `relto/JPN/KOR` is dated before the entry before it"

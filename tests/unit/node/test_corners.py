@@ -11,14 +11,13 @@ from relto.codec.message import encode_message
 from relto.driver.facts import fact_of as driver_fact_of
 from relto.driver.facts import prove
 from relto.exchange import CaseState, EntryRef, Role
-from relto.journal import Draft, sign_card, verify_card
+from relto.journal import BadEvidenceError, Draft, sign_card, verify_card
 from relto.model import Case, Form, Label
 from relto.model.message import PackageRef, Quarantined, RefusalCode
 from relto.node import (
     Append,
     AskConsent,
     BadCardError,
-    BadEvidenceError,
     Drop,
     NotWaitingError,
     Opened,
