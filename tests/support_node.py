@@ -92,7 +92,7 @@ class Site:
         self.clock = clock
         self.former: tuple[TwinKeys, ...] = ()
         self.disk = Disk()
-        self.blobs = MemoryBlobs()
+        self.blobs = MemoryBlobs(clock)
         self.is_exercise = is_exercise
         self.starts = 0
         # How far a start that reads the whole journal has said it was.

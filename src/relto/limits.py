@@ -153,6 +153,15 @@ WORKERS_MAX: Final = 64
 # closed: a few megabytes. What it forgets then is marked in the journal, in some 20 milliseconds.
 SNAPSHOT_ENTRIES: Final = 2_048
 
+# What lies among the blobs and nothing names is removed once nobody has written or wanted it for so
+# long; before that it may be about to be named. A node that has just begun waits as long, since a
+# partner may tell it that its journal was set back.
+SWEEP_AGE_SECONDS: Final = 600
+
+# How often a node looks for that, and at how many files then: a few milliseconds of a minute.
+SWEEP_SECONDS: Final = 60
+SWEEP_FILES_MAX: Final = 256
+
 # Closed cases and items looked up again and remembered until the next snapshot, each.
 REMEMBERED_MAX: Final = 1_024
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from relto.ports.store import (
 )
 from relto.seal import digest
 from relto.sim.store import MemoryBlobs
+from tests.support_node import OCTOBER, Hand
 
 CONTENT = bytes(range(256)) * 20
 NAME = digest(CONTENT)
@@ -95,6 +97,104 @@ def test_an_empty_package_is_one_too(blobs):
         blobs.finish(NAME, size_bytes=0)
 
 
+# ---------------------------------------------------------------- what lies there, and how long
+
+
+OTHERS = tuple(bytes([number]) * 50 for number in range(5))
+
+
+class Shelf:
+    """Blobs whose age a test decides."""
+
+    def __init__(self, blobs, grow_old):
+        self.blobs, self.grow_old = blobs, grow_old
+
+
+@pytest.fixture(params=["files", "memory"])
+def shelf(request, tmp_path):
+    if request.param == "memory":
+        clock = Hand(OCTOBER)
+
+        def later(seconds):
+            clock.at = clock.at.add(seconds=seconds)
+
+        return Shelf(MemoryBlobs(clock), later)
+    directory = tmp_path / "blobs"
+
+    def older(seconds):
+        for path in directory.rglob("*"):
+            if path.is_file():
+                at = path.stat().st_mtime - seconds
+                os.utime(path, (at, at))
+
+    return Shelf(FileBlobs(directory), older)
+
+
+def test_what_lies_there_is_told_a_few_at_a_time(shelf):
+    """EX-57: whole ones by digest, then parts."""
+    blobs = shelf.blobs
+    assert blobs.lying(after=None, limit=10) == ()
+    for content in OTHERS[:3]:
+        put(blobs, content)
+    for content in OTHERS[3:]:
+        blobs.write(digest(content), offset=0, data=content[:20])
+    shelf.grow_old(60)
+    names = [*sorted(map(digest, OTHERS[:3])), *sorted(map(digest, OTHERS[3:]))]
+    for limit in (1, 2, 3, 4, 5, 6):
+        found, after = [], None
+        while page := blobs.lying(after=after, limit=limit):
+            assert len(page) <= limit
+            found += page
+            after = page[-1]
+        assert [one.digest for one in found] == names
+        assert [one.is_complete for one in found] == [True] * 3 + [False] * 2
+        assert [one.size_bytes for one in found] == [50] * 3 + [20] * 2
+        assert all(60 <= one.age_seconds < 70 for one in found)
+
+
+def test_only_what_is_old_is_swept(shelf):
+    """EX-57: whole or in part."""
+    blobs = shelf.blobs
+    put(blobs)
+    blobs.write(digest(OTHERS[0]), offset=0, data=b"x")
+    for name in (NAME, digest(OTHERS[0])):
+        assert not blobs.sweep(name, older_than_seconds=60)
+        assert blobs.has_any(name)
+    shelf.grow_old(61)
+    for name in (NAME, digest(OTHERS[0])):
+        assert blobs.sweep(name, older_than_seconds=60)
+        assert not blobs.has_any(name)
+        assert not blobs.sweep(name, older_than_seconds=60)
+
+
+def test_what_is_written_or_touched_again_is_young(shelf):
+    """EX-57: so that nobody sweeps what somebody is about to name."""
+    blobs = shelf.blobs
+    assert not blobs.touch(NAME)
+    put(blobs)
+    for wanted in (
+        lambda: blobs.touch(NAME),
+        lambda: blobs.write(NAME, offset=0, data=CONTENT),
+        lambda: blobs.finish(NAME, size_bytes=len(CONTENT)) is None,
+    ):
+        shelf.grow_old(61)
+        assert wanted()
+        assert not blobs.sweep(NAME, older_than_seconds=60)
+    blobs.write(digest(OTHERS[0]), offset=0, data=OTHERS[0][:20])
+    shelf.grow_old(61)
+    blobs.write(digest(OTHERS[0]), offset=20, data=OTHERS[0][20:])
+    assert not blobs.sweep(digest(OTHERS[0]), older_than_seconds=60)
+
+
+def test_a_clock_that_went_back_makes_nothing_old(shelf):
+    """EX-57, FL-13."""
+    put(shelf.blobs)
+    shelf.grow_old(-100)
+    (one,) = shelf.blobs.lying(after=None, limit=1)
+    assert one.age_seconds < 0
+    assert not shelf.blobs.sweep(NAME, older_than_seconds=0)
+
+
 # ---------------------------------------------------------------- files alone
 
 
@@ -156,3 +256,55 @@ def test_fl_14_a_full_or_failing_disk_is_told_apart(files, monkeypatch, number, 
             files.finish(NAME, size_bytes=len(CONTENT))
     assert not files.is_complete(NAME)
     files.finish(NAME, size_bytes=len(CONTENT))
+
+
+def test_what_has_no_digest_for_a_name_is_nobodys_business(files, tmp_path):
+    """EX-57: relto has not written it, so it is not told, and so never removed."""
+    directory = tmp_path / "blobs"
+    put(files)
+    for name in ("notes.txt", "part/notes.txt", f"{NAME[:2]}/notes.txt", "zz"):
+        (directory / name).write_text("mine") if "." in name else (directory / name).mkdir()
+    (directory / "part" / digest(b"a link")).symlink_to(directory / "notes.txt")
+    (directory / "part" / digest(b"a directory")).mkdir()
+    assert [one.digest for one in files.lying(after=None, limit=10)] == [NAME]
+
+
+def test_what_goes_while_it_is_listed_is_not_told(files, monkeypatch):
+    """EX-57: another worker removes, too."""
+    put(files)
+
+    def gone(*_, **__):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "lstat", gone)
+    assert files.lying(after=None, limit=10) == ()
+
+
+@pytest.mark.parametrize("call", ["lying", "sweep", "touch"])
+def test_fl_15_a_disk_that_fails_under_a_sweep_is_told(files, monkeypatch, call):
+    """FL-15."""
+    put(files)
+
+    def fails(*_, **__):
+        raise OSError(errno.EIO, "input/output error")
+
+    broken = {"lying": (os, "scandir"), "sweep": (Path, "unlink"), "touch": (os, "utime")}
+    monkeypatch.setattr(*broken[call], fails)
+    calls = {
+        "lying": lambda: files.lying(after=None, limit=1),
+        "sweep": lambda: files.sweep(NAME, older_than_seconds=-100),
+        "touch": lambda: files.touch(NAME),
+    }
+    with pytest.raises(StoreFailedError):
+        calls[call]()
+
+
+def test_what_goes_before_it_is_touched_is_not_here(files, monkeypatch):
+    """EX-57: whoever was to name it makes it anew."""
+    put(files)
+
+    def gone(*_, **__):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "utime", gone)
+    assert not files.touch(NAME)

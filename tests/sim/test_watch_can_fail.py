@@ -11,6 +11,7 @@ import relto.driver.laws
 import relto.driver.logs
 import relto.driver.loop
 import relto.driver.packer
+import relto.driver.sweeping
 import relto.node.assess
 import relto.node.commands
 import relto.node.fold
@@ -128,6 +129,11 @@ def leak_what_is_held(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(relto.node.proceed, "refuse", refuse)
 
 
+def never_sweep(patch: pytest.MonkeyPatch) -> None:
+    """Leave lying what a crash has left."""
+    patch.setattr(relto.driver.sweeping.Sweeping, "sweep", lambda self, **_: 0)
+
+
 def let_one_officer_do(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(relto.node.assess, "needed_officers", lambda *args: 1)
 
@@ -224,6 +230,7 @@ MUTANTS: dict[str, tuple[Plant, frozenset[str], frozenset[Kind]]] = {
     "forges a receipt": (forge_a_receipt, frozenset({"receipt"}), frozenset()),
     "leaks plaintext": (leak_plaintext, frozenset({"plaintext"}), frozenset()),
     "tells what is held": (leak_what_is_held, frozenset({"label"}), frozenset()),
+    "never sweeps": (never_sweep, frozenset({"orphan"}), frozenset({Kind.CRASH})),
     "lets one officer do": (let_one_officer_do, frozenset({"unlawful"}), frozenset()),
     "ignores the fence": (ignore_the_fence, frozenset({"second"}), frozenset({Kind.SECOND})),
     "passes over what other workers have stored": (

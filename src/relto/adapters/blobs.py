@@ -11,6 +11,8 @@ a partner's text (FL-30).
 import errno
 import fcntl
 import os
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from relto.ports.store import (
     BlobGapError,
     BlobMismatchError,
     BlobMissingError,
+    Lying,
     StoreFailedError,
     StoreFullError,
 )
@@ -28,6 +31,8 @@ from relto.units import DIGEST_PATTERN, Digest
 
 _PARTS: Final = "part"
 _STEP_BYTES: Final = 1_048_576
+# Complete ones lie in directories by the first characters of their digests.
+_SHELF_CHARS: Final = 2
 # No room on the disk, no room in the quota, no room in what one file may have.
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -65,7 +70,7 @@ class FileBlobs:
         """See `BlobStore.write`."""
         with self._alone(digest):
             whole = self._whole(digest)
-            if whole.is_file():
+            if self._touch(whole):
                 return whole.stat().st_size
             held = self.held(digest)
             if offset > held:
@@ -85,7 +90,7 @@ class FileBlobs:
 
     def _finish(self, digest: Digest, *, size_bytes: int) -> None:
         whole, part = self._whole(digest), self._part(digest)
-        if whole.is_file():
+        if self._touch(whole):
             return
         # INVARIANT: flush, check, rename, flush the directory; in this order, or a crash leaves a
         # wrong file.
@@ -124,6 +129,79 @@ class FileBlobs:
                 continue
             _sync_directory(path.parent)
             is_found = True
+        return is_found
+
+    def touch(self, digest: Digest) -> bool:
+        """See `BlobStore.touch`."""
+        whole = self._whole(digest)
+        if not whole.is_file():
+            return False
+        with self._alone(digest):
+            return self._touch(whole)
+
+    def _touch(self, whole: Path) -> bool:
+        """Make a complete one young; whoever sweeps looks at its age again in the same lock."""
+        try:
+            os.utime(whole, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise _translate(error) from error
+        return True
+
+    def lying(self, *, after: Lying | None, limit: int) -> tuple[Lying, ...]:
+        """See `BlobStore.lying`; what has no digest for a name is left alone."""
+        found: list[Lying] = []
+        try:
+            if after is None or after.is_complete:
+                begin = "" if after is None else after.digest
+                for shelf in sorted(one.name for one in self._directory.iterdir()):
+                    if len(shelf) != _SHELF_CHARS or shelf < begin[:_SHELF_CHARS]:
+                        continue
+                    found += self._on(shelf, begin=begin, is_complete=True)
+                    if len(found) >= limit:
+                        return tuple(found[:limit])
+            begin = "" if after is None or after.is_complete else after.digest
+            found += self._on(_PARTS, begin=begin, is_complete=False)
+        except OSError as error:
+            raise _translate(error) from error
+        return tuple(found[:limit])
+
+    def _on(self, shelf: str, *, begin: str, is_complete: bool) -> Iterator[Lying]:
+        """What lies in one directory, by digest; others write and remove at the same time."""
+        with os.scandir(f"{self._place}/{shelf}") as listed:
+            names = sorted(one.name for one in listed)
+        for name in names:
+            if name <= begin or not DIGEST_PATTERN.fullmatch(name):
+                continue
+            try:
+                seen = os.lstat(f"{self._place}/{shelf}/{name}")
+            except FileNotFoundError:
+                continue
+            if stat.S_ISREG(seen.st_mode):
+                yield Lying(
+                    digest=Digest(name),
+                    size_bytes=seen.st_size,
+                    is_complete=is_complete,
+                    age_seconds=_age_seconds(seen),
+                )
+
+    def sweep(self, digest: Digest, *, older_than_seconds: int) -> bool:
+        """See `BlobStore.sweep`."""
+        is_found = False
+        try:
+            with self._alone(digest):
+                for path in (self._whole(digest), self._part(digest)):
+                    try:
+                        if _age_seconds(path.lstat()) <= older_than_seconds:
+                            continue
+                        path.unlink()
+                    except FileNotFoundError:
+                        continue
+                    _sync_directory(path.parent)
+                    is_found = True
+        except OSError as error:
+            raise _translate(error) from error
         return is_found
 
     @contextmanager
@@ -169,6 +247,10 @@ class FileBlobs:
     def _part(self, digest: Digest) -> Path:
         assert DIGEST_PATTERN.fullmatch(digest)
         return self._parts / digest
+
+
+def _age_seconds(seen: os.stat_result) -> int:
+    return int(time.time() - seen.st_mtime)
 
 
 def _sync_directory(path: Path) -> None:

@@ -22,6 +22,7 @@ from relto.codec import CARD, FORK, SIGNED_CARD
 from relto.codec.message import decode_message
 from relto.console import Home
 from relto.driver.identity import law_value
+from relto.driver.sweeping import SWEPT_KIND
 from relto.errors import LocalError, PeerError, ReltoError, WorldError
 from relto.journal import (
     AUTHORITY_KIND,
@@ -245,7 +246,7 @@ def evidence_(
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """List what was kept against a partner: two histories of its log, frames that broke the node.
+    """List what was kept: forked logs, frames that broke the node, files that nothing named.
 
     With a number, write one of them to a file, for a third person.
 
@@ -272,7 +273,7 @@ def evidence_(
 
     def render(console: Console) -> None:
         console.print(f"{line.kind} in {safe(str(out))}", highlight=False)
-        if line.about:
+        if line.kind == ForkError.code:
             console.print("next: relto journal verify FILE --keys CARD …", highlight=False)
 
     emit(line, as_json=as_json, render=render)
@@ -286,6 +287,9 @@ def _kept_line(number: int, kept: Kept) -> KeptLine:
     if kept.kind == ForkError.code:
         fork = FORK.decode(kept.content)
         about = f"{fork.log.source} has signed two histories of {fork.log.origin}"
+    if kept.kind == SWEPT_KIND:
+        count = len(kept.content.splitlines())
+        about = f"{count} files in blobs/ that no entry named were removed"
     return KeptLine(
         number=number, kind=kept.kind, at=kept.at, size_bytes=len(kept.content), about=about
     )
@@ -293,7 +297,7 @@ def _kept_line(number: int, kept: Kept) -> KeptLine:
 
 def _render_kept(console: Console, lines: tuple[KeptLine, ...]) -> None:
     if not lines:
-        console.print("nothing was kept against a partner", highlight=False)
+        console.print("nothing was kept", highlight=False)
         return
     rows = [
         (str(it.number), it.at.format_iso(), it.kind, str(it.size_bytes), it.about) for it in lines

@@ -363,7 +363,7 @@ class Office:
     # ---------------------------------------------------------------- stepping
 
     def _hold(self, order: HoldItem) -> HoldingAnswer:
-        if not self._blobs.is_complete(order.digest):
+        if not self._blobs.touch(order.digest):
             raise UnknownItemError("the content is not among the node's blobs")
         originator = order.originator or self._driver.party
         self._check_label(order.label)

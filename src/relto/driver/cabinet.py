@@ -50,7 +50,7 @@ class Cabinet:
                 return digest, Put.NOTHING
             tx.put_value(_name(digest), content)
             return digest, Put.ROW
-        if self._blobs.is_complete(digest):
+        if self._blobs.touch(digest):
             return digest, Put.NOTHING
         self._blobs.write(digest, offset=0, data=content)
         self._blobs.finish(digest, size_bytes=len(content))
@@ -171,6 +171,10 @@ class Cabinet:
         if int(position) == tx.position():
             for digest in dropped:
                 self.destroy(Digest(digest))
+
+    def touch(self, digest: Digest) -> bool:
+        """Tell whether a large one is here, whole, and keep a sweep from taking it for old."""
+        return self._blobs.touch(digest)
 
     # ------------------------------------------------------------ arriving by range
 

@@ -28,9 +28,9 @@ from relto.driver.identity import (
 )
 from relto.driver.laws import LawBook
 from relto.driver.links import STOPPED_VALUE, NotStoppedError
-from relto.driver.parcels import Parcels
 from relto.driver.passed import NothingToPassOverError
 from relto.driver.recovery import RESTORED_VALUE
+from relto.driver.sweeping import Sweeping
 from relto.errors import LocalError
 from relto.exchange import CaseFile, Fact, fold_case
 from relto.journal import verify_card
@@ -93,7 +93,7 @@ class Listed(Struct, frozen=True, kw_only=True):
     is_whole: bool
 
 
-class Driver(Parcels):
+class Driver(Sweeping):
     """One node, running: open a store with it, then call it from one thread.
 
     Args:
@@ -417,6 +417,7 @@ class Driver(Parcels):
         with self._turn() as turn:
             self._feed(turn, Tick())
         self._check_arrived()
+        self._sweep_when_due()
 
     @property
     def has_unsaved(self) -> bool:

@@ -229,7 +229,7 @@ class Packer:
         if manifest is None:
             raise UnfitError("a package holds nothing")
         name = Digest(inner.hexdigest())
-        put = Put.NOTHING if self._cabinet.is_complete(name) else Put.BLOB
+        put = Put.NOTHING if self._cabinet.touch(name) else Put.BLOB
         if put is Put.BLOB:
             again = self._opened(None, order, self._cabinet.pieces(None, package), case=case)
             self._cabinet.put_stream(name, _after(begin, again))

@@ -19,7 +19,7 @@ from relto.limits import RELEASE_ITEMS_MAX, REMEMBERED_MAX
 from relto.model import Entry, LogId
 from relto.node import Forgotten, Kept, Stock, fold_again, newest_first, stock_of
 from relto.ports import Mark, StoreCorruptError, Transaction
-from relto.units import CaseId, HoldingId, PartyCode, TopicId
+from relto.units import CaseId, Digest, HoldingId, PartyCode, TopicId
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -107,6 +107,13 @@ class Shelf:
                 return
             page = self._page(name, after=page[-1][0], limit=RELEASE_ITEMS_MAX)
 
+    def with_content(self, content: Digest) -> Iterator[Stock]:
+        """See `Archive.with_content`."""
+        name, after = _content_name(content), None
+        while page := self._page(name, after=after, limit=RELEASE_ITEMS_MAX):
+            yield from (stock for _, stock in page)
+            after = page[-1][0]
+
     def _page(self, name: str, *, after: Mark | None, limit: int) -> tuple[tuple[Mark, Stock], ...]:
         with self._reading() as tx:
             found = tx.marked(self._own, name, after=after, until=self._base.number, limit=limit)
@@ -129,10 +136,11 @@ def _stock(entry: Entry) -> Stock:
 
 
 def _marks(stock: Stock) -> Iterator[Mark]:
-    """Under what an item is found: by its id, in the list of all, and by its topics."""
+    """Under what an item is found: by its id, in the list of all, by content and by topics."""
     rank = _rank(stock)
     yield Mark(name=_item_name(stock.holding.id), rank="", number=stock.number)
     yield Mark(name=_ALL, rank=rank, number=stock.number)
+    yield Mark(name=_content_name(stock.holding.digest), rank="", number=stock.number)
     yield from _topic_marks(stock)
 
 
@@ -155,6 +163,10 @@ def _rank(stock: Stock) -> str:
 
 def _item_name(holding: HoldingId) -> str:
     return f"item/{holding}"
+
+
+def _content_name(content: Digest) -> str:
+    return f"content/{content}"
 
 
 def _topic_name(topic: TopicId) -> str:

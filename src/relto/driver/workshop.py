@@ -285,6 +285,14 @@ class Workshop:
         """Tell whether a package is complete and being checked."""
         return digest in self._checks
 
+    def has_made(self, digest: Digest) -> bool:
+        """Tell whether a job has made this, or checks it, and no turn has used it yet."""
+        return (
+            digest in self._checks
+            or any(it.package.digest == digest for job in self._seals.values() for it in job.made)
+            or any(it.content == digest for job in self._opens.values() for it, _ in job.made)
+        )
+
     # ------------------------------------------------------------ who does the work
 
     def take(self, is_open_case: Callable[[CaseId], bool]) -> Job | None:
@@ -344,7 +352,7 @@ class Workshop:
         if not self.is_open or self._cabinet.small(tx, order.blob) is not None:
             return None
         job = self._seals.get((case, order, key))
-        if job is None:
+        if job is None or any(not self._cabinet.touch(it.package.digest) for it in job.made):
             job = self._seals[case, order, key] = _Making(
                 partial(self._packer.seal, None, order, case=case, recipient_key=key),
                 case=case,
@@ -386,8 +394,8 @@ class Workshop:
         return job
 
     def _has_gone(self, job: _Making[Unpacked]) -> bool:
-        """Whether what a job found here already was thrown away by another case since."""
-        return any(not self._cabinet.is_complete(item.content) for item, _ in job.made)
+        """Whether what a job found here already was thrown away by another case since, or swept."""
+        return any(not self._cabinet.touch(item.content) for item, _ in job.made)
 
     def _discard_content(self, made: Unpacked) -> None:
         """Destroy an opened content, unless it lay here before or was registered since."""

@@ -15,7 +15,7 @@ from relto.custody import RegisterLine
 from relto.exchange import CaseFile
 from relto.model.case import Holding
 from relto.model.label import Label
-from relto.units import CaseId, HoldingId, PartyCode, TopicId
+from relto.units import CaseId, Digest, HoldingId, PartyCode, TopicId
 
 
 class Stock(Struct, frozen=True, kw_only=True):
@@ -60,6 +60,9 @@ class Archive(Protocol):
         Args:
             topic: Those at or below a topic that may still go out; `None` for all.
         """
+
+    def with_content(self, content: Digest) -> Iterator[Stock]:
+        """Give the items with a content, whatever has become of them."""
 
 
 class Forgotten(Struct, frozen=True, kw_only=True):

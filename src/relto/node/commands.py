@@ -37,7 +37,6 @@ from relto.model.message import (
     Step,
     Unroutable,
 )
-from relto.node.archive import Stock
 from relto.node.assess import Wait, assess, is_outdated
 from relto.node.counsel import Counsel, Way
 from relto.node.effects import Append, Drop, Effect, Then
@@ -418,22 +417,11 @@ def destroy(state: State, cmd: Destroy) -> tuple[Effect, ...]:
     drops = tuple(
         Drop(digest=one.holding.digest, is_content=True)
         for one in items
-        if one is not None and one.reference == cmd.holding and not _is_kept(state, one)
+        if one is not None
+        and one.reference == cmd.holding
+        and not state.keeps(one.holding.digest, besides=one.holding.id)
     )
     return (*_custody(state, Step.DESTROY, line, cmd.by, message), *drops)
-
-
-def _is_kept(state: State, gone: Stock) -> bool:
-    """Tell whether the same content is held as another item, too, which nobody has destroyed."""
-    for one in state.items():
-        if one.holding.digest != gone.holding.digest or one.holding.id == gone.holding.id:
-            continue
-        if one.source is None or one.case is None:
-            return True
-        line = state.line(side=Side.RECEIVED, case=one.case, holding=one.reference)
-        if line is None or line.state is not CustodyState.DESTROYED:
-            return True
-    return False
 
 
 def report_loss(state: State, cmd: ReportLoss) -> tuple[Effect, ...]:

@@ -10,6 +10,7 @@ the journal, so that a node of many years is as small as a young one (ADR-0024).
 
 from collections.abc import Iterator, Sequence
 from heapq import merge
+from itertools import chain
 from typing import Final
 
 from msgspec import Struct, field
@@ -27,7 +28,7 @@ from relto.node.archive import Archive, Forgotten, Stock, newest_first
 from relto.seal import digest
 from relto.units import CaseId, Digest, HoldingId, PartyCode, TopicId, covers
 
-STATE_VERSION: Final = 6
+STATE_VERSION: Final = 7
 
 
 class Peer(Struct, frozen=True, kw_only=True):
@@ -205,6 +206,44 @@ class State(Struct, kw_only=True):
             if one.holding.id != seen:
                 yield one
             seen = one.holding.id
+
+    def keeps(self, content: Digest, *, besides: HoldingId | None = None) -> bool:
+        """Tell whether an item has this content that nobody has certified to have destroyed.
+
+        Args:
+            content: By its digest.
+            besides: An item that does not count; `None` for no such.
+        """
+        recent = (one for one in self.stock.values() if one.holding.digest == content)
+        older = () if self.archive is None else self.archive.with_content(content)
+        return any(
+            one.holding.id != besides and not self._is_destroyed(one)
+            for one in chain(recent, older)
+        )
+
+    def _is_destroyed(self, one: Stock) -> bool:
+        if one.source is None or one.case is None:
+            return False
+        line = self.line(side=Side.RECEIVED, case=one.case, holding=one.reference)
+        return line is not None and line.state is CustodyState.DESTROYED
+
+    def unnamed(self, digests: Sequence[Digest]) -> tuple[Digest, ...]:
+        """Give those under which nothing lies beside the journal that anybody still needs.
+
+        A digest is named when an item has it for its content, or when it is a package that travels,
+        or of a release in a case in which somebody has to act.
+
+        Source: docs/spec/exchange.md EX-57.
+        """
+        packages = {
+            item.package.digest
+            for file in self.open.values()
+            for release in (file.arrived, file.released)
+            if release is not None
+            for item in release.message.items
+        }
+        named = packages.union(self.incoming, self.outgoing)
+        return tuple(one for one in digests if one not in named and not self.keeps(one))
 
     # ------------------------------------------------------------ forgetting
 

@@ -168,6 +168,23 @@ class Kept(Struct, frozen=True, kw_only=True):
     content: bytes
 
 
+class Lying(Struct, frozen=True, kw_only=True):
+    """A file that lies among the blobs, as the blob store sees it.
+
+    Args:
+        digest: Its name.
+        size_bytes: Its length.
+        is_complete: It is whole; otherwise a part that was resumed or not.
+        age_seconds: Since somebody wrote it or said that it is wanted, by the machine's clock;
+            below 0 when that clock went back.
+    """
+
+    digest: Digest
+    size_bytes: int
+    is_complete: bool
+    age_seconds: int
+
+
 class Transaction(Protocol):
     """Reads and writes that happen together or not at all."""
 
@@ -405,6 +422,24 @@ class BlobStore(Protocol):
 
     def destroy(self, digest: Digest) -> bool:
         """Remove a package, complete or not; tells whether there was one."""
+
+    def touch(self, digest: Digest) -> bool:
+        """Tell whether the whole package is here; if so, it is as young as if just written."""
+
+    def lying(self, *, after: Lying | None, limit: int) -> tuple[Lying, ...]:
+        """Give what lies here, complete ones before parts, each by digest.
+
+        Args:
+            after: The one to begin after; `None` to begin at the first.
+            limit: At most so many.
+        """
+
+    def sweep(self, digest: Digest, *, older_than_seconds: int) -> bool:
+        """Remove a package, complete or not, that is older than that; tells whether it did.
+
+        Whoever writes or touches it at the same time is either before, and keeps it, or finds it
+        gone.
+        """
 
 
 class BlobGapError(LocalError):

@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Final, TypeVar
 
+from whenever import Instant
+
 from relto.journal import LogState, peak_of
 from relto.model import Entry, LogId
 from relto.ports.store import (
@@ -19,6 +21,7 @@ from relto.ports.store import (
     BlobMissingError,
     BlobState,
     Kept,
+    Lying,
     Mark,
     Placed,
     Snapshot,
@@ -27,6 +30,7 @@ from relto.ports.store import (
     StoreFencedError,
     StoreLockedError,
 )
+from relto.ports.world import Clock
 from relto.seal import digest as _digest
 from relto.seal import leaf_hash
 from relto.units import CaseId, Digest
@@ -439,16 +443,27 @@ class MemoryStore:
 class MemoryBlobs:
     """Packages in memory; the twin of `relto.adapters.blobs.FileBlobs`. Parts survive a crash."""
 
-    def __init__(self) -> None:
-        """Begin empty."""
+    def __init__(self, clock: Clock | None = None) -> None:
+        """Begin empty.
+
+        Args:
+            clock: The machine's, for what is old; without one nothing ever is.
+        """
+        self._clock = clock
         self._whole: dict[Digest, bytes] = {}
         self._parts: dict[Digest, bytes] = {}
+        self._written: dict[Digest, Instant] = {}
 
     def copy(self) -> "MemoryBlobs":
         """Give a backup."""
-        other = MemoryBlobs()
+        other = MemoryBlobs(self._clock)
         other._whole, other._parts = dict(self._whole), dict(self._parts)
+        other._written = dict(self._written)
         return other
+
+    def parts(self) -> Mapping[Digest, bytes]:
+        """Give what is under way, oldest first: for whoever searches the disk."""
+        return self._parts
 
     def whole(self) -> Mapping[Digest, bytes]:
         """Give all complete packages, oldest first: for whoever searches the disk."""
@@ -476,17 +491,18 @@ class MemoryBlobs:
 
     def write(self, digest: Digest, *, offset: int, data: bytes) -> int:
         """See `BlobStore.write`."""
-        if digest in self._whole:
+        if self.touch(digest):
             return len(self._whole[digest])
         part = self._parts.get(digest, b"")
         if offset > len(part):
             raise BlobGapError(f"range begins at {offset}, {len(part)} bytes are here")
         self._parts[digest] = part + data[len(part) - offset :]
+        self._stamp(digest)
         return len(self._parts[digest])
 
     def finish(self, digest: Digest, *, size_bytes: int) -> None:
         """See `BlobStore.finish`."""
-        if digest in self._whole:
+        if self.touch(digest):
             return
         part = self._parts.pop(digest, b"")
         if len(part) != size_bytes or _digest(part) != digest:
@@ -502,4 +518,41 @@ class MemoryBlobs:
     def destroy(self, digest: Digest) -> bool:
         """See `BlobStore.destroy`."""
         whole, part = self._whole.pop(digest, None), self._parts.pop(digest, None)
+        self._written.pop(digest, None)
         return whole is not None or part is not None
+
+    def touch(self, digest: Digest) -> bool:
+        """See `BlobStore.touch`."""
+        if digest not in self._whole:
+            return False
+        self._stamp(digest)
+        return True
+
+    def lying(self, *, after: Lying | None, limit: int) -> tuple[Lying, ...]:
+        """See `BlobStore.lying`."""
+        last = None if after is None else (not after.is_complete, after.digest)
+        found = [
+            Lying(
+                digest=digest,
+                size_bytes=len(rows[digest]),
+                is_complete=not is_part,
+                age_seconds=self._age_seconds(digest),
+            )
+            for is_part, rows in ((False, self._whole), (True, self._parts))
+            for digest in sorted(rows)
+            if last is None or (is_part, digest) > last
+        ]
+        return tuple(found[:limit])
+
+    def sweep(self, digest: Digest, *, older_than_seconds: int) -> bool:
+        """See `BlobStore.sweep`."""
+        return self._age_seconds(digest) > older_than_seconds and self.destroy(digest)
+
+    def _stamp(self, digest: Digest) -> None:
+        if self._clock is not None:
+            self._written[digest] = self._clock.now()
+
+    def _age_seconds(self, digest: Digest) -> int:
+        if self._clock is None or digest not in self._written:
+            return 0
+        return int(self._clock.now().difference(self._written[digest]).total("seconds"))

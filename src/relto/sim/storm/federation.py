@@ -19,6 +19,7 @@ from relto.sim.storm.custody import given_to
 from relto.sim.storm.judge import UnlawfulError, label_of
 from relto.sim.storm.lab import BY
 from relto.sim.storm.memory import check_memory
+from relto.sim.storm.orphans import check_orphans
 from relto.sim.storm.plan import PARTIES, Kind, Planted, levels_of
 from relto.sim.storm.site import Site
 from relto.sim.storm.strikes import Strikes
@@ -27,6 +28,7 @@ from relto.units import CaseId, Digest, HoldingId, PartyCode
 
 _SETTLE_NS: Final = 6 * HOUR
 _ACTIONS_MAX: Final = 60_000
+_CENTURY_SECONDS: Final = 3_155_760_000
 
 
 class StuckError(AssertionError):
@@ -80,7 +82,10 @@ class Federation(Strikes):
             for source, target in self._sound_pairs():
                 self._compare_registers(source, target)
             for site in self.sites.values():
+                site.do(_sweep)
                 self.watch.search(site.party, site.blobs)
+                if site.party not in self._excused() | self.watch.restored:
+                    check_orphans(site.party, site.disk, site.blobs)
                 # A damaged row that nobody had to read would only show that it is noticed.
                 for driver in () if site.disk.damaged else site.drivers:
                     check_memory(driver, site.disk)
@@ -294,6 +299,11 @@ class Federation(Strikes):
 
 def _line_of(case: CaseId, holding: HoldingId, side: Side, driver: Driver) -> RegisterLine | None:
     return driver.node.state.line(side=side, case=case, holding=holding)
+
+
+def _sweep(driver: Driver) -> None:
+    """As once everything has become old."""
+    driver.sweep(older_than_seconds=-_CENTURY_SECONDS)
 
 
 def _look_up(case: CaseId, driver: Driver) -> CaseFile | None:

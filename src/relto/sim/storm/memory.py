@@ -47,6 +47,9 @@ def check_memory(driver: Driver, disk: Disk) -> None:
     for holding, stock in whole.stock.items():
         if state.item(holding) != stock:
             raise UnsafeError("memory", f"`{driver.party}` sees item `{holding}` otherwise")
+        content = stock.holding.digest
+        if state.keeps(content) != whole.keeps(content):
+            raise UnsafeError("memory", f"`{driver.party}` names what `{holding}` holds otherwise")
 
 
 def _no_law(_ref: LawRef) -> Counsel:

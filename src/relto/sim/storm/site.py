@@ -93,8 +93,8 @@ class Site:
         """Stand there, switched off."""
         self.party = party
         self.disk = disk
-        self.blobs = MemoryBlobs()
         self.clock = VirtualClock(agenda)
+        self.blobs = MemoryBlobs(self.clock)
         self.keys = keys
         self.driver: Driver | None = None
         self.life = 0
