@@ -126,7 +126,7 @@ def render_links(console: Console, answer: Links) -> None:
     rows = [
         [
             one.partner,
-            one.dial,
+            one.calls,
             one.state if not one.fork else "stopped",
             f"{one.acknowledged} of {one.ours}",
             str(one.theirs),

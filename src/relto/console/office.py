@@ -328,9 +328,7 @@ class Office:
     def _link(self, partner: PartyCode) -> LinkLine:
         counts = self._driver.link(partner)
         ahead = self._driver.ahead_until(partner)
-        line = LinkLine(
-            partner=partner, dial=self._config.dials(partner), state="the node is not running"
-        )
+        line = LinkLine(partner=partner, calls="nobody", state="the node is not running")
         if self.service is not None:
             line = self.service.link(partner)
         trouble = line.error
@@ -340,7 +338,7 @@ class Office:
             trouble = _REVOKED
         return LinkLine(
             partner=partner,
-            dial=line.dial,
+            calls=line.calls,
             state=line.state,
             error=trouble,
             failures=line.failures,

@@ -41,6 +41,14 @@ from relto.errors import ReltoError, WorldError
 from relto.node import By
 from relto.units import PartyCode
 
+# Which side of a link calls, by whether this node does and whether its partner can.
+_NOBODY = "nobody"
+_CALLS = {
+    (True, True): Dial.BOTH,
+    (True, False): Dial.US,
+    (False, True): Dial.THEM,
+    (False, False): _NOBODY,
+}
 # Who changes the keys; a claim, so that two workers do not do it at once.
 _CHANGE = "keys"
 # From so many days before its end on, a start says when the links' certificate runs out.
@@ -106,6 +114,7 @@ class RunningNode:
         self._log = log
         self._taken = taken
         self._pins = Pins()
+        self._calls: dict[PartyCode, str] = {}
         self.new_keys_by: By | None = None
         # While some partner has not heard of the newest keys, the certificate before serves too.
         sets = (node.keys, *node.keys.former[:1])
@@ -172,6 +181,7 @@ class RunningNode:
 
     def _reach(self, partner: PartyCode) -> Calling:
         """Pin a partner's certificate, and say how it is called."""
+        self._calls[partner] = _NOBODY
         driver = self._node.driver
         peer = driver.node.state.peers[partner]
         card = partner_card(peer.card)
@@ -195,6 +205,7 @@ class RunningNode:
         endpoints = self._callable(partner, card.endpoints)
         can_call = bool(endpoints) and dial is not Dial.THEM
         can_be_called = bool(self._node.config.endpoints) and dial is not Dial.US
+        self._calls[partner] = _CALLS[can_call, can_be_called]
         if not can_call:
             return Calling(caller=None, is_pulling=False)
         caller = PartnerCaller(
@@ -225,7 +236,7 @@ class RunningNode:
         health = self.service.health(partner)
         return LinkLine(
             partner=partner,
-            dial=self._node.config.dials(partner),
+            calls=self._calls.get(partner, _NOBODY),
             state=health.state,
             error=health.error,
             failures=health.failures,

@@ -102,3 +102,30 @@ def test_law_is_adopted_by_a_running_node(
         (tmp_path / "all" / path).write_bytes(content)
     assert "adopted" in terminal.run("law", "adopt", str(tmp_path / "all"), *where)
     assert jpn.run("status")["law"] == before
+
+
+def test_the_links_say_who_calls_as_the_node_runs(parties: dict[str, Party]) -> None:
+    """LK-16: what node.toml says is not the whole of it."""
+    jpn, kor = parties["JPN"], parties["KOR"]
+    jpn.init()
+    kor.init("--listen", "")
+    jpn.pin(kor)
+    kor.pin(jpn)
+
+    def calls(party: Party) -> str:
+        (link,) = party.run("link", "status")["links"]
+        return link["calls"]
+
+    assert (calls(jpn), calls(kor)) == ("nobody", "nobody")
+    jpn.start()
+    kor.start()
+    assert (calls(jpn), calls(kor)) == ("them", "us")
+    jpn.stop()
+    config = jpn.directory / "node.toml"
+    config.write_text(config.read_text().replace("[dial]", '[dial]\nKOR = "us"'))
+    jpn.start()
+    assert calls(jpn) == "nobody"
+    kor.stop()
+    kor.run("peer", "revoke", "JPN", "--serial", "1", "--reason", "copied")
+    kor.start()
+    assert calls(kor) == "nobody"

@@ -130,12 +130,12 @@ def test_a_case_that_waits_shows_for_what():
 
 def test_a_link_that_is_stopped_for_good_says_why():
     well = LinkLine(
-        partner="KOR", dial="ours", state="idle", ours=5, acknowledged=4, theirs=3, packages=1
+        partner="KOR", calls="us", state="idle", ours=5, acknowledged=4, theirs=3, packages=1
     )
     failing = replace(well, partner="USA", state="retrying", error="time ran out")
     forked = replace(well, partner="GBR", fork="two logs", error="time ran out")
     lines = shown(views.render_links, Links(links=(well, failing, forked)))
-    assert row_of(lines, "KOR") == ["KOR", "ours", "idle", "4 of 5", "3", "1", ""]
+    assert row_of(lines, "KOR") == ["KOR", "us", "idle", "4 of 5", "3", "1", ""]
     assert row_of(lines, "USA")[-1] == "time ran out"
     assert row_of(lines, "GBR")[2::4] == ["stopped", "two logs"]
 
