@@ -510,8 +510,8 @@ class LinkLine(Struct, frozen=True, kw_only=True):
 
     Args:
         partner: With whom.
-        calls: Which side calls as the node runs: `us`, `them`, `both` or `nobody`. A side without an
-            endpoint or a trusted card is not called, whatever `node.toml` says.
+        calls: Which side calls as the node runs: `us`, `them`, `both` or `nobody`. A side without
+            an endpoint or a trusted card is not called, whatever `node.toml` says.
         state: How it is doing.
         error: The last failure; empty after a success.
         failures: Calls that failed in a row.
