@@ -58,6 +58,11 @@ class _Commands(DeferredGroup):
             "Run the node until it is told to stop; events go to stderr, one line each.",
         ),
         "status": Place("relto.cli.node", "Say how the node is."),
+        "check": Place(
+            "relto.cli.check",
+            "Say whether somebody has to see to the node: for a timer, and for whatever raises "
+            "alarms.",
+        ),
         "card": Place("relto.cli.node", "Show the node's own card and its fingerprint."),
         "peer": Place("relto.cli.peer", "Partners, by their cards."),
         "link": Place("relto.cli.peer", "Links to partners."),

@@ -25,7 +25,6 @@ from relto.console.node import (
     create_home,
     keep_content,
     open_home,
-    partner_card,
     prepare_keys,
 )
 from relto.console.office import (
@@ -35,6 +34,7 @@ from relto.console.office import (
     Office,
     UnknownCaseError,
     card_answer,
+    partner_card,
 )
 from relto.console.orders import (
     AdoptAuthorities,

@@ -14,7 +14,6 @@ from relto.adapters.https_link import endpoint_of, free_port
 from relto.adapters.keys import NodeKeys, OsEntropy
 from relto.adapters.lawfiles import digest_of, library_of, packaged_files, read_files
 from relto.adapters.store import is_file, open_shared, open_store, place_of
-from relto.codec import CARD, SIGNED_CARD
 from relto.console.home import Config, Home, HomeError, write_private
 from relto.console.office import Office
 from relto.driver import Driver, Hook, no_fault
@@ -353,11 +352,6 @@ def change_keys(directory: Path, *, by: By, is_shared: bool | None = None) -> Ve
         node.driver.close()
     with open_home(directory, is_shared=is_shared) as node:
         return node.card
-
-
-def partner_card(content: bytes) -> NodeCard:
-    """Read a pinned partner's card; it was verified when it was pinned."""
-    return CARD.decode(SIGNED_CARD.decode(content).card)
 
 
 def keep_content(directory: Path, file: Path) -> Kept:

@@ -16,6 +16,7 @@ from relto.adapters.blobs import FileBlobs
 from relto.adapters.https_link import endpoint_of
 from relto.adapters.keys import is_of_party, valid_until
 from relto.adapters.lawfiles import digest_of, library_of, locate
+from relto.codec import CARD, SIGNED_CARD
 from relto.console.home import Config, Home, write_private
 from relto.console.orders import (
     AdoptAuthorities,
@@ -152,6 +153,11 @@ def card_answer(verified: VerifiedCard) -> CardAnswer:
         endpoints=card.endpoints,
         is_exercise=card.is_exercise,
     )
+
+
+def partner_card(content: bytes) -> NodeCard:
+    """Read a pinned partner's card; it was verified when it was pinned."""
+    return CARD.decode(SIGNED_CARD.decode(content).card)
 
 
 class Office:
@@ -331,10 +337,10 @@ class Office:
         line = LinkLine(partner=partner, calls="nobody", state="the node is not running")
         if self.service is not None:
             line = self.service.link(partner)
-        trouble = line.error
+        trouble, peer = line.error, self._driver.node.state.peers[partner]
         if ahead is not None:
             trouble = _AHEAD.format(ahead.format_iso(unit="second"))
-        elif self._driver.node.state.peers[partner].ring.spans[0].revoked_at is not None:
+        elif peer.ring.spans[0].revoked_at is not None:
             trouble = _REVOKED
         return LinkLine(
             partner=partner,
@@ -349,6 +355,7 @@ class Office:
             packages=len(self._driver.wanted(partner)) + len(self._driver.owed(partner)),
             fork=counts.stopped,
             is_awaited=partner in self._driver.reconciling(),
+            certificate_until=valid_until(partner_card(peer.card).certificate),
         )
 
     def _reconcile(self, order: ReconcileLink) -> Links:

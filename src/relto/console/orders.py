@@ -522,6 +522,7 @@ class LinkLine(Struct, frozen=True, kw_only=True):
         packages: Packages that still have to move.
         fork: Why the link is stopped for good; empty when it is not.
         is_awaited: A restored node says nothing new before this partner has given back the rest.
+        certificate_until: When the partner's own certificate runs out; `None` where nobody looked.
     """
 
     partner: PartyCode
@@ -536,6 +537,7 @@ class LinkLine(Struct, frozen=True, kw_only=True):
     packages: int = 0
     fork: str = ""
     is_awaited: bool = False
+    certificate_until: Instant | None = None
 
 
 class Links(Answer, frozen=True, kw_only=True, tag="links"):

@@ -32,8 +32,8 @@ from relto.adapters.keys import NodeKeys, is_of_party, valid_until
 from relto.adapters.service import Calling, NodeService
 from relto.console.forms import decode_order, encode_answer
 from relto.console.home import Config, Dial
-from relto.console.node import OpenNode, change_keys, open_home, partner_card, prepare_keys
-from relto.console.office import NotYetError, card_answer
+from relto.console.node import OpenNode, change_keys, open_home, prepare_keys
+from relto.console.office import NotYetError, card_answer, partner_card
 from relto.console.orders import CardAnswer, LinkLine, RotateKeys
 from relto.console.port import OfficersPort
 from relto.driver import Hook, no_fault

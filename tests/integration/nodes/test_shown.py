@@ -129,3 +129,15 @@ def test_the_links_say_who_calls_as_the_node_runs(parties: dict[str, Party]) -> 
     kor.run("peer", "revoke", "JPN", "--serial", "1", "--reason", "copied")
     kor.start()
     assert calls(kor) == "nobody"
+
+
+def test_a_node_that_nobody_has_to_see_to_says_so(pair: tuple[Party, Party]) -> None:
+    jpn, kor = pair
+    stopped = jpn.run("check", "--free", "0", expect=1)
+    assert [one["code"] for one in stopped["troubles"]] == ["stopped"]
+    jpn.start()
+    kor.start()
+    kor.run("link", "reconcile", "JPN")
+    assert jpn.run("check", "--free", "0")["troubles"] == []
+    (ends,) = jpn.run("check", "--free", "0", "--days", "2000", expect=1)["troubles"][1:]
+    assert (ends["code"], ends["partner"]) == ("partner-certificate", "KOR")
