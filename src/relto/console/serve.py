@@ -55,6 +55,8 @@ _CHANGE = "keys"
 _WARNED_DAYS = 90
 # The answer to the order that ends this run reaches its sender first.
 _ANSWER_SECONDS = 0.05
+# Certificates of one partner, while it does not know that its newest one is pinned here.
+_PINNED_MAX = 8
 # So often a start says how far it is.
 _READING_SECONDS = 5.0
 
@@ -116,12 +118,11 @@ class RunningNode:
         self._pins = Pins()
         self._calls: dict[PartyCode, str] = {}
         self.new_keys_by: By | None = None
-        # While some partner has not heard of the newest keys, the certificate before serves too.
-        sets = (node.keys, *node.keys.former[:1])
+        # While a partner has not heard of newer keys, it is shown the certificate that it knows.
+        oldest = max(node.driver.behind().values(), default=0) + (not node.driver.is_announced)
+        sets = (node.keys, *node.keys.former[:oldest])
         self._identities = tuple(identity_of(keys) for keys in sets)
-        unaware = not node.driver.is_announced or bool(node.driver.unaware())
-        shown = self._identities if unaware else self._identities[:1]
-        self._context = PinnedContext.listening(*shown, pins=self._pins)
+        self._context = PinnedContext.listening(*self._identities, pins=self._pins)
         self.service = NodeService(
             node.driver,
             card=node.card.signed,
@@ -197,8 +198,13 @@ class RunningNode:
         if self._pins.of(partner)[:1] != (card.certificate,):
             # Until the partner knows that the new one is pinned here, as long as its keys count.
             has_former = bool(peer.former) and len(peer.ring.usable(driver.now(), is_live=True)) > 1
-            kept = (partner_card(peer.former).certificate,) if has_former else ()
-            self._pins.replace(partner, (card.certificate, *kept))
+            # With several changes at once it still shows the one that was pinned before them.
+            kept = (
+                (partner_card(peer.former).certificate, *self._pins.of(partner))
+                if has_former
+                else ()
+            )
+            self._pins.replace(partner, (card.certificate, *kept)[:_PINNED_MAX])
         elif not peer.former:
             self._pins.settle(partner, card.certificate)
         dial = self._node.config.dials(partner)
@@ -211,7 +217,7 @@ class RunningNode:
         caller = PartnerCaller(
             partner,
             endpoints,
-            identity=self._identities[self._behind(partner)],
+            identity=self._identities[self._place(partner)],
             pins=self._pins,
         )
         return Calling(caller=caller, is_pulling=not can_be_called)
@@ -226,10 +232,10 @@ class RunningNode:
                 self._log.warning("endpoint_unusable", partner=partner, words=error.message)
         return kept
 
-    def _behind(self, partner: PartyCode) -> int:
-        """0 when a partner knows our newest certificate, 1 when it knows the one before."""
+    def _place(self, partner: PartyCode) -> int:
+        """0 when a partner knows our newest certificate, 1 when it knows the one before, and on."""
         driver = self._node.driver
-        return int(not driver.is_announced or partner in driver.unaware())
+        return driver.behind().get(partner, 0) + (not driver.is_announced)
 
     def link(self, partner: PartyCode) -> LinkLine:
         """See `Service.link`."""

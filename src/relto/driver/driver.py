@@ -340,15 +340,16 @@ class Driver(Sweeping):
         return max((at for at in times if at is not None and at > now), default=None)
 
     def unaware(self) -> tuple[PartyCode, ...]:
-        """Give the partners that have not acknowledged the newest keys yet, sorted.
+        """Give the partners that have not acknowledged the newest keys yet, sorted."""
+        return tuple(sorted(self.behind()))
 
-        Until a partner has, its node also knows only the former TLS certificate.
+    def behind(self) -> Mapping[PartyCode, int]:
+        """Count, by partner, the changes of keys that it has not acknowledged; without the others.
+
+        Until a partner has, its node knows only the TLS certificate of so many changes ago.
         """
-        return tuple(
-            partner
-            for partner, numbers in sorted(self.node.state.key_changes.items())
-            if numbers[-1] > self._logs.out(partner).acknowledged
-        )
+        counts = ((partner, self._behind(partner)) for partner in self.node.state.key_changes)
+        return {partner: count for partner, count in counts if count}
 
     def story(self, case: CaseId) -> Story | None:
         """Read a case with all its texts from the journal; `None` when there is none."""

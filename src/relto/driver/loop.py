@@ -425,13 +425,17 @@ class Engine:
         have been told of the newest by people (EX-41).
         """
         partner = log.target if log.source == self.party else log.source
-        changes = self._node.state.key_changes.get(partner, ())
-        held = self._logs.out(partner).acknowledged
-        behind = sum(number > held for number in changes)
+        behind = self._behind(partner)
         if self._active + behind >= len(self._signers):
             raise OtherKeysError(f"the keys that `{partner}` knows are not here any more")
         newest = self._signers[self._active] if behind else None
         return self._signers[self._active + behind], newest
+
+    def _behind(self, partner: PartyCode) -> int:
+        """How many changes of keys a partner has not acknowledged."""
+        changes = self._node.state.key_changes.get(partner, ())
+        held = self._logs.out(partner).acknowledged
+        return sum(number > held for number in changes)
 
     def _ring(self, partner: PartyCode) -> KeyRing | None:
         peer = self._node.state.peers.get(partner)

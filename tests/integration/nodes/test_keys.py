@@ -64,6 +64,36 @@ def test_a_partner_that_was_away_hears_of_new_keys_when_it_is_back(
     assert pinned_serial(kor, "JPN") == 2
 
 
+@pytest.mark.parametrize("caller", ["both", "KOR"])
+def test_a_partner_that_was_away_over_several_changes_hears_of_all_of_them(
+    pair: tuple[Party, Party], caller: str
+) -> None:
+    """FL-20, LK-20: it is shown the certificate that it knows, however many came after."""
+    jpn, kor = pair
+    jpn.hold(CONTENT, topic="dprk.missile.launch")
+    if caller != "both":
+        dial = {"JPN": 'KOR = "us"\n', "KOR": 'KOR = "them"\n'}[caller]
+        other = {"JPN": 'JPN = "them"\n', "KOR": 'JPN = "us"\n'}[caller]
+        for party, line in ((jpn, dial), (kor, other)):
+            config = party.directory / "node.toml"
+            config.write_text(config.read_text("utf-8") + line, "utf-8")
+    assert jpn.run("key", "rotate")["serial"] == 2
+    jpn.start()
+    assert jpn.run("key", "rotate")["serial"] == 3
+    jpn.wait_running()
+    jpn.stop()
+    jpn.start()
+    kor.start()
+    exchange(jpn, kor)
+    kor.stop()
+    assert pinned_serial(kor, "JPN") == 3
+    # Both restart: from now on only the newest certificate is known.
+    jpn.stop()
+    jpn.start()
+    kor.start()
+    exchange(jpn, kor)
+
+
 def test_keys_that_were_made_but_not_announced_are_announced_later(
     pair: tuple[Party, Party],
 ) -> None:

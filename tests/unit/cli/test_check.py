@@ -19,7 +19,7 @@ WELL = Status(
 )
 UP = LinkLine(
     partner="KOR",
-    dial="both",
+    calls="both",
     state="up",
     ours=4,
     acknowledged=4,

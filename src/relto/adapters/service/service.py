@@ -97,7 +97,7 @@ class NodeService:
         self._broken: StoreError | None = None
         self._pumps: dict[PartyCode, tuple[Pump, asyncio.Task[None]]] = {}
         # What each pump was started for: the partner's card, and whether it lacks our newest.
-        self._known: dict[PartyCode, tuple[bytes, bytes, bool, bool]] = {}
+        self._known: dict[PartyCode, tuple[bytes, bytes, bool, int]] = {}
         # A partner's call that waits for news, and what wakes it.
         self._waiters: dict[PartyCode, asyncio.Event] = {}
         self._looking: set[PartyCode] = set()
@@ -310,10 +310,10 @@ class NodeService:
 
     def follow_partners(self) -> None:
         """Start a pump for each new partner, and a new one where keys have changed."""
-        unaware = self.driver.unaware()
+        behind = self.driver.behind()
         for party, peer in self.driver.node.state.peers.items():
             revoked = peer.ring.spans[0].revoked_at is not None
-            known = (peer.card, peer.former, revoked, party in unaware)
+            known = (peer.card, peer.former, revoked, behind.get(party, 0))
             if self._known.get(party) == known:
                 continue
             self._known[party] = known
