@@ -416,7 +416,10 @@ class Engine:
                 return index
         if self._has_others:
             raise KeysChangedError("another worker has announced new keys")
-        raise OtherKeysError("these are not the keys that the partners know")
+        raise OtherKeysError(
+            "these are not the keys that the partners know",
+            hint="put the newest keys of this node into `keys`; those before speak for it no more",
+        )
 
     def _signers_for(self, log: LogId) -> tuple[Signer, Signer | None]:
         """Give the keys that a log's reader knows; it learns of new ones by an entry of the log.
