@@ -246,6 +246,10 @@ def test_fl_14_a_full_or_failing_disk_is_told_apart(files, monkeypatch, number, 
         raise OSError(number, "no")
 
     with monkeypatch.context() as patched:
+        patched.setattr(Path, "mkdir", lambda *_, **__: fails())
+        with pytest.raises(error):
+            files.write(NAME, offset=0, data=CONTENT)
+    with monkeypatch.context() as patched:
         patched.setattr(os, "write", fails)
         with pytest.raises(error):
             files.write(NAME, offset=0, data=CONTENT)

@@ -1,6 +1,8 @@
 """What only a store on a disk can suffer: locks, crashes, full and failing disks, wrong bytes."""
 
+import errno
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -153,6 +155,136 @@ def test_fl_14_a_full_disk_refuses_and_goes_on_without_repair(store):
     with store.transaction() as tx:
         tx.append(grown.held[-1:], grown.state)
     assert StoreFullError.retryable
+
+
+def test_fl_14_a_size_limit_refuses_like_a_full_disk_and_goes_on_without_repair(path):
+    """FL-14, JN-33: SQLite says of a limit, as of a quota, that the disk failed; it has not."""
+    code = """
+import resource, sys
+from pathlib import Path
+from relto.adapters.store import SqliteStore
+from relto.ports.store import StoreFullError
+from tests.support_journal import JPN_KOR, Log
+
+def limit(count):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (count, resource.RLIM_INFINITY))
+
+path = Path(sys.argv[1])
+store, log = SqliteStore(path), Log()
+log.say(b"a")
+with store.transaction() as tx:
+    tx.append(log.held, log.state)
+before = log.state
+log.say(bytes(200_000))
+wal = path.with_name(path.name + "-wal")
+limit(wal.stat().st_size + 20_000)
+for _ in range(3):
+    try:
+        with store.transaction() as tx:
+            tx.append(log.held[-1:], log.state)
+    except StoreFullError as error:
+        assert str(error) and error.retryable
+    else:
+        sys.exit(1)
+    with store.reading() as tx:
+        assert tx.log(JPN_KOR) == before
+limit(resource.RLIM_INFINITY)
+with store.transaction() as tx:
+    tx.append(log.held[-1:], log.state)
+store.check()
+"""
+    assert run(code, path) == 0
+    with closing(SqliteStore(path)) as store, store.transaction() as tx:
+        assert tx.position() == 2
+    assert sorted(it.name for it in path.parent.iterdir()) == [path.name, f"{path.name}.lock"]
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_fl_14_a_store_that_finds_no_room_when_it_opens_says_so_and_opens_when_there_is(
+    path, is_new
+):
+    """FL-14: not that the disk has failed."""
+    if not is_new:
+        with closing(SqliteStore(path)) as store:
+            fill(store)
+    code = """
+import resource, sys
+from pathlib import Path
+from relto.adapters.store import SqliteStore
+from relto.ports.store import StoreFullError
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+try:
+    SqliteStore(Path(sys.argv[1]))
+except StoreFullError:
+    sys.exit(0)
+sys.exit(1)
+"""
+    assert run(code, path) == 0
+    with closing(SqliteStore(path)) as store, store.transaction() as tx:
+        assert tx.position() == (0 if is_new else 3)
+
+
+class Breaking:
+    """A cursor that fails at one statement, with a code of SQLite's."""
+
+    def __init__(self, cursor, statement, code):
+        self.cursor, self.statement, self.code = cursor, statement, code
+
+    def execute(self, text, *values):
+        if text == self.statement:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = self.code
+            raise error
+        return self.cursor.execute(text, *values)
+
+    def __getattr__(self, name):
+        return getattr(self.cursor, name)
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [
+        (errno.ENOSPC, StoreFullError),
+        (errno.EDQUOT, StoreFullError),
+        (errno.EFBIG, StoreFullError),
+        (errno.EIO, StoreFailedError),
+        (None, StoreFailedError),
+    ],
+)
+def test_fl_14_a_quota_is_told_from_a_disk_that_fails(store, path, monkeypatch, number, error):
+    """FL-14, FL-15: where a write fails, the disk is asked whether it has room."""
+    honest = store._cursor
+
+    def ask(*_):
+        if number is not None:
+            raise OSError(number, "no")
+
+    store._cursor = Breaking(honest, "COMMIT", sqlite3.SQLITE_IOERR_WRITE)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", ask)
+        with pytest.raises(error), store.transaction() as tx:
+            tx.put_value("card", b"1")
+    store._cursor = honest
+    assert not path.with_name(path.name + "-probe").exists()
+    if error is StoreFailedError:
+        with pytest.raises(StoreFailedError), store.transaction():
+            pass
+        return
+    with store.transaction() as tx:
+        assert tx.value("card") is None
+        tx.put_value("card", b"2")
+
+
+def test_a_size_limit_that_is_far_away_is_not_why_a_disk_failed(store):
+    """FL-15."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, limit[1]))
+    try:
+        store._cursor = Breaking(store._cursor, "COMMIT", sqlite3.SQLITE_IOERR_WRITE)
+        with pytest.raises(StoreFailedError), store.transaction() as tx:
+            tx.put_value("card", b"1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
 
 
 def test_fl_15_after_a_failing_disk_nothing_is_taken_until_a_restart(store, path):
@@ -354,3 +486,68 @@ def test_a_content_that_was_destroyed_is_in_no_file(path, store):
     with store.transaction() as tx:
         tx.drop_value("blob/1", is_destroyed=True)
     assert not any(secret in file.read_bytes() for file in files if file.exists())
+
+
+SECRET = b"a launch at 07:10" * 40
+
+
+def put_and_destroy(store):
+    with store.transaction() as tx:
+        tx.put_value("blob/1", SECRET)
+    with store.transaction() as tx:
+        tx.drop_value("blob/1", is_destroyed=True)
+
+
+def lies_in(path):
+    return [it.name for it in path.parent.iterdir() if SECRET[:100] in it.read_bytes()]
+
+
+def test_a_destruction_on_a_full_disk_stands_and_its_traces_go_when_there_is_room(store, path):
+    """FL-14, EX-27: the commit was durable, so nobody may be told that nothing has happened."""
+    honest = store._cursor
+    store._cursor = Breaking(honest, "PRAGMA wal_checkpoint(TRUNCATE)", sqlite3.SQLITE_FULL)
+    put_and_destroy(store)
+    assert lies_in(path)
+    store._cursor = honest
+    with store.reading() as tx:
+        assert tx.value("blob/1") is None
+    assert not lies_in(path)
+
+
+def test_a_reader_that_takes_its_time_only_puts_it_off(store, path, monkeypatch):
+    """EX-27."""
+    monkeypatch.setattr("relto.adapters.store.sqlite._BUSY_MS", 10)
+    with store.transaction() as tx:
+        tx.put_value("blob/1", SECRET)
+    with closing(SqliteStore.look(path)) as reader:
+        with reader.reading() as tx:
+            assert tx.value("blob/1") == SECRET
+            with store.transaction() as writing:
+                writing.drop_value("blob/1", is_destroyed=True)
+            with store.transaction():
+                pass
+            assert lies_in(path)
+        with store.transaction():
+            pass
+    assert not lies_in(path)
+
+
+def test_what_a_crash_has_kept_of_a_destroyed_content_goes_with_the_next_start(path):
+    """EX-27, EX-34: killed between the commit and the cleaning."""
+    code = """
+import os, signal, sys
+from pathlib import Path
+from relto.adapters.store import SqliteStore
+from tests.integration.test_store_sqlite import put_and_destroy
+store = SqliteStore(Path(sys.argv[1]))
+with store.transaction():
+    pass
+SqliteStore._wipe_log = lambda self, is_patient: os.kill(os.getpid(), signal.SIGKILL)
+put_and_destroy(store)
+"""
+    assert run(code, path) == -signal.SIGKILL
+    assert lies_in(path)
+    with closing(SqliteStore(path)) as store:
+        with store.transaction() as tx:
+            assert tx.value("blob/1") is None
+        assert not lies_in(path)

@@ -211,8 +211,11 @@ class FileBlobs:
         A large one is checked for seconds, by another worker or beside this one's turns.
         """
         directory = self._whole(digest).parent
-        directory.mkdir(mode=0o700, exist_ok=True)
-        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            directory.mkdir(mode=0o700, exist_ok=True)
+            handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _translate(error) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield

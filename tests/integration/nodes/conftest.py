@@ -80,9 +80,12 @@ class Party:
         answer = self.run("hold", str(file), *words, "--level", level or LEVELS[self.code])
         return answer["holding"]["id"]
 
-    def ask(self, holder: str, *words: str, topic: str = "dprk.missile.launch") -> dict:
+    def ask(
+        self, holder: str, *words: str, topic: str = "dprk.missile.launch", expect: int = 0
+    ) -> dict:
         wanted = ["--topic", topic, "--purpose", "defence.analysis"]
-        return self.run("request", holder, *wanted, "--cleared-to", LEVELS[self.code], *words)
+        cleared = ["--cleared-to", LEVELS[self.code]]
+        return self.run("request", holder, *wanted, *cleared, *words, expect=expect)
 
     def show(self, case: str) -> dict:
         return self.run("show", case)

@@ -18,7 +18,7 @@ from relto.driver import Driver, Job, KeysChangedError, Moved, Result, Told
 from relto.errors import PeerError, ReltoError, WorldError
 from relto.limits import LINK_PIECE_BYTES_MAX, RESEND_SECONDS
 from relto.node import Command
-from relto.ports import SharedStore, StoreError
+from relto.ports import SharedStore, StoreError, StoreFullError
 from relto.seal import digest
 from relto.units import Digest, PartyCode
 
@@ -95,6 +95,8 @@ class NodeService:
         self._report = report
         self._writer = Writer(driver, after=self._after, on_failure=self._on_failure)
         self._broken: StoreError | None = None
+        # Something found no room, and nothing was written since.
+        self._has_no_room = False
         self._pumps: dict[PartyCode, tuple[Pump, asyncio.Task[None]]] = {}
         # What each pump was started for: the partner's card, and whether it lacks our newest.
         self._known: dict[PartyCode, tuple[bytes, bytes, bool, int]] = {}
@@ -159,7 +161,13 @@ class NodeService:
         self._stopped.set()
 
     def _on_failure(self, error: Exception) -> None:
-        """A store that has failed is not tried again in this process (FL-15, FL-18)."""
+        """A store that has failed is not tried again in this process (FL-15, FL-18).
+
+        One that has no room is, by whoever comes next; that there is none is said once (FL-14).
+        """
+        if isinstance(error, StoreFullError) and not self._has_no_room:
+            self._has_no_room = True
+            self._report("no_room", None, f"{error.code}: {error.message}")
         if isinstance(error, KeysChangedError) and not self.is_outdated:
             self.is_outdated = True
             self._report("keys_changed_elsewhere", None, error.message)
@@ -198,6 +206,9 @@ class NodeService:
             self._hear(told)
         for notice in self.driver.notices():
             if isinstance(notice, Moved):
+                if self._has_no_room:
+                    self._has_no_room = False
+                    self._report("room_again", None, "what was refused is taken again")
                 self._report(notice.kind, notice.source, f"{notice.target} {notice.number}")
                 if notice.kind == "release":
                     # Its package may have to be fetched, whoever has called whom.

@@ -5,11 +5,13 @@ beside it keeps a second process out; a fence inside it stops a writer that beli
 the lock (FL-18). Readers may look on.
 """
 
+import errno
 import fcntl
 import os
+import resource
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -29,6 +31,18 @@ from relto.ports.store import (
 
 _DIALECT: Final = SQLiteDialect(paramstyle="qmark")
 _BUSY_MS: Final = 5_000
+# What SQLite says when it could not write, whatever the reason; it names a full disk alone.
+_UNWRITTEN: Final = frozenset(
+    {
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_IOERR_SHMOPEN,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+        sqlite3.SQLITE_IOERR_TRUNCATE,
+    }
+)
+# Less room than this is none: more than one transaction writes.
+_ROOM_BYTES: Final = 1_048_576
 
 
 class SqliteStore:
@@ -51,9 +65,11 @@ class SqliteStore:
         self._process = os.getpid()
         self._failure: str | None = None
         self._log_ids: dict[str, int] = {}
+        # What was destroyed may still be in the write-ahead log: also what a crash has kept there.
+        self._is_wiping_due = not is_readonly
         self._lock: int | None = None if is_readonly else lock_file(path)
         try:
-            with _translated():
+            with _translated(self._path):
                 self._connection = self._connect()
                 self._set_up()
             self._cursor = self._connection.cursor()
@@ -97,10 +113,27 @@ class SqliteStore:
         except BaseException:
             self._roll_back()
             raise
-        if transaction.has_destroyed:
-            # What was destroyed must not live on in the write-ahead log.
-            with self._watched():
-                self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if transaction.has_destroyed or self._is_wiping_due:
+            self._wipe_log(is_patient=transaction.has_destroyed)
+
+    def _wipe_log(self, *, is_patient: bool) -> None:
+        """See to it that what was destroyed does not live on in the write-ahead log.
+
+        The commit stands, so a full disk or a reader that takes its time only put this off until
+        the next transaction has ended.
+
+        Args:
+            is_patient: Wait for whoever reads.
+        """
+        self._is_wiping_due = True
+        with suppress(StoreFullError), self._watched():
+            wait_ms = _BUSY_MS if is_patient else 0
+            self._cursor.execute(f"PRAGMA busy_timeout={wait_ms}").fetchall()
+            try:
+                answer = self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._is_wiping_due = answer[0] != 0
+            finally:
+                self._cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}").fetchall()
 
     def reading(self) -> AbstractContextManager[SqlTransaction]:
         """See `Store.reading`; nobody else writes."""
@@ -132,7 +165,7 @@ class SqliteStore:
         if target.exists():
             raise StoreError(f"`{target.name}` exists already")
         _make_private(target)
-        with _translated(), closing(sqlite3.connect(target)) as copy:
+        with _translated(target), closing(sqlite3.connect(target)) as copy:
             self._connection.backup(copy)
         _sync(target)
 
@@ -142,7 +175,7 @@ class SqliteStore:
         Raises:
             StoreCorruptError: It found something wrong.
         """
-        with _translated():
+        with _translated(self._path):
             (answer,) = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
         if answer != "ok":
             raise StoreCorruptError("the store's pages do not hold together")
@@ -171,7 +204,7 @@ class SqliteStore:
 
     def _begin_store(self) -> int:
         """Create the tables in an empty file, and take the next fence."""
-        with _translated():
+        with _translated(self._path):
             tables = self._cursor.execute("SELECT name FROM sqlite_master").fetchall()
             if self._is_readonly:
                 self._check_version()
@@ -207,7 +240,7 @@ class SqliteStore:
     def _watched(self) -> Iterator[None]:
         """Translate the driver's errors; once the disk has failed, take nothing more (FL-15)."""
         try:
-            with _translated():
+            with _translated(self._path):
                 yield
         except StoreFailedError as error:
             self._failure = error.message
@@ -222,17 +255,19 @@ class SqliteStore:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise translate(error) from error
+        raise translate(error, path) from error
 
 
-def translate(error: sqlite3.Error) -> StoreError:
-    """Give the error of this room for one of SQLite's."""
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    match code:
+def translate(error: sqlite3.Error, path: Path | None = None) -> StoreError:
+    """Give the error of this room for one of SQLite's, about a file that could not be written."""
+    extended = getattr(error, "sqlite_errorcode", None) or 0
+    if path is not None and extended in _UNWRITTEN and not _has_room(path):
+        return StoreFullError("no room on the disk for the journal")
+    match extended & 0xFF:
         case sqlite3.SQLITE_FULL:
             return StoreFullError("no room on the disk for the journal")
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
@@ -241,6 +276,29 @@ def translate(error: sqlite3.Error) -> StoreError:
             return StoreCorruptError(f"not a sound store: {error}")
         case _:
             return StoreFailedError(f"the disk failed: {error}")
+
+
+def _has_room(path: Path) -> bool:
+    """Tell whether a disk that did not take a write would take another: no quota, no limit is met.
+
+    SQLite says of both what it says of a disk that fails, and that one must not be tried again.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    if limit != resource.RLIM_INFINITY:
+        beside = [path.with_name(path.name + suffix) for suffix in ("", "-wal")]
+        if any(one.is_file() and one.stat().st_size + _ROOM_BYTES > limit for one in beside):
+            return False
+    probe = path.with_name(path.name + "-probe")
+    try:
+        handle = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(handle, 0, _ROOM_BYTES)
+        finally:
+            os.close(handle)
+            probe.unlink()
+    except OSError as error:
+        return error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    return True
 
 
 def lock_file(path: Path) -> int:
