@@ -6,10 +6,14 @@ relto does for one request: request entry, decision, sealing, release entry, del
 opening, marking, receipt, all durable and signed for by both sides. Each side is a process of its
 own, pinned to its own core.
 
+With `--store postgres` both nodes keep their journals in PostgreSQL, each on a server of its own on
+its own core, and the floor commits there with `synchronous_commit=on`. With `--workers` so many
+processes serve the holder, and answer the floor's requests; the requester, who measures, is one.
+
 Beside the floor stands what the protocol itself costs, one hop at a time and without a line of
 relto: two requests, four commits, the signatures, checks, sealing and opening of one hop.
 
-    python -m bench.exchange [--count 2000] [--in-flight 1,8,64]
+    python -m bench.exchange [--count 2000] [--in-flight 1,8,64] [--store postgres [--workers 3]]
 """
 
 import argparse
@@ -17,13 +21,15 @@ import asyncio
 import json
 import os
 import platform
-import sqlite3
+import socket
 import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -41,10 +47,19 @@ from cryptography.hazmat.primitives.hpke import (
 )
 from whenever import Instant
 
-from relto.adapters.https_link import LinkPort, PartnerCaller, PinnedContext, Pins, endpoint_of
+from bench.stores import Server, count_trips, migrate, rows_of, servers, trips
+from relto.adapters.https_link import (
+    LinkPort,
+    PartnerCaller,
+    PinnedContext,
+    Pins,
+    bind,
+    endpoint_of,
+    free_port,
+)
 from relto.adapters.keys import NodeKeys
 from relto.adapters.service import Calling, NodeService
-from relto.console import create_home, identity_of, open_home, partner_card
+from relto.console import Home, create_home, identity_of, open_home, partner_card
 from relto.model import Form, Holding, Label
 from relto.model.case import Assurance
 from relto.model.delegation import Delegation, Delegations
@@ -63,7 +78,6 @@ from relto.units import (
 JPN, KOR = PartyCode("JPN"), PartyCode("KOR")
 TOPIC = TopicId("dprk.missile.launch")
 BY = By(officer="bench", role=OfficerRole("analyst"))
-ROW = b"x" * 1_200
 BODY = b"x" * 1_024
 REPEATS_WARM = 50
 # Read before anything is pinned: a process begins on the core of the one that started it.
@@ -71,7 +85,24 @@ CORES = sorted(os.sched_getaffinity(0))
 HERE, THERE = CORES[-1], CORES[0]
 
 
-def cpu_seconds(process: int | str = "self") -> float:
+class Side:
+    """What works for the side that answers: its processes, and the databases of both sides."""
+
+    def __init__(self, directory: Path, processes: Sequence[int], databases: Sequence[Server]):
+        self.directory, self._processes, self._databases = directory, processes, databases
+
+    def look(self) -> tuple[float, float, float, int]:
+        """Processor seconds here, there and of the databases, and ways to these and back."""
+        databases = [pid for server in self._databases for pid in server.pids()]
+        return (
+            cpu_seconds("self"),
+            sum(map(cpu_seconds, self._processes)),
+            sum(map(cpu_seconds, databases)),
+            trips(self.directory),
+        )
+
+
+def cpu_seconds(process: int | str) -> float:
     """Processor time a process has used; says more than the clock on a machine that is shared."""
     fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -80,15 +111,20 @@ def cpu_seconds(process: int | str = "self") -> float:
 class Cpu:
     """Processor time of both sides between two looks, for each piece of work."""
 
-    def __init__(self, other: int) -> None:
+    def __init__(self, other: Side) -> None:
         self._other = other
-        self._begun = (cpu_seconds(), cpu_seconds(other))
+        self._begun = other.look()
 
     def each_ms(self, count: int) -> dict[str, float]:
-        used = (cpu_seconds() - self._begun[0], cpu_seconds(self._other) - self._begun[1])
+        here, there, databases, ways = (
+            (after - before) / count
+            for before, after in zip(self._begun, self._other.look(), strict=True)
+        )
         return {
-            "cpu_ms": round(used[0] / count * 1e3, 2),
-            "cpu_other_ms": round(used[1] / count * 1e3, 2),
+            "cpu_ms": round(here * 1e3, 2),
+            "cpu_other_ms": round(there * 1e3, 2),
+            "cpu_database_ms": round(databases * 1e3, 2),
+            "trips": round(ways, 1),
         }
 
 
@@ -102,24 +138,6 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
 
 
 # ---------------------------------------------------------------- the floor
-
-
-class Rows:
-    """One SQLite file that commits a row at a time, as durably as a journal must."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=FULL")
-        self._connection.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, body BLOB)")
-
-    def commit(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.execute("INSERT INTO rows (body) VALUES (?)", (ROW,))
-        self._connection.execute("COMMIT")
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 class Crypto:
@@ -162,8 +180,9 @@ def bare_context(keys: NodeKeys, other: bytes, side: int) -> ssl.SSLContext:
     return context
 
 
-async def serve_floor(directory: Path) -> None:
-    rows = Rows(directory / "floor-server.sqlite")
+async def serve_floor(directory: Path, taken: socket.socket, *, is_shared: bool) -> None:
+    del is_shared  # one row is not another's
+    rows = rows_of(directory / "jpn", directory / f"floor-server-{os.getpid()}.sqlite")
     mine, theirs = NodeKeys.load(directory / "jpn/keys"), NodeKeys.load(directory / "kor/keys")
 
     crypto = Crypto()
@@ -185,22 +204,20 @@ async def serve_floor(directory: Path) -> None:
         return web.Response(body=BODY)
 
     server = web.Server(handle, access_log=None)
-    listening = await asyncio.get_running_loop().create_server(
-        server,
-        "127.0.0.1",
-        0,
-        ssl=bare_context(mine, theirs.certificate, ssl.PROTOCOL_TLS_SERVER),
+    await asyncio.get_running_loop().create_server(
+        server, sock=taken, ssl=bare_context(mine, theirs.certificate, ssl.PROTOCOL_TLS_SERVER)
     )
-    print(listening.sockets[0].getsockname()[1], flush=True)
+    print("ready", flush=True)
     await asyncio.Event().wait()
 
 
 async def call_floor(
-    directory: Path, port: int, *, other: int, count: int, in_flight: int, is_hop: bool = False
+    port: int, *, other: Side, count: int, in_flight: int, is_hop: bool = False
 ) -> dict:
     """Time bare requests with one commit on each side; or what a hop's protocol costs, bare."""
+    directory = other.directory
     mine, theirs = NodeKeys.load(directory / "kor/keys"), NodeKeys.load(directory / "jpn/keys")
-    rows = Rows(directory / f"floor-client-{in_flight}-{is_hop}.sqlite")
+    rows = rows_of(directory / "kor", directory / f"floor-client-{in_flight}-{is_hop}.sqlite")
     context = bare_context(mine, theirs.certificate, ssl.PROTOCOL_TLS_CLIENT)
     url = f"https://127.0.0.1:{port}/"
     crypto = Crypto()
@@ -241,9 +258,10 @@ async def call_floor(
         cpu, begun = Cpu(other), time.perf_counter()
         await asyncio.gather(*(worker(count // in_flight) for _ in range(in_flight)))
         took = time.perf_counter() - begun
+    used = cpu.each_ms(len(seconds))
     rows.close()
     rate = round(len(seconds) / took)
-    return {**percentiles(seconds), "per_second": rate, **cpu.each_ms(len(seconds))}
+    return {**percentiles(seconds), "per_second": rate, **used}
 
 
 # ---------------------------------------------------------------- relto
@@ -319,9 +337,16 @@ class Bench(NodeService):
                 self.waiting.pop(case).set_result(None)
 
 
-async def run_node(directory: Path, party: PartyCode, *, main) -> None:
+async def run_node(
+    directory: Path,
+    party: PartyCode,
+    *,
+    main,
+    taken: socket.socket | None = None,
+    is_shared: bool = False,
+) -> None:
     """Run a node without its officers' port, and `main` beside it."""
-    with open_home(directory / party.lower()) as node:
+    with open_home(directory / party.lower(), is_shared=is_shared) as node:
         pins = Pins()
 
         def reach(partner: PartyCode) -> Calling:
@@ -341,13 +366,16 @@ async def run_node(directory: Path, party: PartyCode, *, main) -> None:
             reach=reach,
             jitter=lambda: 0.5,
             report=lambda *_: None,
+            crew=node.crew,
         )
         service.waiting, service.closed_at = {}, {}
         context = PinnedContext.listening(identity_of(node.keys), pins=pins)
         port = LinkPort(service, context=context, report=lambda *_: None)
         service.follow_partners()
-        host, _, number = node.config.listen.rpartition(":")
-        await port.open(host, int(number))
+        if taken is None:
+            host, _, number = node.config.listen.rpartition(":")
+            taken = bind(host, int(number))
+        await port.open_on(taken)
         running = asyncio.create_task(service.run())
         try:
             await main(service)
@@ -357,7 +385,7 @@ async def run_node(directory: Path, party: PartyCode, *, main) -> None:
             await port.close()
 
 
-async def ask_all(service: Bench, *, other: int, count: int, in_flight: int) -> dict:
+async def ask_all(service: Bench, *, other: Side, count: int, in_flight: int) -> dict:
     """Ask `count` times, `in_flight` at a time; a hop ends when its receipt is signed for."""
     seconds: list[float] = []
     loop = asyncio.get_running_loop()
@@ -395,58 +423,76 @@ async def ask_all(service: Bench, *, other: int, count: int, in_flight: int) -> 
     return {**percentiles(seconds), "per_second": rate, **cpu.each_ms(len(seconds))}
 
 
-async def serve_node(directory: Path) -> None:
+async def serve_node(directory: Path, taken: socket.socket, *, is_shared: bool) -> None:
     async def main(_: Bench) -> None:
         print("ready", flush=True)
         await asyncio.Event().wait()
 
-    await run_node(directory, JPN, main=main)
+    await run_node(directory, JPN, main=main, taken=taken, is_shared=is_shared)
 
 
 # ---------------------------------------------------------------- both
 
 
-def start(role: str, directory: Path) -> tuple[subprocess.Popen[str], str]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.exchange", "--role", role, "--dir", str(directory)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    os.sched_setaffinity(process.pid, {THERE})
-    assert process.stdout is not None
-    return process, process.stdout.readline().strip()
+@contextmanager
+def answering(role: str, directory: Path, *, port: int, workers: int) -> Iterator[tuple[int, ...]]:
+    """Run what answers, with one process or several workers at one socket; gives their ids."""
+    taken = bind("127.0.0.1", port)
+    command = [sys.executable, "-m", "bench.exchange", "--role", role, "--dir", str(directory)]
+    command += ["--workers", str(workers), "--taken", str(taken.fileno())]
+    started: list[subprocess.Popen[str]] = []
+    try:
+        for _ in range(workers or 1):
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, text=True, pass_fds=[taken.fileno()]
+            )
+            os.sched_setaffinity(process.pid, {THERE})
+            started.append(process)
+        for process in started:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        yield tuple(process.pid for process in started)
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+        taken.close()
 
 
-def measure(directory: Path, *, count: int, levels: list[int]) -> dict:
+def measure(
+    directory: Path,
+    *,
+    databases: Sequence[Server],
+    workers: int,
+    count: int,
+    levels: list[int],
+) -> dict:
     result: dict = {"machine": machine(), "floor": {}, "protocol": {}, "hop": {}, "ratio": {}}
     os.sched_setaffinity(0, {HERE})
-    process, port = start("floor", directory)
-    try:
+    if databases:
+        count_trips(directory)
+    port = free_port("127.0.0.1")
+    with answering("floor", directory, port=port, workers=workers) as processes:
+        side = Side(directory, processes, databases)
         for level in levels:
             result["floor"][level] = asyncio.run(
-                call_floor(directory, int(port), other=process.pid, count=count, in_flight=level)
+                call_floor(port, other=side, count=count, in_flight=level)
             )
         result["protocol"][1] = asyncio.run(
-            call_floor(
-                directory, int(port), other=process.pid, count=count, in_flight=1, is_hop=True
-            )
+            call_floor(port, other=side, count=count, in_flight=1, is_hop=True)
         )
-    finally:
-        process.kill()
-        process.wait()
-    process, _ = start("node", directory)
-    try:
+    listens_at = Home(directory / JPN.lower()).config().listen
+    port = int(listens_at.rpartition(":")[2])
+    with answering("node", directory, port=port, workers=workers) as processes:
+        side = Side(directory, processes, databases)
 
         async def main(service: Bench) -> None:
             for level in levels:
                 result["hop"][level] = await ask_all(
-                    service, other=process.pid, count=count, in_flight=level
+                    service, other=side, count=count, in_flight=level
                 )
 
-        asyncio.run(run_node(directory, KOR, main=main))
-    finally:
-        process.kill()
-        process.wait()
+        asyncio.run(run_node(directory, KOR, main=main, is_shared=bool(workers)))
     for level in levels:
         floor, hop = result["floor"][level], result["hop"][level]
         result["ratio"][level] = {
@@ -472,9 +518,13 @@ def machine() -> str:
 
 
 def show(result: dict) -> None:
-    print(result["machine"])
-    names = ("p50_ms", "p99_ms", "per_second", "cpu_ms", "cpu_other_ms")
-    titles = ("p50 ms", "p99 ms", "each s", "cpu ms", "cpu there")
+    workers = f", {result['workers']} workers" if result["workers"] else ""
+    print(f"{result['store']}{workers}; {result['machine']}")
+    names = ["p50_ms", "p99_ms", "per_second", "cpu_ms", "cpu_other_ms"]
+    titles = ["p50 ms", "p99 ms", "each s", "cpu ms", "cpu there"]
+    if result["store"] == "postgres":
+        names += ["cpu_database_ms", "trips"]
+        titles += ["cpu db", "trips"]
     for level in result["floor"]:
         print(f"\n{level} in flight".ljust(16) + "".join(f"{title:>11}" for title in titles))
         for row in ("floor", "protocol", "hop"):
@@ -497,16 +547,39 @@ def main() -> None:
     parser.add_argument("--in-flight", default="1,8,64")
     parser.add_argument("--content-bytes", type=int, default=1_024)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument("--workers", type=int, default=0, help="processes that serve the holder")
     parser.add_argument("--role", choices=("floor", "node"), help=argparse.SUPPRESS)
     parser.add_argument("--dir", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--taken", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.role:
-        asyncio.run({"floor": serve_floor, "node": serve_node}[options.role](options.dir))
+        serve = {"floor": serve_floor, "node": serve_node}[options.role]
+        taken = socket.socket(fileno=options.taken)
+        taken.setblocking(False)
+        if (options.dir / JPN.lower() / "store.url").exists():
+            count_trips(options.dir)
+        asyncio.run(serve(options.dir, taken, is_shared=bool(options.workers)))
         return
+    if options.workers and options.store == "sqlite":
+        parser.error("a journal in a file has one writer: --workers needs --store postgres")
     levels = [int(one) for one in options.in_flight.split(",")]
-    with tempfile.TemporaryDirectory() as directory:
-        make_nodes(Path(directory), options.content_bytes)
-        result = measure(Path(directory), count=options.count, levels=levels)
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        make_nodes(directory, options.content_bytes)
+        databases: Sequence[Server] = ()
+        if options.store == "postgres":
+            databases = stack.enter_context(servers(THERE, HERE))
+            for party, server in zip((JPN, KOR), databases, strict=True):
+                migrate(directory / party.lower(), server.url)
+        result = measure(
+            directory,
+            databases=databases,
+            workers=options.workers,
+            count=options.count,
+            levels=levels,
+        )
+    result = {"store": options.store, "workers": options.workers, **result}
     if options.json:
         print(json.dumps(result, indent=2))
     else:
