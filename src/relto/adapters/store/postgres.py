@@ -3,7 +3,7 @@
 That lock is like the one beside a SQLite file. `shared` lets several workers write in turns.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, Self
 
@@ -13,6 +13,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import make_url
 
+from relto.adapters.store.channel import Channel
 from relto.adapters.store.schema import SCHEMA_VERSION, WHOLE_LOCK, create_schema, engine_of
 from relto.adapters.store.tables import Statements, other_version
 from relto.adapters.store.transaction import SqlTransaction
@@ -31,7 +32,16 @@ from relto.ports.store import (
 _DIALECT: Final = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]  # theirs
 _WAIT_MS: Final = 1_000
 _WRITE: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+_SIGHT: Final = "SELECT fence, (SELECT coalesce(max(position), 0) FROM entry) FROM store"
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+class PostgresTransaction(SqlTransaction):
+    """A transaction whose statements wait for the next that reads, or for its end."""
+
+    def _settle(self) -> None:
+        assert isinstance(self._cursor, Channel)
+        self._cursor.settle()
 
 
 class PostgresStore:
@@ -59,6 +69,7 @@ class PostgresStore:
         try:
             with _translated():
                 self._cursor = self._connection.cursor(binary=True)
+                self._channel = Channel(self._connection)
                 self._check_safety()
                 if not is_readonly:
                     self._lock_whole()
@@ -103,12 +114,14 @@ class PostgresStore:
         assert status != TransactionStatus.INTRANS, "a transaction is under way"
         try:
             with self._watched():
+                fence, position = self._begin(begin, is_readonly=is_readonly)
                 transaction = self._transaction(
-                    self._cursor,
+                    self._channel,
                     self._statements,
                     is_readonly=is_readonly,
-                    fence=self._begin(begin, is_readonly=is_readonly),
+                    fence=fence,
                     known=self._log_ids,
+                    position=position,
                 )
                 yield transaction
                 self._commit(transaction)
@@ -143,18 +156,31 @@ class PostgresStore:
     # ------------------------------------------------------------ what a shared one does otherwise
 
     _lock_mode = "pg_advisory_lock"
-    _transaction = SqlTransaction
+    _transaction = PostgresTransaction
 
-    def _begin(self, begin: str, *, is_readonly: bool) -> int:
-        """Begin a transaction; gives the fence that it sees."""
-        self._cursor.execute(begin)
-        fence = self._read_fence()
+    def _begin(self, begin: str, *, is_readonly: bool) -> tuple[int, int]:
+        """Begin a transaction; gives the fence and the final position that it sees."""
+        fence, position = self._sight(begin)
         if fence != self._fence and not is_readonly:
             raise StoreFencedError(f"fence {self._fence} is not the one in the store")
-        return fence
+        return fence, position
+
+    def _sight(self, *before: str) -> tuple[int, int]:
+        """Carry statements out, and read where the store stands."""
+        for query in before:
+            self._channel.execute(query)
+        self._channel.execute(_SIGHT)
+        return as_sight(self._channel.fetchone())
 
     def _commit(self, _transaction: SqlTransaction) -> None:
-        self._cursor.execute("COMMIT")
+        self._channel.execute("COMMIT")
+        self._committed()
+
+    def _committed(self) -> None:
+        """Send what waits, a COMMIT the last; what the server undid instead has not happened."""
+        told = self._channel.settle()
+        if told != "COMMIT":
+            raise StoreFailedError(f"the database did not commit: {told}")
 
     def _take_fence(self) -> int:
         if self._is_readonly:
@@ -215,10 +241,20 @@ class PostgresStore:
             raise
 
     def _roll_back(self) -> None:
+        self._channel.forget()
         try:
             self._connection.rollback()
         except psycopg.Error as error:
             self._failure = self._failure or str(error)
+
+
+def as_sight(row: Sequence[object] | None) -> tuple[int, int]:
+    """Check a fence and a position."""
+    assert row is not None
+    fence, position = row
+    assert isinstance(fence, int)
+    assert isinstance(position, int)
+    return fence, position
 
 
 @contextmanager

@@ -12,9 +12,13 @@ worker whose claim was taken over, whatever became of its lock, fails there.
 from typing import Final
 
 import psycopg
-from psycopg.sql import SQL, Composable, Literal
 
-from relto.adapters.store.postgres import PostgresStore, conninfo
+from relto.adapters.store.postgres import (
+    PostgresStore,
+    PostgresTransaction,
+    as_sight,
+    conninfo,
+)
 from relto.adapters.store.transaction import SqlTransaction
 from relto.ports.store import StoreFencedError
 
@@ -27,10 +31,20 @@ _TURN_IDLE_MS: Final = 120_000
 _KEEPALIVE: Final = (
     "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
 )
-_TURN: Final = SQL("SELECT pg_advisory_xact_lock(hashtextextended('relto/turn', 0))")
+_SETTINGS: Final = (
+    f"SET lock_timeout = {_TURN_WAIT_MS};"
+    f" SET idle_in_transaction_session_timeout = {_TURN_IDLE_MS}; {_KEEPALIVE}"
+)
+_TURN: Final = "SELECT pg_advisory_xact_lock(hashtextextended('relto/turn', 0))"
+# The row of the store itself; a claim is never called that.
+_STORE: Final = ""
+_FENCES: Final = (
+    "SELECT ''::VARCHAR AS name, fence, (SELECT coalesce(max(position), 0) FROM entry) FROM store"
+    " UNION ALL SELECT origin, fence, 0 FROM claim WHERE origin = ANY(%s::VARCHAR[])"
+)
 
 
-class SharedTransaction(SqlTransaction):
+class SharedTransaction(PostgresTransaction):
     """One worker's turn."""
 
     def tell(self, words: str) -> None:
@@ -57,12 +71,7 @@ class SharedPostgresStore(PostgresStore):
                 self._listening = psycopg.connect(conninfo(url), autocommit=True)
                 self._listening.execute(f"LISTEN {_CHANNEL}".encode())
                 # Without values, a string of several statements is one way to the server and back.
-                self._plain = self._connection.cursor()
-                self._plain.execute(
-                    f"SET lock_timeout = {_TURN_WAIT_MS};"
-                    f" SET idle_in_transaction_session_timeout = {_TURN_IDLE_MS}; {_KEEPALIVE}"
-                )
-                self._phrase_begin()
+                self._connection.execute(_SETTINGS.encode())
         except BaseException:
             self.close()
             raise
@@ -72,7 +81,7 @@ class SharedPostgresStore(PostgresStore):
     def _take_fence(self) -> int:
         return self._read_fence()
 
-    def _begin(self, begin: str, *, is_readonly: bool) -> int:
+    def _begin(self, begin: str, *, is_readonly: bool) -> tuple[int, int]:
         """Take a turn; the fences are read after the lock is held, each by a statement of its own.
 
         Raises:
@@ -80,39 +89,25 @@ class SharedPostgresStore(PostgresStore):
         """
         if is_readonly:
             return super()._begin(begin, is_readonly=True)
-        self._plain.execute(f"{begin}; {self._begun_with}".encode())
-        while self._plain.nextset():
-            pass
-        fences: dict[str, int] = dict(self._plain.fetchall())
+        self._channel.execute(begin)
+        self._channel.execute(_TURN)
+        self._channel.execute(_FENCES, (list(self._claims),))
+        fences = {name: sight for name, *sight in self._channel.fetchall()}
         for name, fence in self._claims.items():
-            if fences.get(name) != fence:
+            if fences.get(name) != [fence, 0]:
                 raise StoreFencedError(f"`{name}` was claimed by another worker")
-        return fences[""]
-
-    def _phrase_begin(self) -> None:
-        """Put together what begins a turn; it names the claims, so it changes with them."""
-        claims: Composable = SQL("")
-        if self._claims:
-            claims = SQL(" UNION ALL SELECT origin, fence FROM claim WHERE origin IN ({})").format(
-                SQL(", ").join(map(Literal, sorted(self._claims)))
-            )
-        query = SQL("{}; SELECT '' AS name, fence FROM store{}").format(_TURN, claims)
-        self._begun_with = query.as_string(self._connection)
+        return as_sight(fences[_STORE])
 
     def _commit(self, transaction: SqlTransaction) -> None:
         assert isinstance(transaction, SharedTransaction)
-        statements = []
         if transaction.has_written:
-            statements.append("UPDATE store SET fence = fence + 1")
+            self._channel.execute("UPDATE store SET fence = fence + 1")
         words = "\n".join(transaction.words)
         if len(words.encode()) > _WORDS_BYTES_MAX:
             words = ""
         if words or transaction.has_written:
-            notify = SQL("SELECT pg_notify({}, {})").format(Literal(_CHANNEL), Literal(words))
-            statements.append(notify.as_string(self._connection))
-        self._plain.execute("; ".join((*statements, "COMMIT")).encode())
-        while self._plain.nextset():
-            pass
+            self._channel.execute("SELECT pg_notify(%s, %s)", (_CHANNEL, words))
+        super()._commit(transaction)
         transaction.fence += transaction.has_written
 
     def newest(self) -> int:
@@ -161,13 +156,11 @@ class SharedPostgresStore(PostgresStore):
         assert row is not None
         assert isinstance(row[0], int)
         self._claims[name] = row[0]
-        self._phrase_begin()
         return True
 
     def release(self, name: str) -> None:
         """See `SharedStore.release`."""
         if self._claims.pop(name, None) is None:
             return
-        self._phrase_begin()
         with self._watched():
             self._cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 2))", (name,))

@@ -66,6 +66,7 @@ class SqlTransaction:
         is_readonly: bool,
         fence: int,
         known: dict[str, int],
+        position: int | None = None,
     ) -> None:
         """Take over a cursor inside a transaction.
 
@@ -76,6 +77,7 @@ class SqlTransaction:
             fence: What the transaction sees.
             known: The row numbers of logs, by origin, kept by the store from one transaction to the
                 next; a log's row never goes.
+            position: Of the final entry; `None` is read when it is needed.
         """
         self.fence = fence
         self._known = known
@@ -83,7 +85,7 @@ class SqlTransaction:
         self._statements = statements
         self._is_readonly = is_readonly
         self._log_ids: dict[str, int] = {}
-        self._position: int | None = None
+        self._position = position
         # Values read or put in this transaction; nobody else changes them meanwhile.
         self._values: dict[str, bytes | None] = {}
         self._attempts = 0
@@ -332,8 +334,11 @@ class SqlTransaction:
         name = f"attempt_{self._attempts}"
         known, position = dict(self._log_ids), self._position
         self._cursor.execute(f"SAVEPOINT {name}")
+        # What was written before fails here, and what is written within fails within.
+        self._settle()
         try:
             yield
+            self._settle()
         except BaseException:
             self._log_ids, self._position = known, position
             self._values.clear()
@@ -346,6 +351,9 @@ class SqlTransaction:
         """See `Transaction.tell`; nobody else is there."""
 
     # ------------------------------------------------------------ helpers
+
+    def _settle(self) -> None:
+        """Wait for what has been written, where the cursor lets statements wait."""
 
     def _run(self, statement: Statement, **values: object) -> None:
         if self._is_readonly:
