@@ -101,7 +101,7 @@ class Custodians(People):
             commands.append(Destroy(case=line.case, holding=line.holding, method="burnt", by=BY))
         for command in commands:
             self._carry_out(site, command)
-        self.agenda.after(10 * MINUTE, partial(self._duties.discard, duty))
+        self.agenda.after(10 * MINUTE, lambda: self._duties.discard(duty))
 
     def _owing(self, site: Site) -> Iterator[str]:
         """Name what a party still owes."""

@@ -41,6 +41,8 @@ _LARGE_BYTES: Final = 150_000
 STEPS: Final = ("recall", "reclassified", "destroyed", "loss-reported")
 # The notice is suspended; an intermediary's instruments do not operate; as it was.
 LAWS: Final = ("after", "after", "narrow", "before")
+# Only this lie stops links, and people let those run again.
+_STOPPING: Final = ("fork",) * 4
 _CALM: Final = 0.03
 # So many requests come close behind another one between the same two parties.
 _BURST: Final = 0.4
@@ -370,7 +372,7 @@ def _fault(
         case Kind.LAW:
             return _with(base, point=luck.choice(LAWS))
         case Kind.LIAR:
-            return _with(base, at_ns=0, for_ns=storm_ns, point=luck.choice(tricks))
+            return _with(base, at_ns=0, for_ns=storm_ns, point=luck.choice((*tricks, *_STOPPING)))
         case Kind.FULL | Kind.SECOND | Kind.ROTATE | Kind.STILL:
             return base
 

@@ -172,7 +172,8 @@ class Strikes(Custodians):
         self._put_back(site, disk, blobs)
         if fault.is_both:
             luck = chance(self.plan.seed, f"pass/{site.party}")
-            delay = luck.randrange(2 * SECOND, 2 * HOUR)
+            # It comes up a second later, and hears from whoever can be reached within another one.
+            delay = luck.choice((SECOND + 1, SECOND + luck.randrange(SECOND // 8), HOUR))
             self.agenda.after(delay, lambda: self._pass_over(site, fault.other))
 
     def _pass_over(self, site: Site, partner: PartyCode) -> None:

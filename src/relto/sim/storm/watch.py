@@ -125,6 +125,8 @@ class Watch:
         """A backup was put in the place of a party's disk: what it holds is looked at anew."""
         self._seen.pop(party, None)
         self._once = {one for one in self._once if one[0] != party}
+        # What its people said after the backup is to be said again by them (EX-42).
+        self._barred = {one for one in self._barred if one[0] != party}
         self.restored.add(party)
 
     def add_keys(self, party: PartyCode, keys: TwinKeys) -> None:
