@@ -6,14 +6,16 @@ import pytest
 from msgspec.structs import replace
 
 from relto.codec import FORK, FRAME
+from relto.custody import CustodyState, Side
 from relto.driver import NothingToPassOverError, NotReconciledError, mark_restored
 from relto.errors import PeerError
 from relto.journal import check_fork
+from relto.limits import PACKAGE_INLINE_BYTES_MAX
 from relto.model import LogId
-from relto.node import By, NoPartnerError, NoReasonError
+from relto.node import By, Destroy, NoPartnerError, NoReasonError
 from tests.sim.test_exchange_consent import waiting_for_consent
 from tests.sim.test_hand_delivery import BEFORE_SUSPENSION, LAPSE
-from tests.support_node import OCTOBER, Three, pending_frame, row_counts
+from tests.support_node import ADMIN, OCTOBER, Three, pending_frame, row_counts
 
 
 def set_back(three: Three, party: str, disk: object, *, is_marked: bool = True) -> None:
@@ -359,3 +361,40 @@ def test_a_consent_that_comes_after_all_does_not_release_a_second_time() -> None
     assert releases(three, "KOR", "USA") == 1
     assert three.state("KOR", "c-2") == "receipted"
     assert not three["USA"].node.state.quarantine
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+@pytest.mark.parametrize("is_kept", [True, False], ids=["held as another item too", "held once"])
+@pytest.mark.parametrize("size", [40, PACKAGE_INLINE_BYTES_MAX + 1], ids=["small", "large"])
+def test_what_was_certified_as_destroyed_does_not_come_back_with_a_backup(
+    is_marked: bool, is_kept: bool, size: int
+) -> None:
+    """Seeds 8030 and 8074. EX-27, EX-42: the partner gives the certificate back."""
+    three = Three(parties=("JPN", "KOR"))
+    content = b"x" * size
+    three.hold("JPN", "launch-1", content=content)
+    three.ask("c-1")
+    three.settle()
+    for parcel in three["KOR"].wanted("JPN"):
+        whole = three["JPN"].read_package("KOR", parcel.digest, offset=0, size=parcel.size_bytes)
+        three["KOR"].write_package("JPN", parcel.digest, offset=0, piece=whole)
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+    if is_kept:
+        three.hold("KOR", "own-1", content=content)
+    site = three.sites["KOR"]
+    disk, blobs = site.disk.copy(), site.blobs.copy()
+    held = three["KOR"].node.state.item("jpn.launch-1").holding.digest
+    three["KOR"].command(Destroy(case="c-1", holding="launch-1", method="shredded", by=ADMIN))
+    three.settle()
+    assert three["KOR"].is_here(held) is is_kept
+    site.blobs = blobs
+    set_back(three, "KOR", disk, is_marked=is_marked)
+    three.ask("c-2", by="JPN", holder="KOR")
+    three.settle()
+    three.clock.at = three.clock.at.add(seconds=10)
+    three.settle()
+    assert three["KOR"].reconciling() == ()
+    line = three["KOR"].node.state.line(side=Side.RECEIVED, case="c-1", holding="launch-1")
+    assert line.state is CustodyState.DESTROYED
+    assert three["KOR"].is_here(held) is is_kept

@@ -531,6 +531,7 @@ class Exchanges(Hints):
         turn.tx.put_value(RESTORED_VALUE, b"")
         # A partner's new keys count from here on; whatever else came is gone on with by the tick.
         for helper in helpers.values():
+            self._carry_out(turn, self._node.destroy_again(helper.returned))
             for fact in map(fact_of, helper.theirs):
                 if isinstance(fact.message, KeyChanged):
                     self._feed(turn, Received(fact=fact))
@@ -546,7 +547,7 @@ class Exchanges(Hints):
         """Stand by keys that were announced after the backup, to whom had not heard of them too."""
         told: dict[PartyCode, KeyChanged] = {}
         for partner, helper in helpers.items():
-            for fact in map(fact_of, () if helper.ours is None else helper.ours.entries):
+            for fact in helper.returned:
                 if isinstance(fact.message, KeyChanged):
                     told[partner] = fact.message
         if not told:

@@ -78,6 +78,11 @@ class Helper(Struct, kw_only=True):
     acknowledgement: bytes = b""
 
     @property
+    def returned(self) -> tuple[Fact, ...]:
+        """What it gave back of what was said here, when all of it is here."""
+        return () if self.ours is None else tuple(map(fact_of, self.ours.entries))
+
+    @property
     def given_count(self) -> int:
         """How many of our own entries have been given back."""
         return sum(len(batch.entries) for batch in self.batches)

@@ -412,16 +412,21 @@ def destroy(state: State, cmd: Destroy) -> tuple[Effect, ...]:
     line = _line(state, Side.RECEIVED, cmd.case, cmd.holding)
     check_text(cmd.method)
     message = Destroyed(holding=cmd.holding, by=cmd.by.role, method=cmd.method)
-    file = state.case(cmd.case)
+    drops = drops_of(state, case=cmd.case, holding=cmd.holding)
+    return (*_custody(state, Step.DESTROY, line, cmd.by, message), *drops)
+
+
+def drops_of(state: State, *, case: CaseId, holding: HoldingId) -> tuple[Drop, ...]:
+    """What goes with a certificate of destruction: the content, unless it is another item too."""
+    file = state.case(case)
     items = () if file is None else map(state.item, file.held)
-    drops = tuple(
+    return tuple(
         Drop(digest=one.holding.digest, is_content=True)
         for one in items
         if one is not None
-        and one.reference == cmd.holding
+        and one.reference == holding
         and not state.keeps(one.holding.digest, besides=one.holding.id)
     )
-    return (*_custody(state, Step.DESTROY, line, cmd.by, message), *drops)
 
 
 def report_loss(state: State, cmd: ReportLoss) -> tuple[Effect, ...]:

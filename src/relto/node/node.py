@@ -21,6 +21,7 @@ from relto.journal import verify_successor
 from relto.limits import PACKAGE_INLINE_BYTES_MAX
 from relto.model.message import (
     Aborted,
+    Destroyed,
     KeyChanged,
     LawRef,
     LossReported,
@@ -141,6 +142,21 @@ class Node:
     def fits(self, fact: Fact) -> bool:
         """Tell whether an entry would be taken as things stand; changes nothing."""
         return fits(self.state, fact)
+
+    def destroy_again(self, facts: Iterable[Fact]) -> tuple[Effect, ...]:
+        """Drop what this party has certified as destroyed, and what a backup has brought back.
+
+        Args:
+            facts: Entries of its own that partners have given back, all folded.
+
+        Source: docs/spec/exchange.md EX-27, EX-42.
+        """
+        return tuple(
+            drop
+            for fact in facts
+            if isinstance(fact.message, Destroyed) and fact.case is not None
+            for drop in commands.drops_of(self.state, case=fact.case, holding=fact.message.holding)
+        )
 
     def handle(self, given: Input, *, now: Instant) -> tuple[Effect, ...]:
         """Say what has to be done about an input.

@@ -263,7 +263,10 @@ class Federation(Strikes):
             (source, target)
             for source in PARTIES
             for target in PARTIES
-            if source != target and not {source, target} & excused
+            if source != target
+            and not {source, target} & excused
+            # Who was passed over, and has nothing to say, has given nothing back (EX-47).
+            and not {(source, target), (target, source)} & self.watch.passed
         )
 
     def _compare_registers(self, source: PartyCode, target: PartyCode) -> None:
