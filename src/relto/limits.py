@@ -42,6 +42,10 @@ PACKAGE_INLINE_BYTES_MAX: Final = 65_536
 NOTE_BYTES_MAX: Final = 16_384
 NOTE_SIGNATURES_MAX: Final = 16
 
+# Cards of one party whose keys sign one note while a partner has not heard of the newest: the first
+# that it may know and the two newest. With ML-DSA-65 for each, no more fit into a note.
+SIGNERS_MAX: Final = 3
+
 # A proof in a tree with less than 2**53 leaves, and one more.
 PROOF_HASHES_MAX: Final = 64
 

@@ -230,6 +230,26 @@ def test_fl_21_the_link_runs_again_once_people_have_compared_the_card_after_a_re
     assert three.state("KOR", "c-2") == three.state("JPN", "c-2") == "receipted"
 
 
+def test_fl_21_a_card_between_the_revoked_and_the_newest_is_enough() -> None:
+    """Seed 100393. EX-41: people compared the next card, and then there was another one."""
+    three = Three(parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1")
+    three.ask("c-1")
+    three.settle()
+    three["KOR"].command(RevokeCard(party="JPN", serial=1, by=THEFT))
+    cards = []
+    for serial in (2, 3, 4):
+        cards.append(new_keys(three, "JPN", serial=serial))
+        three["JPN"].announce(cards[-1], by=ADMIN)
+        for number in range(30):
+            three.ask(f"j-{serial}-{number}", by="JPN", holder="KOR")
+    shown = verify_card(cards[1], is_exercise=True).fingerprint
+    three["KOR"].pin(cards[1], fingerprint=shown, by=ADMIN)
+    three.settle()
+    assert three["JPN"].unaware() == ()
+    assert [one.serial for one in three["KOR"].node.state.peers["JPN"].ring.spans] == [4, 3, 1]
+
+
 def test_a_partner_that_has_revoked_nothing_takes_what_both_keys_have_signed() -> None:
     """EX-41, JN-12: it passes over the signature whose key it does not know yet."""
     three = Three(parties=("JPN", "KOR"))

@@ -13,7 +13,6 @@ import relto.driver.loop
 import relto.driver.packer
 import relto.driver.sweeping
 import relto.node.assess
-import relto.node.commands
 import relto.node.fold
 import relto.node.proceed
 from relto.exchange.table import HOLDER, CaseState, Way
@@ -181,7 +180,7 @@ def hand_on_what_was_recalled(patch: pytest.MonkeyPatch) -> None:
 
 def certify_and_keep(patch: pytest.MonkeyPatch) -> None:
     """Certify that a content is destroyed, and leave it where it lies."""
-    patch.setattr(relto.node.commands, "_is_kept", lambda *args: True)
+    patch.setattr(State, "keeps", lambda *args, **kwargs: True)
 
 
 def release_to_revoked_keys(patch: pytest.MonkeyPatch) -> None:

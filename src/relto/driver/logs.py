@@ -46,8 +46,8 @@ class Logs:
     Args:
         party: Whose node.
         is_exercise: All its logs are exercise logs.
-        signers_for: Gives the keys that sign in a log: those that its reader knows, and the newest
-            where it may not have heard of them.
+        signers_for: Gives the keys that sign in a log: those that its reader knows, and then those
+            of which it may not have heard.
         entropy: For salts.
     """
 
@@ -56,7 +56,7 @@ class Logs:
         *,
         party: PartyCode,
         is_exercise: bool,
-        signers_for: Callable[[LogId], tuple[Signer, Signer | None]],
+        signers_for: Callable[[LogId], Sequence[Signer]],
         entropy: Entropy,
     ) -> None:
         self._party = party
@@ -174,7 +174,7 @@ class Logs:
 
     def store(self, tx: Transaction, verified: VerifiedBatch, *, now: Instant) -> None:
         """Store a verified batch and cosign it; the acknowledgement may leave after the commit."""
-        signer, newer = self._signers_for(verified.state.log)
+        signer, *newer = self._signers_for(verified.state.log)
         state = acknowledge(verified, signer=signer, newer=newer, party=self._party, now=now)
         self._states[state.log] = state
         if verified.entries:
@@ -195,7 +195,7 @@ class Logs:
         for log, state in self._states.items():
             is_whole = state.acknowledged == state.size
             if log.source != self._party and state.acknowledgement and is_whole:
-                signer, newer = self._signers_for(log)
+                signer, *newer = self._signers_for(log)
                 self._states[log] = acknowledge_anew(
                     state, signer=signer, newer=newer, party=self._party, now=now
                 )
@@ -262,7 +262,7 @@ class Logs:
                 entries=tuple(wire_entry(entry) for entry in entries),
                 checkpoint=self._sign(state.log).note,
             )
-        signer, newer = self._signers_for(state.log)
+        signer, *newer = self._signers_for(state.log)
         return make_batch(state, entries, signer=signer, newer=newer)
 
     def given_back(self, tx: Transaction, partner: PartyCode, *, held: int) -> Batch | None:
@@ -326,7 +326,7 @@ class Logs:
         state = verified.state
         assert state.size == self._states[state.log].size
         if state.log.source != self._party:
-            signer, newer = self._signers_for(state.log)
+            signer, *newer = self._signers_for(state.log)
             state = acknowledge(verified, signer=signer, newer=newer, party=self._party, now=now)
         self._states[state.log] = state
         self._unsaved.add(state.log)
@@ -352,7 +352,7 @@ class Logs:
         """Sign an own log's head as it stands, once."""
         state = self._states[log]
         if self._signed.get(log) != state.size:
-            signer, newer = self._signers_for(log)
+            signer, *newer = self._signers_for(log)
             state = self._states[log] = sign_head(state, signer=signer, newer=newer)
             self._signed[log] = state.size
         return state

@@ -43,7 +43,7 @@ from relto.driver.workshop import Unpacked, Workshop
 from relto.errors import LocalError, PeerError
 from relto.exchange import Fact
 from relto.journal import Draft, KeyRing
-from relto.limits import SNAPSHOT_ENTRIES, WORKER_SKEW_SECONDS_MAX
+from relto.limits import SIGNERS_MAX, SNAPSHOT_ENTRIES, WORKER_SKEW_SECONDS_MAX
 from relto.model import Entry, LogId
 from relto.model.message import Held, LawRef, Message, kind_of
 from relto.model.party import Precedence
@@ -421,18 +421,18 @@ class Engine:
             hint="put the newest keys of this node into `keys`; those before speak for it no more",
         )
 
-    def _signers_for(self, log: LogId) -> tuple[Signer, Signer | None]:
+    def _signers_for(self, log: LogId) -> tuple[Signer, ...]:
         """Give the keys that a log's reader knows; it learns of new ones by an entry of the log.
 
-        Until it has acknowledged that, the newest sign as well: it may have revoked the others, and
-        have been told of the newest by people (EX-41).
+        Until it has acknowledged that, later ones sign as well: it may have revoked the others, and
+        have been told of those by people (EX-41).
         """
         partner = log.target if log.source == self.party else log.source
-        behind = self._behind(partner)
-        if self._active + behind >= len(self._signers):
+        known = self._active + self._behind(partner)
+        if known >= len(self._signers):
             raise OtherKeysError(f"the keys that `{partner}` knows are not here any more")
-        newest = self._signers[self._active] if behind else None
-        return self._signers[self._active + behind], newest
+        newest = self._signers[self._active : known][: SIGNERS_MAX - 1]
+        return (self._signers[known], *newest)
 
     def _behind(self, partner: PartyCode) -> int:
         """How many changes of keys a partner has not acknowledged."""

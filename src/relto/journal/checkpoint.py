@@ -82,7 +82,7 @@ def sign_checkpoint(
     size: int,
     root: bytes,
     signer: Signer,
-    newer: Signer | None = None,
+    newer: Sequence[Signer] = (),
     is_durable: bool,
 ) -> Checkpoint:
     """Sign a tree head as its author.
@@ -92,14 +92,14 @@ def sign_checkpoint(
         size: How many entries.
         root: The root over them.
         signer: The author's keys.
-        newer: Its next keys, of which the reader may or may not have heard.
+        newer: Its later keys, of which the reader may or may not have heard.
         is_durable: Sign with ML-DSA-65 as well.
 
     Source: docs/spec/journal.md JN-10, JN-12, JN-13.
     """
     text = _text(log, size=size, root=root)
     message = text.encode()
-    signers = [signer] if newer is None else [signer, newer]
+    signers = [signer, *newer]
     lines = [
         NoteSignature(
             name=log.origin,
@@ -185,7 +185,7 @@ def cosign(
     checkpoint: Checkpoint,
     *,
     signer: Signer,
-    newer: Signer | None = None,
+    newer: Sequence[Signer] = (),
     party: PartyCode,
     at: Instant,
 ) -> Acknowledgement:
@@ -194,7 +194,7 @@ def cosign(
     Args:
         checkpoint: A verified checkpoint whose root equals the one computed here.
         signer: The keys of the party that stored them.
-        newer: Its next keys, of which the author may or may not have heard.
+        newer: Its later keys, of which the author may or may not have heard.
         party: That party.
         at: Now; kept in whole seconds.
 
@@ -210,7 +210,7 @@ def cosign(
             signature=seconds.to_bytes(_TIMESTAMP_BYTES, "big")
             + one.sign(_cosigned(signed.text, seconds)),
         )
-        for one in ([signer] if newer is None else [signer, newer])
+        for one in (signer, *newer)
     ]
     own = tuple(it for it in signed.signatures if it.name == checkpoint.log.origin)
     note = encode_note(SignedNote(text=signed.text, signatures=(*own, *lines)))

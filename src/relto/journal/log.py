@@ -185,7 +185,7 @@ def extend(state: LogState, entry: Entry) -> LogState:
 
 
 def sign_head(
-    state: LogState, *, signer: Signer, newer: Signer | None = None, is_durable: bool = False
+    state: LogState, *, signer: Signer, newer: Sequence[Signer] = (), is_durable: bool = False
 ) -> LogState:
     """Sign the log's head as it stands; done once for each transaction that appended to the log.
 
@@ -203,7 +203,7 @@ def sign_head(
 
 
 def make_batch(
-    state: LogState, entries: Sequence[Entry], *, signer: Signer, newer: Signer | None = None
+    state: LogState, entries: Sequence[Entry], *, signer: Signer, newer: Sequence[Signer] = ()
 ) -> Batch:
     """Make the next batch for the partner: what it has not acknowledged yet, within the bounds.
 
@@ -212,7 +212,7 @@ def make_batch(
         entries: Entries from `state.acknowledged + 1` on, without gaps; fewer than there are is
             fine.
         signer: The author's keys.
-        newer: Its next keys, of which the partner may or may not have heard.
+        newer: Its later keys, of which the partner may or may not have heard.
 
     Returns:
         A batch whose checkpoint ends with its final entry. With no entries it says where the log

@@ -289,7 +289,7 @@ def acknowledge(
     verified: VerifiedBatch,
     *,
     signer: Signer,
-    newer: Signer | None = None,
+    newer: Sequence[Signer] = (),
     party: PartyCode,
     now: Instant,
 ) -> LogState:
@@ -315,7 +315,7 @@ def acknowledge(
 
 
 def acknowledge_anew(
-    state: LogState, *, signer: Signer, newer: Signer | None, party: PartyCode, now: Instant
+    state: LogState, *, signer: Signer, newer: Sequence[Signer], party: PartyCode, now: Instant
 ) -> LogState:
     """Cosign what is held once more, when this party has changed its keys.
 

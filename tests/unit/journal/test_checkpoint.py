@@ -224,8 +224,10 @@ def test_fl_21_what_a_revoked_key_signed_is_not_believed_unless_it_is_told_to_be
 
 def test_two_keys_sign_one_head_and_cosign_it_so_that_either_is_enough():
     """JN-12, JN-15: readers pass over the line whose key they do not know."""
-    head = sign_checkpoint(JPN_KOR, size=0, root=EMPTY_ROOT, signer=JPN, newer=USA, is_durable=True)
-    given = cosign(head, signer=KOR, newer=USA, party="KOR", at=AT)
+    head = sign_checkpoint(
+        JPN_KOR, size=0, root=EMPTY_ROOT, signer=JPN, newer=[USA], is_durable=True
+    )
+    given = cosign(head, signer=KOR, newer=[USA], party="KOR", at=AT)
     for author, partner in ((JPN, KOR), (USA, USA)):
         verify_checkpoint(head.note, log=JPN_KOR, ring=ring("JPN", author), at=AT, is_durable=True)
         verify_cosignature(given.note, log=JPN_KOR, ring=ring("KOR", partner))
