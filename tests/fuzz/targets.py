@@ -81,8 +81,8 @@ def _archive(data: bytes) -> None:
         path = Path(folder) / "case.zip"
         path.write_bytes(data)
         try:
-            extract, files = read_archive(path)
-            verify_extract(extract, files=files, trusted=[])
+            archive = read_archive(path)
+            verify_extract(archive.extract, files=archive.files, trusted=[])
         except PeerError:
             return
 

@@ -227,7 +227,7 @@ def test_an_extract_names_no_partner_that_it_does_not_concern(node, tmp_path):
     store.close()
     path = tmp_path / "case.zip"
     assert main(["journal", "extract", "c-1", "--dir", str(node), "--out", str(path)]) == 0
-    assert set(read_archive(path)[0].cards) == {CARDS["JPN"], CARDS["KOR"]}
+    assert set(read_archive(path).extract.cards) == {CARDS["JPN"], CARDS["KOR"]}
 
 
 # ---------------------------------------------------------------- kept against partners
@@ -363,6 +363,37 @@ def test_a_tampered_extract_is_not_verified(archive, cards, capsys, name):
     capsys.readouterr()
     assert main(["journal", "verify", str(archive), *cards, "--json"]) == 1
     assert not answer(capsys)["verified"]
+
+
+def test_law_files_in_one_anothers_place_are_not_the_law(archive, cards, capsys):
+    """JN-30: who opens the archive finds each under the number that the extract gives it."""
+
+    def swap(new, content):
+        content["law/0002.toml"] = content.pop("law/0001.toml")
+        put_all(new, content)
+
+    rebuild(archive, swap)
+    capsys.readouterr()
+    assert main(["journal", "verify", str(archive), *cards, "--json"]) == 1
+    assert "law file `law.toml` (1) is missing" in answer(capsys)["problem"]
+
+
+def test_a_page_for_people_that_is_another_is_remarked(archive, cards, capsys):
+    """JN-30: it proves nothing, and so spoils nothing; somebody may go by it all the same."""
+    assert main(["journal", "verify", str(archive), *cards, "--json"]) == 0
+    assert "remarks" in capsys.readouterr().out
+
+    def another(new, content):
+        flip(content, "README.txt", b"Nothing in this file", b"Everything in this file")
+        put_all(new, content)
+
+    rebuild(archive, another)
+    capsys.readouterr()
+    assert main(["journal", "verify", str(archive), *cards, "--json"]) == 0
+    (remark,) = answer(capsys)["remarks"]
+    assert "README.txt" in remark
+    assert main(["journal", "verify", str(archive), *cards]) == 0
+    assert "note: `README.txt` is not the page" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("extra", [{}, {"consents/0001.json": b"{}"}])
@@ -530,8 +561,9 @@ def test_an_archive_that_is_not_there_is_a_usage_error(tmp_path, cards):
 def test_the_same_extract_gives_the_same_archive(archive, tmp_path):
     from relto.adapters.casezip import write_archive
 
-    extract, files = read_archive(archive)
+    read = read_archive(archive)
+    extract = read.extract
     again = tmp_path / "again.zip"
-    write_archive(again, extract, files=files)
+    write_archive(again, extract, files=read.files)
     assert again.read_bytes() == archive.read_bytes()
     assert EXTRACT.decode(EXTRACT.encode(extract)) == extract

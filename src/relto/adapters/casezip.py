@@ -17,6 +17,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from relto.codec import EXTRACT, version_of
 from relto.errors import LocalError, PeerError
 from relto.limits import (
@@ -27,12 +29,10 @@ from relto.limits import (
     LAW_FILE_BYTES_MAX,
 )
 from relto.model import EXTRACT_VERSION, Extract
-from relto.seal import digest
-from relto.units import Digest
 
 _DOCUMENT: Final = "extract.json"
 _README: Final = "README.txt"
-_LAW: Final = re.compile(r"law/[0-9]{4}\.toml")
+_LAW: Final = re.compile(r"law/([0-9]{4})\.toml")
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 # An archive begins with its first file and ends with its directory's end, which has no comment.
 _BEGIN: Final = b"PK\x03\x04"
@@ -49,6 +49,10 @@ verifies it on any machine, without a network. Get the cards of the parties (`jp
 takes one that you have compared with its party. Nothing in this file is proof by itself, this text
 included. The format is described in docs/spec/journal.md of relto.
 """
+
+_OTHER_README: Final = (
+    f"`{_README}` is not the page that belongs to an extract here: go by nothing that it says"
+)
 
 
 class ArchiveError(PeerError):
@@ -71,13 +75,27 @@ class ArchiveFileError(LocalError):
     code = "local.archive_file"
 
 
-def write_archive(path: Path, extract: Extract, *, files: Mapping[Digest, bytes]) -> None:
+class Archive(Struct, frozen=True, kw_only=True):
+    """What an archive held; nothing of it is believed.
+
+    Args:
+        extract: The extract.
+        files: The law files beside it, by the number in their names.
+        remarks: What else there is to say of the archive, and proves nothing.
+    """
+
+    extract: Extract
+    files: Mapping[int, bytes]
+    remarks: tuple[str, ...]
+
+
+def write_archive(path: Path, extract: Extract, *, files: Mapping[int, bytes]) -> None:
     """Write an extract; the same extract gives the same bytes.
 
     Args:
         path: A file that does not exist yet.
         extract: The extract.
-        files: The law files by digest.
+        files: The law files, by their place among those that it names, from 1.
 
     Raises:
         ArchiveFileError: It exists, or cannot be written.
@@ -86,8 +104,8 @@ def write_archive(path: Path, extract: Extract, *, files: Mapping[Digest, bytes]
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         _add(archive, _README, _TEXT.encode())
         _add(archive, _DOCUMENT, EXTRACT.encode(extract))
-        for place, file in enumerate(extract.files, start=1):
-            _add(archive, f"law/{place:04}.toml", files[file.digest])
+        for place in range(1, len(extract.files) + 1):
+            _add(archive, f"law/{place:04}.toml", files[place])
     try:
         with path.open("xb") as file_:
             file_.write(made.getvalue())
@@ -95,14 +113,11 @@ def write_archive(path: Path, extract: Extract, *, files: Mapping[Digest, bytes]
         raise ArchiveFileError(f"cannot write `{path}`: {error.strerror}") from error
 
 
-def read_archive(path: Path) -> tuple[Extract, Mapping[Digest, bytes]]:
+def read_archive(path: Path) -> Archive:
     """Read an extract that somebody sent.
 
     Args:
         path: The archive.
-
-    Returns:
-        The extract and the files beside it, by the digest they have.
 
     Raises:
         ArchiveFileError: It cannot be read.
@@ -143,7 +158,7 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     archive.writestr(info, data)
 
 
-def _read(archive: zipfile.ZipFile) -> tuple[Extract, Mapping[Digest, bytes]]:
+def _read(archive: zipfile.ZipFile) -> Archive:
     members = archive.infolist()
     _check_version(archive, members)
     if len(members) > EXTRACT_FILES_MAX + 2:
@@ -159,8 +174,11 @@ def _read(archive: zipfile.ZipFile) -> tuple[Extract, Mapping[Digest, bytes]]:
         found[member.filename] = _member(archive, member)
     if _DOCUMENT not in found:
         raise ArchiveError(f"no `{_DOCUMENT}` in the archive")
-    files = {digest(content): content for name, content in found.items() if _LAW.fullmatch(name)}
-    return EXTRACT.decode(found[_DOCUMENT]), files
+    return Archive(
+        extract=EXTRACT.decode(found[_DOCUMENT]),
+        files={int(it[1]): found[name] for name in found if (it := _LAW.fullmatch(name))},
+        remarks=() if found.get(_README) == _TEXT.encode() else (_OTHER_README,),
+    )
 
 
 def _check_version(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> None:

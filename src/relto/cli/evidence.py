@@ -31,9 +31,9 @@ from relto.journal import (
     verify_extract,
 )
 from relto.limits import BATCH_BYTES_MAX
-from relto.model import Extract, Header, NodeCard
+from relto.model import Extract, Header, Label, NodeCard
 from relto.model.delegation import Delegation
-from relto.model.message import Approval, Released
+from relto.model.message import Approval, Item, Released
 from relto.seal import digest
 from relto.units import Digest, PartyCode
 
@@ -68,10 +68,29 @@ class ConsentLine(Struct, frozen=True, kw_only=True):
     ends_at: Instant | None
 
 
-class RestsOn(Struct, frozen=True, kw_only=True):
-    """What a release rests on, as far as the extract shows it.
+class ItemLine(Struct, frozen=True, kw_only=True):
+    """An item that was released.
 
     Args:
+        holding: The originator's id for it.
+        originator: Who made it.
+        label: The originator's label.
+        content: SHA-256 of what the package holds.
+        content_bytes: Its length.
+    """
+
+    holding: str
+    originator: str
+    label: Label
+    content: str
+    content_bytes: int
+
+
+class RestsOn(Struct, frozen=True, kw_only=True):
+    """What was released, and what that rests on, as far as the extract shows it.
+
+    Args:
+        items: What was released.
         law_entry: Where the party that made the extract adopted the law; empty when the files of
             the law are not here.
         delegation: The delegation that the release names; empty when officers approved it.
@@ -82,6 +101,7 @@ class RestsOn(Struct, frozen=True, kw_only=True):
         consents: The originators' consents.
     """
 
+    items: tuple[ItemLine, ...]
     law_entry: str
     delegation: str
     authority_entry: str
@@ -122,7 +142,21 @@ class Proven(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """What `verify` says about an extract."""
+    """What `verify` says about an extract.
+
+    Args:
+        verified: All that is shown is proved.
+        case: Of which case.
+        made_by: Whose node made it.
+        is_exercise: It is of an exercise.
+        fingerprints: Of the cards that the verdict rests on, by party, the newest first.
+        law: Digests of the law that is shown.
+        entries: What is proved, no effect before its cause.
+        missing: What is not shown although an entry that is shown speaks of it.
+        remarks: What else there is to say of the archive, and proves nothing.
+        problem: What does not hold; empty when all does.
+        hint: What can be done about it.
+    """
 
     verified: bool
     case: str
@@ -131,6 +165,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     fingerprints: dict[str, tuple[str, ...]]
     law: tuple[str, ...]
     entries: tuple[Proven, ...]
+    missing: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     problem: str = ""
     hint: str = ""
 
@@ -210,16 +246,18 @@ def _end(
 def _verify_extract(
     path: Path, *, cards: Sequence[bytes], fingerprints: Sequence[Digest], as_json: bool
 ) -> None:
-    made, files = read_archive(path)
+    archive = read_archive(path)
+    made = archive.extract
     given = [data for data in cards if _card(data).is_exercise == made.is_exercise]
     made = replace(made, cards=(*made.cards, *(it for it in given if it not in made.cards)))
     trusted = [*fingerprints, *(digest(SIGNED_CARD.decode(data).card) for data in cards)]
     statements: tuple[Statement, ...] = ()
     used: dict[str, tuple[str, ...]] = {}
     law: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     problem = hint = ""
     try:
-        verified = verify_extract(made, files=files, trusted=trusted)
+        verified = verify_extract(made, files=archive.files, trusted=trusted)
     except (UntrustedKeyError, UnknownKeyError) as error:
         problem = f"{error.code}: {error.message}; cards that are here: {_carried(made, trusted)}"
         hint = (
@@ -229,7 +267,7 @@ def _verify_extract(
     except ReltoError as error:
         problem, hint = f"{error.code}: {error.message}", error.hint
     else:
-        statements, law = verified.statements, verified.law
+        statements, law, missing = verified.statements, verified.law, verified.missing
         used = {str(party): it for party, it in verified.fingerprints.items()}
     verdict = Verdict(
         verified=not problem,
@@ -239,6 +277,8 @@ def _verify_extract(
         fingerprints=used,
         law=law,
         entries=tuple(map(_proven, statements)),
+        missing=missing,
+        remarks=archive.remarks,
         problem=problem,
         hint=hint,
     )
@@ -267,6 +307,10 @@ def _render_verdict(console: Console, verdict: Verdict) -> None:
     for party, shown in sorted(verdict.fingerprints.items()):
         for one in shown:
             console.print(f"{party}  {show_fingerprint(Digest(one))}", highlight=False)
+    for said in verdict.missing:
+        console.print(f"NOT SHOWN: {said}", highlight=False)
+    for said in verdict.remarks:
+        console.print(f"note: {said}", highlight=False)
     console.print(_FOOT.format(safe(verdict.made_by)), highlight=False)
 
 
@@ -274,6 +318,11 @@ def _render_basis(console: Console, line: Proven, basis: RestsOn) -> None:
     """Say what a release rests on, each thing with the entry that proves it."""
     words = [f"{_place(line.source, line.target, line.number)} was released under"]
     words[0] += f" {line.instrument}"
+    words += [
+        f"item {it.holding} of {it.originator}, {it.label.scheme} {it.label.level},"
+        f" {it.content_bytes} bytes with digest {it.content}"
+        for it in basis.items
+    ]
     adopted = f"adopted in {basis.law_entry}" if basis.law_entry else "whose files are not here"
     words.append(f"law {line.law}, {adopted}")
     given = basis.authority
@@ -364,6 +413,7 @@ def _rests_on(statement: Statement) -> RestsOn | None:
         return None
     authority = None if basis.authority is None else basis.authority.header
     return RestsOn(
+        items=tuple(map(_item_line, message.items)),
         law_entry="" if basis.law is None else _place_of(basis.law.header),
         delegation=message.delegation,
         authority_entry="" if authority is None else _place_of(authority),
@@ -371,6 +421,16 @@ def _rests_on(statement: Statement) -> RestsOn | None:
         authority=basis.delegation,
         approvals=message.approvals,
         consents=tuple(map(_consent_line, basis.consents)),
+    )
+
+
+def _item_line(item: Item) -> ItemLine:
+    return ItemLine(
+        holding=item.holding,
+        originator=item.originator,
+        label=item.label,
+        content=item.content,
+        content_bytes=item.content_bytes,
     )
 
 

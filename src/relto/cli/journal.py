@@ -373,9 +373,7 @@ def _check(tx: Transaction, state: LogState, rings: dict[PartyCode, KeyRing]) ->
 # ---------------------------------------------------------------- extracting
 
 
-def _extract(
-    case: CaseId, *, directory: Path, tx: Transaction
-) -> tuple[Extract, dict[Digest, bytes]]:
+def _extract(case: CaseId, *, directory: Path, tx: Transaction) -> tuple[Extract, dict[int, bytes]]:
     placed = tx.case(case)
     if not placed:
         raise NoSuchCaseError(f"no entry of case `{safe(case)}`")
@@ -464,19 +462,22 @@ def _is_delegated(entry: Entry, own: PartyCode) -> bool:
 
 def _law_files(
     tx: Transaction, entries: list[Entry]
-) -> tuple[tuple[ExtractedFile, ...], dict[Digest, bytes]]:
+) -> tuple[tuple[ExtractedFile, ...], dict[int, bytes]]:
+    """Give the files of the law that was adopted, and their contents by place."""
     named: dict[Digest, ExtractedFile] = {}
-    files: dict[Digest, bytes] = {}
     for entry in entries:
         message = _message(entry) if entry.header.kind == LAW_KIND else None
-        if not isinstance(message, LawAdopted):
-            continue
-        for reference in message.files:
-            content = tx.value(law_value(reference.digest))
-            assert content is not None
-            named[reference.digest] = ExtractedFile(name=reference.name, digest=reference.digest)
-            files[reference.digest] = content
-    return tuple(sorted(named.values(), key=lambda file: file.name)), files
+        if isinstance(message, LawAdopted):
+            for reference in message.files:
+                file = ExtractedFile(name=reference.name, digest=reference.digest)
+                named[reference.digest] = file
+    ordered = tuple(sorted(named.values(), key=lambda file: file.name))
+    contents: dict[int, bytes] = {}
+    for place, file in enumerate(ordered, start=1):
+        content = tx.value(law_value(file.digest))
+        assert content is not None
+        contents[place] = content
+    return ordered, contents
 
 
 def _cards(directory: Path, tx: Transaction) -> list[bytes]:

@@ -65,6 +65,7 @@ from relto.journal.log import (
     make_mirror_batch,
     sign_head,
 )
+from relto.journal.missing import find_missing
 from relto.journal.order import in_order
 from relto.journal.statement import Basis, ExtractError, Statement
 from relto.journal.tree import (
@@ -152,6 +153,7 @@ __all__ = [
     "extend",
     "extract_log",
     "find_ahead",
+    "find_missing",
     "first_ring",
     "fork_sizes",
     "frontier_of",

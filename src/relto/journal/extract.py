@@ -26,6 +26,7 @@ from relto.journal.checkpoint import (
 from relto.journal.consent import ProvenConsent, verify_consent
 from relto.journal.keyring import KeyRing, KeySpan
 from relto.journal.log import LogState
+from relto.journal.missing import find_missing
 from relto.journal.order import in_order
 from relto.journal.statement import Basis, ExtractError, Statement, where
 from relto.journal.tree import Peaks, check_consistency, consistency_proof, inclusion_proof
@@ -73,12 +74,14 @@ class VerifiedExtract(Struct, frozen=True, kw_only=True):
         statements: Its entries, no effect before its cause.
         fingerprints: Of the trusted cards of the parties whose word it rests on, newest first.
         law: Digests of the law that was adopted, oldest first.
+        missing: What is not shown although an entry that is shown speaks of it, in words.
     """
 
     extract: Extract
     statements: tuple[Statement, ...]
     fingerprints: Mapping[PartyCode, tuple[Digest, ...]]
     law: tuple[Digest, ...]
+    missing: tuple[str, ...]
 
 
 def extract_log(state: LogState, entries: Sequence[Entry], *, peaks: Peaks) -> ExtractedLog:
@@ -114,13 +117,13 @@ def extract_log(state: LogState, entries: Sequence[Entry], *, peaks: Peaks) -> E
 
 
 def verify_extract(
-    extract: Extract, *, files: Mapping[Digest, bytes], trusted: Sequence[Digest]
+    extract: Extract, *, files: Mapping[int, bytes], trusted: Sequence[Digest]
 ) -> VerifiedExtract:
     """Verify an extract, offline, believing only the cards that somebody has compared.
 
     Args:
         extract: As decoded; nothing about it is believed.
-        files: The files beside it, by the digest that the extract gives.
+        files: The files beside it, by their place among those that the extract names, from 1.
         trusted: Fingerprints of cards whose owners are known.
 
     Raises:
@@ -133,13 +136,7 @@ def verify_extract(
     # 1. Cards: each proves its keys; only the trusted ones count.
     rings, fingerprints = _rings(extract, trusted)
     # 2. Files: each is what its digest says.
-    for file in extract.files:
-        if file.digest not in files or digest(files[file.digest]) != file.digest:
-            raise ExtractError(
-                f"law file `{file.name}` is missing, or is not the one that was adopted"
-            )
-    if len(files) != len({file.digest for file in extract.files}):
-        raise ExtractError("a law file that the extract does not name")
+    contents = _contents(extract, files)
     # 3. Logs: heads, acknowledgements, entries, bodies.
     if len({log.log for log in extract.logs}) != len(extract.logs):
         raise ExtractError("a log appears twice")
@@ -156,7 +153,7 @@ def verify_extract(
         raise ExtractError(f"nothing of case `{extract.case}` is shown")
     # 4. Law: every file that was adopted is here; nothing is here that was not.
     adopted = _adopted(statements)
-    _verify_files(extract, files, adopted=tuple(adopted.values()))
+    _verify_files(extract, contents, adopted=tuple(adopted.values()))
     # 5. What releases rest on: law, delegations, consents in their originators' own logs.
     based = [
         replace(it, basis=_verify_basis(extract, it, it.message, statements, rings=rings))
@@ -170,6 +167,7 @@ def verify_extract(
         statements=in_order(based, acknowledged=acknowledged),
         fingerprints={party: given for party, given in fingerprints.items() if party in relied},
         law=tuple(law.law.digest for law in adopted.values()),
+        missing=find_missing(based, made_by=extract.made_by),
     )
 
 
@@ -289,6 +287,18 @@ def _message(entry: Entry) -> Message | None:
         return None
 
 
+def _contents(extract: Extract, files: Mapping[int, bytes]) -> Mapping[Digest, bytes]:
+    """Give the files by digest, once each is the one that stands in its place."""
+    for place, file in enumerate(extract.files, start=1):
+        if place not in files or digest(files[place]) != file.digest:
+            raise ExtractError(
+                f"law file `{file.name}` ({place}) is missing, or is not the one that was adopted"
+            )
+    if len(files) != len(extract.files):
+        raise ExtractError("a law file that the extract does not name")
+    return {file.digest: files[place] for place, file in enumerate(extract.files, start=1)}
+
+
 def _adopted(statements: Sequence[Statement]) -> Mapping[Entry, LawAdopted]:
     """Give the law that the party that made the extract has adopted, oldest first."""
     return {
@@ -306,7 +316,7 @@ def _verify_files(
     shown = {file.digest: file.name for file in extract.files}
     for content, name in shown.items():
         if (name, content) not in named:
-            raise ExtractError(f"law file `{name}` is not of the law that was adopted")
+            raise ExtractError(f"law file `{name}` is of no adopted law that is shown")
     for name, content in sorted(named):
         if content not in shown:
             raise ExtractError(f"law file `{name}`, which was adopted, is not shown")
