@@ -5,6 +5,7 @@ fingerprints somebody has compared, and from there checks every signature, proof
 digest.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -40,7 +41,7 @@ from relto.model import (
     LogId,
     WireEntry,
 )
-from relto.model.delegation import Delegation
+from relto.model.delegation import Delegation, Delegations
 from relto.model.message import (
     ConsentGiven,
     DelegationsAdopted,
@@ -50,7 +51,7 @@ from relto.model.message import (
     Released,
 )
 from relto.seal import digest, digest_of_files
-from relto.units import Digest, PartyCode
+from relto.units import Digest, HoldingId, PartyCode
 
 MESSAGE_PART: Final = "message"
 LAW_KIND: Final = "law-adopted"
@@ -155,8 +156,9 @@ def verify_extract(
     adopted = _adopted(statements)
     _verify_files(extract, contents, adopted=tuple(adopted.values()))
     # 5. What releases rest on: law, delegations, consents in their originators' own logs.
+    standing = _standing(statements, adopted)
     based = [
-        replace(it, basis=_verify_basis(extract, it, it.message, statements, rings=rings))
+        replace(it, basis=_verify_basis(extract, it, it.message, standing, rings=rings))
         if isinstance(it.message, Released)
         else it
         for it in statements
@@ -325,11 +327,52 @@ def _verify_files(
             raise ExtractError(f"law `{law.law.digest}` is not the law of its files")
 
 
+class _Standing(Struct, frozen=True, kw_only=True):
+    """What releases can rest on among the entries shown.
+
+    Args:
+        laws: Where the party that made the extract had adopted each law first.
+        authorities: What it had adopted as its standing authorities, oldest first.
+        consents: For each release, the consents that its author as originator gave before it.
+    """
+
+    laws: Mapping[LawRef, Entry]
+    authorities: Sequence[tuple[Entry, Delegations]]
+    consents: Mapping[Entry, tuple[ProvenConsent, ...]]
+
+
+def _standing(statements: Sequence[Statement], adopted: Mapping[Entry, LawAdopted]) -> _Standing:
+    latest: dict[tuple[LogId, HoldingId | None], ProvenConsent] = {}
+    consents: dict[Entry, tuple[ProvenConsent, ...]] = {}
+    for it in statements:
+        party = it.log.source
+        match it.message:
+            case ConsentGiven(consent=consent) if consent.originator == party:
+                proven = ProvenConsent(header=it.entry.header, message=it.message)
+                latest[it.log, consent.holding] = proven
+            case Released(items=items):
+                own = (item.holding for item in items if item.originator == party)
+                consents[it.entry] = tuple(
+                    latest[it.log, holding] for holding in own if (it.log, holding) in latest
+                )
+            case _:
+                pass
+    return _Standing(
+        laws={law.law: entry for entry, law in reversed(tuple(adopted.items()))},
+        authorities=[
+            (it.entry, it.message.delegations)
+            for it in statements
+            if isinstance(it.message, DelegationsAdopted) and it.log.is_local
+        ],
+        consents=consents,
+    )
+
+
 def _verify_basis(
     extract: Extract,
     statement: Statement,
     release: Released,
-    statements: Sequence[Statement],
+    standing: _Standing,
     *,
     rings: Mapping[PartyCode, KeyRing],
 ) -> Basis:
@@ -340,10 +383,10 @@ def _verify_basis(
     """
     is_own = statement.log.source == extract.made_by
     said = where(statement.entry)
-    law = _law_of(release.law, statements)
+    law = standing.laws.get(release.law)
     if law is None and is_own:
         raise ExtractError(f"{said} rests on law that is not shown")
-    authority, delegation = _authority_of(statement, release, statements) if is_own else (None,) * 2
+    authority, delegation = _authority_of(statement, release, standing) if is_own else (None, None)
     if authority is None and is_own and release.delegation and extract.version >= _SHOWS_AUTHORITY:
         raise ExtractError(
             f"{said} rests on delegation `{release.delegation}`, which is not among the standing"
@@ -360,50 +403,26 @@ def _verify_basis(
         law=law,
         authority=authority,
         delegation=delegation,
-        consents=(*proven, *_own_consents(statement, release, statements)),
+        consents=(*proven, *standing.consents[statement.entry]),
     )
 
 
-def _law_of(law: LawRef, statements: Sequence[Statement]) -> Entry | None:
-    """Find where the party that made the extract had adopted a law."""
-    return next((entry for entry, it in _adopted(statements).items() if it.law == law), None)
-
-
 def _authority_of(
-    statement: Statement, release: Released, statements: Sequence[Statement]
+    statement: Statement, release: Released, standing: _Standing
 ) -> tuple[Entry | None, Delegation | None]:
     """Find the delegation that a release names among those that stood then, by its own clock."""
     at = statement.entry.header.at
-    given = [
-        (it.entry, it.message.delegations)
-        for it in statements
-        if isinstance(it.message, DelegationsAdopted)
-        and it.log.is_local
-        and it.entry.header.at <= at
-    ]
-    newest = [one for one in given[:-1] if one[0].header.at == at] + given[-1:]
-    for entry, standing in reversed(newest):
-        for delegation in standing.delegations:
+    given = standing.authorities
+    end = bisect_right(given, at, key=lambda one: one[0].header.at)
+    # The newest stood then; what was adopted at that very instant may have come just after it.
+    for place in range(end - 1, -1, -1):
+        entry, adopted = given[place]
+        for delegation in adopted.delegations:
             if delegation.id == release.delegation:
                 return entry, delegation
+        if entry.header.at != at:
+            break
     return None, None
-
-
-def _own_consents(
-    statement: Statement, release: Released, statements: Sequence[Statement]
-) -> Iterator[ProvenConsent]:
-    """Give the consents that the author of a release, as originator, gave before it in its log."""
-    party = statement.log.source
-    items = {item.holding for item in release.items if item.originator == party}
-    for it in statements:
-        if (
-            isinstance(it.message, ConsentGiven)
-            and it.log == statement.log
-            and it.entry.header.number < statement.entry.header.number
-            and it.message.consent.originator == party
-            and it.message.consent.holding in items
-        ):
-            yield ProvenConsent(header=it.entry.header, message=it.message)
 
 
 def _relied_on(

@@ -127,13 +127,14 @@ def _causes(statements: Sequence[Statement]) -> Mapping[Place, set[Place]]:
     """Give for each entry those among the others without which it would not be there."""
     shown = {one.place for one in statements}
     begun, about = _begun(statements), _about_items(statements)
-    found = {
+    named = {
         one.place: {place for place in _named(one, begun, about) if place in shown}
         for one in statements
     }
+    found = {place: set(causes) for place, causes in named.items()}
     for step, effect in _steps(statements):
         # An officer who answers knows what is answered.
-        found[step] |= found[effect] - {step}
+        found[step] |= named[effect] - {step}
         found[effect].add(step)
     return found
 
@@ -226,14 +227,15 @@ def _rests_on(message: Message | None) -> Iterator[tuple[str, HoldingId | None]]
 
 
 def _steps(statements: Sequence[Statement]) -> Iterator[tuple[Place, Place]]:
-    """Pair each officer's step with what it brought about."""
-    said: defaultdict[tuple[PartyCode, Instant, str], list[Place]] = defaultdict(list)
+    """Pair each officer's step with the first entry of each kind that it brought about."""
+    said: dict[tuple[PartyCode, Instant, str], Place] = {}
     for one in statements:
         header = one.entry.header
-        said[header.source, header.at, header.kind].append(one.place)
+        said.setdefault((header.source, header.at, header.kind), one.place)
     for one in statements:
         if isinstance(one.message, OfficerStepped):
             header = one.entry.header
             for kind in sorted(STEPS.get(one.message.step, ())):
-                for place in said.get((header.source, header.at, kind), ()):
+                place = said.get((header.source, header.at, kind))
+                if place is not None:
                     yield one.place, place

@@ -442,6 +442,7 @@ def test_a_release_is_verified_with_the_delegation_that_it_names():
         [standing("first")],
         [standing("other"), standing("other", "first")],
         [standing("first"), standing("other")],
+        [standing("first"), standing("other"), standing()],
     ):
         basis = basis_of(delegated(*adopted))
         assert basis.delegation.id == "first"
