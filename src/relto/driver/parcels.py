@@ -45,6 +45,13 @@ class Parcels(Exchanges):
         """
         return self.node.owed(partner)
 
+    def is_apart(self, digest: Digest) -> bool:
+        """Tell whether a package lies in a file: then it travels by range, however small it is.
+
+        What is sealed from a content that lies in a file lies in one, too.
+        """
+        return self._cabinet.is_complete(digest)
+
     def offered_bytes(self, partner: PartyCode, digest: Digest) -> int | None:
         """Give the size of a package released to this partner; `None` when there is none for it."""
         parcel = self.node.parcel(digest, partner)

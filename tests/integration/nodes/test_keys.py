@@ -64,7 +64,7 @@ def test_a_partner_that_was_away_hears_of_new_keys_when_it_is_back(
     assert pinned_serial(kor, "JPN") == 2
 
 
-@pytest.mark.parametrize("caller", ["both", "KOR"])
+@pytest.mark.parametrize("caller", ["both", "JPN", "KOR"])
 def test_a_partner_that_was_away_over_several_changes_hears_of_all_of_them(
     pair: tuple[Party, Party], caller: str
 ) -> None:

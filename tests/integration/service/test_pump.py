@@ -84,6 +84,7 @@ class Node:
         self.ahead: list[bytes] = []
         self.taken_ahead: list[bool] = []
         self.looks = 0
+        self.apart: set[Digest] = set()
         # What an answer announces.
         self.announced: list[Move] = []
 
@@ -106,6 +107,9 @@ class Node:
     async def moves(self, partner: PartyCode) -> tuple[Move, ...]:
         self.looks += 1
         return tuple(sorted(self.packages, key=lambda move: move.urgency))
+
+    async def is_apart(self, digest: Digest) -> bool:
+        return digest in self.apart
 
     async def outgoing_piece(self, partner: PartyCode, digest: Digest, *, offset: int) -> bytes:
         return b"x" * (LARGE - offset)
@@ -436,6 +440,38 @@ def test_packages_are_handed_over_only_where_the_partner_cannot_fetch() -> None:
         await rig.until(lambda: "hand over large 0" in rig.partner.calls)
 
     assert "hand over small 0" not in run(pulling, is_pulling=True).partner.calls
+
+
+def test_a_small_package_that_no_frame_takes_along_is_handed_over_at_once() -> None:
+    """LK-16: it was sealed into a file, as everything is that came by `relto hold`."""
+
+    async def pulling(rig: Rig) -> None:
+        rig.partner.held = asyncio.Event()
+        await rig.until(lambda: rig.node.looks > 0)
+        rig.node.apart = {Digest("small")}
+        rig.node.packages = [move("small", Direction.OUT, Precedence.FLASH, size=10)]
+        rig.pump.wake()
+        await rig.until(lambda: "hand over small 0" in rig.partner.calls)
+
+    run(pulling, is_pulling=True)
+
+
+def test_news_do_not_put_off_the_look_after_small_packages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """LK-16: a partner that is asked with a wait answers more often than a link is quiet."""
+    monkeypatch.setattr(module, "_QUIET_SECONDS", 0.2)
+
+    async def pulling(rig: Rig) -> None:
+        rig.partner.held = asyncio.Event()
+        await rig.until(lambda: rig.node.looks > 0)
+        rig.node.packages = [move("small", Direction.OUT, Precedence.FLASH, size=10)]
+        for _ in range(10):
+            await asyncio.sleep(0.05)
+            rig.pump.wake()
+        assert "hand over small 0" in rig.partner.calls
+
+    run(pulling, is_pulling=True)
 
 
 def test_a_package_of_another_size_than_announced_is_not_taken() -> None:

@@ -92,6 +92,10 @@ class Post(Protocol):
         """List packages that have to move, most urgent first."""
         ...
 
+    async def is_apart(self, digest: Digest) -> bool:
+        """Tell whether a package lies in a file, so that no frame takes it along."""
+        ...
+
     async def outgoing_piece(self, partner: PartyCode, digest: Digest, *, offset: int) -> bytes:
         """Read the next piece to hand over; asks the law again (FL-36)."""
         ...
@@ -247,6 +251,8 @@ class Pump:
         """Take turns: again at once after each that had something to do, otherwise after a rest."""
         news = self._news[turn]
         failures, is_due = 0, True
+        loop = asyncio.get_running_loop()
+        due_at = loop.time() + _QUIET_SECONDS
         while True:
             news.clear()
             try:
@@ -263,6 +269,9 @@ class Pump:
                     failures, is_due = 0, False
                     continue
             is_due = await self._rest(news, pause=pause, least=least) or failures > 0
+            # News come with every answer of a partner that is asked with a wait; they put off nothing.
+            if turn is _Turn.PACKAGES and loop.time() >= due_at:
+                is_due, due_at = True, loop.time() + _QUIET_SECONDS
 
     async def _take(self, turn: _Turn, caller: Caller, *, is_due: bool) -> bool:
         match turn:
@@ -363,8 +372,13 @@ class Pump:
                     self.partner, move.digest, offset=move.done_bytes, piece=got.content
                 )
                 return True
+            if not self._is_pulling:
+                continue
             is_small = move.size_bytes <= PACKAGE_INLINE_BYTES_MAX and not is_due
-            if self._is_pulling and not is_small and await self._hand_over(caller, move):
+            # One that was sealed into a file travels by range, however small it is.
+            if is_small and not await self._post.is_apart(move.digest):
+                continue
+            if await self._hand_over(caller, move):
                 return True
         return False
 

@@ -561,6 +561,10 @@ class NodeService:
         ]
         return tuple(sorted((*incoming, *outgoing), key=lambda move: move.urgency))
 
+    async def is_apart(self, digest: Digest) -> bool:
+        """See `Post.is_apart`."""
+        return self.driver.is_apart(digest)
+
     async def outgoing_piece(self, partner: PartyCode, digest: Digest, *, offset: int) -> bytes:
         """See `Post.outgoing_piece`."""
         return await self.read_package(partner, digest, offset=offset, size=LINK_PIECE_BYTES_MAX)
