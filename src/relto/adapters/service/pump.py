@@ -269,7 +269,7 @@ class Pump:
                     failures, is_due = 0, False
                     continue
             is_due = await self._rest(news, pause=pause, least=least) or failures > 0
-            # News come with every answer of a partner that is asked with a wait; they put off nothing.
+            # A partner that is asked with a wait has news at every answer: they put off nothing.
             if turn is _Turn.PACKAGES and loop.time() >= due_at:
                 is_due, due_at = True, loop.time() + _QUIET_SECONDS
 
