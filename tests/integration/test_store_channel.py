@@ -6,6 +6,7 @@ import pytest
 from relto.adapters.store.channel import Channel
 from relto.adapters.store.postgres import PostgresStore
 from relto.ports.store import StoreConflictError, StoreFailedError
+from tests.support_journal import Log
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -165,6 +166,26 @@ def test_a_turn_that_only_writes_is_two_ways_to_the_server_and_back(open_, monke
     assert len(made) == 2
     with store.reading() as tx:
         assert (tx.value("card"), tx.value("other")) == (b"y", b"z")
+    store.close()
+
+
+def test_behind_the_final_entry_nothing_is_looked_for(open_, monkeypatch):
+    """A worker that catches up asks until there is no more; where the end is it has been told."""
+    store = open_()
+    log = Log()
+    log.say(b"m")
+    log.say(b"m")
+    with store.transaction() as tx:
+        tx.append(log.held, log.state)
+        assert [it.position for it in tx.since(0, limit=9)] == [1, 2]
+        log.say(b"m")
+        tx.append(log.held[2:], log.state)
+        assert [it.position for it in tx.since(2, limit=9)] == [3]
+    made = trips(monkeypatch)
+    with store.reading() as tx:
+        assert [it.position for it in tx.since(1, limit=9)] == [2, 3]
+        assert tx.since(3, limit=9) == ()
+    assert len(made) == 3
     store.close()
 
 

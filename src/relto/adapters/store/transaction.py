@@ -202,6 +202,8 @@ class SqlTransaction:
 
     def since(self, position: int, *, limit: int) -> tuple[Placed, ...]:
         """See `Transaction.since`."""
+        if self._position is not None and position >= self._position:
+            return ()
         rows = self._all(self._statements.since, p_position=position, p_limit=limit)
         return tuple(map(_placed, rows))
 
