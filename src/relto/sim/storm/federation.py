@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from itertools import permutations
 from typing import Final
 
 from msgspec import Struct
@@ -167,14 +168,24 @@ class Federation(Strikes):
             self._after(site)
 
     def _settle(self) -> None:
-        """Within a bound, every case ends and every entry is acknowledged."""
+        """Within a bound, every case ends and every entry is acknowledged.
+
+        Then all ask each other once more, since who has lost what it said may have nothing to say.
+        """
+        is_asked = False
         end_ns = self.plan.storm_ns + _SETTLE_NS
         while self.agenda.passed_ns < end_ns:
             until_ns = self.agenda.passed_ns + 5 * SECOND
             while self.agenda.step(until_ns=until_ns):
                 self._check_busy()
-            if not self._open():
+            is_open = bool(self._open())
+            if is_asked and not is_open:
                 return
+            if is_asked or (is_open and self.agenda.passed_ns < self.plan.storm_ns + HOUR):
+                continue
+            is_asked = True
+            for source, target in permutations(PARTIES, 2):
+                self._pump(self.sites[source], target, is_poll=True)
         raise StuckError("; ".join(self._open()[:6]))
 
     def _check_busy(self) -> None:
@@ -221,7 +232,8 @@ class Federation(Strikes):
             found.extend(
                 f"`{case}` at `{site.party}` is `{file.state}`"
                 for case, file in site.driver.node.state.open.items()
-                if not excused & self._touched(case)
+                if not excused & (touched := self._touched(case))
+                and not any(touched >= set(pair) for pair in self.watch.passed)
             )
             found.extend(self._owing(site))
             found.extend(
@@ -263,10 +275,7 @@ class Federation(Strikes):
             (source, target)
             for source in PARTIES
             for target in PARTIES
-            if source != target
-            and not {source, target} & excused
-            # Who was passed over, and has nothing to say, has given nothing back (EX-47).
-            and not {(source, target), (target, source)} & self.watch.passed
+            if source != target and not {source, target} & excused
         )
 
     def _compare_registers(self, source: PartyCode, target: PartyCode) -> None:

@@ -177,18 +177,20 @@ class Traffic:
 
     # ------------------------------------------------------------ links
 
-    def _pump(self, site: Site, partner: PartyCode) -> None:
+    def _pump(self, site: Site, partner: PartyCode, *, is_poll: bool = False) -> None:
         """Send what there is for a partner: one frame, and another ahead of its answer."""
         key = (site.party, partner)
         calls = self._calls.get(key, ())
-        is_ahead = bool(calls)
+        is_ahead = bool(calls) and not is_poll
         if site.driver is None or len(calls) >= FRAMES_IN_FLIGHT_MAX or partner in site.stopped:
             return
         if self.agenda.passed_ns < self._until.get(key, 0):
             return
         try:
             data = site.do(
-                lambda driver: driver.next_batch(partner, is_ahead=is_ahead, is_shared=True)
+                lambda driver: driver.next_batch(
+                    partner, is_poll=is_poll, is_ahead=is_ahead, is_shared=True
+                )
             )
         except StoppedError:
             self._stop(site, partner)

@@ -258,7 +258,9 @@ class Watch:
             # A release that both sides have lost is given anew, and that one is receipted too.
             of = message.header if isinstance(message, Receipted) else ""
             once = (party, log, header.kind, header.case, of)
-            if once in self._once:
+            # A hub that went on without a requester passes its request on again when it is back.
+            is_again = header.kind == "request" and any(one == log.source for one, _ in self.passed)
+            if once in self._once and not is_again:
                 raise UnsafeError("doubled", f"`{header.kind}` of `{header.case}` at `{party}`")
             self._once.add(once)
         # What came back after a backup was judged when it was said; what stood beside it is gone.
