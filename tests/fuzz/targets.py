@@ -1,9 +1,9 @@
-"""What the fuzzing engine calls: one target for each decoder that a partner's bytes can reach.
+"""What the fuzzing engine calls: one target for each decoder that somebody's bytes can reach.
 
 python -m tests.fuzz.targets header -max_total_time=60 [CORPUS]
 
-A target lets a `PeerError` pass, holds what was believed to its one form, and lets everything else
-crash.
+A target lets a `PeerError` pass (of one's own files, what their reader raises), holds what was
+believed to its one form, and lets everything else crash.
 """
 
 import sys
@@ -28,10 +28,20 @@ with atheris.instrument_imports(include=["relto"]):
         encode_note,
     )
     from relto.codec.message import decode_message, encode_message
+    from relto.codec.pack import PackedError
     from relto.codec.strict import Codec
     from relto.errors import PeerError
-    from relto.journal import LOG_STATE, verify_card, verify_checkpoint, verify_extract
+    from relto.journal import (
+        LOG_STATE,
+        held_size,
+        verify_card,
+        verify_checkpoint,
+        verify_cosignature,
+        verify_extract,
+    )
+    from relto.law import LawFileError, load_library
     from relto.model.message import KINDS
+    from relto.node import restore_state
     from relto.seal import open_package
     from tests.support_journal import JPN, JPN_KOR, ring
 
@@ -97,6 +107,35 @@ def _message(data: bytes) -> None:
     assert encode_message(message) == data[1:]
 
 
+def _acknowledgement(data: bytes) -> None:
+    """What a partner says it holds, before and after its signature has been looked at."""
+    try:
+        assert held_size(data, log=JPN_KOR) >= 0
+    except PeerError:
+        return
+    try:
+        verify_cosignature(data, log=JPN_KOR, ring=ring("KOR", JPN))
+    except PeerError:
+        return
+
+
+def _law(data: bytes) -> None:
+    """A law file is somebody's text: all of it is right, or it is refused with a place."""
+    try:
+        load_library({"file.toml": data})
+    except LawFileError:
+        return
+
+
+def _snapshot(data: bytes) -> None:
+    """A node's own value: the disk may lie."""
+    try:
+        state = restore_state(data)
+    except PackedError:
+        return
+    assert restore_state(state.snapshot()).digest() == state.digest()
+
+
 TARGETS: dict[str, Target] = {
     "header": _json(HEADER),
     "batch": _json(BATCH),
@@ -112,6 +151,9 @@ TARGETS: dict[str, Target] = {
     "card": _card,
     "package": _package,
     "archive": _archive,
+    "acknowledgement": _acknowledgement,
+    "law": _law,
+    "snapshot": _snapshot,
 }
 
 
