@@ -15,6 +15,7 @@ changes what has been adopted or pinned.
 """
 
 import os
+import shutil
 import tomllib
 from enum import StrEnum
 from pathlib import Path
@@ -142,13 +143,25 @@ class Home:
             if any(self.directory.iterdir()):
                 raise HomeTakenError(f"`{self.directory}` is not empty")
             self.directory.chmod(0o700)
+        except OSError as error:
+            raise self._not_made(error) from error
+        try:
             self.keys.mkdir(mode=0o700)
             self.blobs.mkdir(mode=0o700)
             draft = _DELEGATIONS.replace("@PARTY@", config.party)
             write_private(self.delegations_file, draft.encode())
             write_private(self.config_file, render(config).encode())
         except OSError as error:
-            raise HomeError(f"cannot make `{self.directory}`: {error.strerror}") from error
+            self.clear()
+            raise self._not_made(error) from error
+
+    def clear(self) -> None:
+        """Remove what is in a directory that was empty before: half a node is none."""
+        for path in tuple(self.directory.iterdir()):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _not_made(self, error: OSError) -> HomeError:
+        return HomeError(f"cannot make `{self.directory}`: {error.strerror}")
 
 
 def write_private(path: Path, content: bytes) -> None:

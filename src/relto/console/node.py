@@ -1,6 +1,5 @@
 """Making a node and opening it: keys, store, blobs and driver, wired together in one directory."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -166,9 +165,7 @@ def create_home(
         NodeKeys.create(home.keys, party=PartyCode(party), now=Instant.now())
         return _fill(home, config, files)
     except BaseException:
-        # Half a node is none: the directory was empty before.
-        for path in tuple(directory.iterdir()):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        home.clear()
         raise
 
 
