@@ -316,6 +316,34 @@ def _hear(three: Three) -> None:
     assert three["KOR"].reconciling() == ()
 
 
+@pytest.mark.parametrize("content", [LARGE, b"small words"], ids=["large", "small"])
+@pytest.mark.parametrize("is_held_twice", [False, True])
+def test_what_was_certified_as_destroyed_does_not_come_back_with_a_backup(
+    content: bytes, is_held_twice: bool
+) -> None:
+    """EX-27, FL-17: a storm with seed 5908; the partner gives the certificate back."""
+    three = Three(known=BEFORE_SUSPENSION, parties=("JPN", "KOR"))
+    three.hold("JPN", "launch-1", content=content)
+    three.ask("c-1")
+    three.settle()
+    move(three)
+    three.settle()
+    assert three.state("KOR", "c-1") == "receipted"
+    if is_held_twice:
+        three.hold("KOR", "own-1", content=content)
+    backup = three.sites["KOR"].disk.copy(), three.sites["KOR"].blobs.copy()
+    destroy(three)
+    three.settle()
+    assert three["KOR"].is_here(digest(content)) == is_held_twice
+    three.sites["KOR"].blobs = backup[1]
+    set_back(three, "KOR", backup[0])
+    assert three["KOR"].is_here(digest(content))
+    _hear(three)
+    assert three["KOR"].is_here(digest(content)) == is_held_twice
+    three.sites["KOR"].start()
+    assert three["KOR"].is_here(digest(content)) == is_held_twice
+
+
 # ---------------------------------------------------------------- others on the same disk
 
 
