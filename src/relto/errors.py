@@ -40,9 +40,13 @@ class LocalError(ReltoError):
 
 
 class PeerError(ReltoError):
-    """The other node broke a rule: refuse, keep the evidence, cut the link if the rule says so."""
+    """The other node broke a rule: refuse, keep the evidence, cut the link if the rule says so.
+
+    `retry_seconds` is when the one that was refused may ask again; 0 where nothing was said of it.
+    """
 
     code = "peer"
+    retry_seconds: int = 0
 
 
 class WorldError(ReltoError):

@@ -118,6 +118,18 @@ LINK_HEADERS_MAX: Final = 32
 LINK_PIECE_BYTES_MAX: Final = 1_048_576
 LINK_PARTNER_BYTES_PER_SECOND_MAX: Final = 67_108_864
 
+# What one partner may add to this node's journal; its frames and their answers, with the small
+# packages in them, keep the rate of packages. Four times what two busy nodes do: 1,000 releases a
+# second are 2,000 entries of the requester, and 7 MB of the holder. So many seconds' worth come at
+# once, as after a long silence. `node.toml` may say less. Whoever is over it is told when to come
+# again, at most this much later, and hears that after a while, so that asking at once is of no use
+# (FL-44).
+LINK_PARTNER_ENTRIES_PER_SECOND_MAX: Final = 8_192
+LINK_PARTNER_JOURNAL_BYTES_PER_SECOND_MAX: Final = 33_554_432
+LINK_BURST_SECONDS: Final = 4
+LINK_PATIENCE_SECONDS_MAX: Final = 300
+LINK_HOLD_SECONDS: Final = 1
+
 # Answers of the law that a node repeats while they hold, some kilobytes each. Beyond: begin anew.
 ANSWERS_KEPT_MAX: Final = 1_024
 

@@ -13,6 +13,7 @@ from relto.console import (
     Cases,
     Done,
     Holdings,
+    LinkLine,
     Links,
     Status,
     Story,
@@ -131,12 +132,16 @@ def render_links(console: Console, answer: Links) -> None:
             f"{one.acknowledged} of {one.ours}",
             str(one.theirs),
             str(one.packages),
-            one.fork or (_AWAITED if one.is_awaited else one.error),
+            one.fork or (_AWAITED if one.is_awaited else one.error or _slowed(one)),
         ]
         for one in answer.links
     ]
     columns = ["partner", "calls", "state", "ours held there", "theirs here", "packages", "trouble"]
     console.print(table("", columns, rows))
+
+
+def _slowed(one: LinkLine) -> str:
+    return f"made to wait {one.slowed} times: it sends more than its share" if one.slowed else ""
 
 
 def render_story(console: Console, story: Story) -> None:

@@ -24,7 +24,11 @@ from typing import Annotated, Final
 import msgspec
 
 from relto.errors import LocalError
-from relto.limits import WORKERS_MAX
+from relto.limits import (
+    LINK_PARTNER_ENTRIES_PER_SECOND_MAX,
+    LINK_PARTNER_JOURNAL_BYTES_PER_SECOND_MAX,
+    WORKERS_MAX,
+)
 from relto.units import PartyCode
 
 CONFIG_NAME: Final = "node.toml"
@@ -64,6 +68,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         law: A directory of law files, relative to the node's; empty for those of the package.
         workers: How many processes serve the node on this machine, sharing its database with those
             on others; 0 for one that holds the journal alone.
+        partner_entries_per_second: How many entries each partner may add to the journal.
+        partner_bytes_per_second: How many bytes of them.
         dial: Which side calls, per partner; `both` where nothing is said.
     """
 
@@ -74,6 +80,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     exercise_shift_seconds: int = 0
     law: str = ""
     workers: Annotated[int, msgspec.Meta(ge=0, le=WORKERS_MAX)] = 0
+    partner_entries_per_second: Annotated[
+        int, msgspec.Meta(ge=1, le=LINK_PARTNER_ENTRIES_PER_SECOND_MAX)
+    ] = LINK_PARTNER_ENTRIES_PER_SECOND_MAX
+    partner_bytes_per_second: Annotated[
+        int, msgspec.Meta(ge=1_024, le=LINK_PARTNER_JOURNAL_BYTES_PER_SECOND_MAX)
+    ] = LINK_PARTNER_JOURNAL_BYTES_PER_SECOND_MAX
     dial: dict[str, Dial] = {}
 
     def dials(self, partner: PartyCode) -> Dial:
@@ -203,6 +215,11 @@ law = {quote(config.law)}
 # How many processes serve it on this machine, when its journal is in PostgreSQL; 0 for one that
 # holds the journal alone, so that no other machine serves the node at the same time.
 workers = {config.workers}
+
+# What each partner may add to the journal in a second, in the long run; four seconds' worth may
+# come at once. Above it the partner is told to wait, and nothing is lost.
+partner_entries_per_second = {config.partner_entries_per_second}
+partner_bytes_per_second = {config.partner_bytes_per_second}
 
 # Which side of a link calls: "both", "us" or "them"; "both" where nothing is said.
 [dial]

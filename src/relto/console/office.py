@@ -349,6 +349,7 @@ class Office:
             error=trouble,
             failures=line.failures,
             heard_at=line.heard_at,
+            slowed=line.slowed,
             ours=counts.ours,
             acknowledged=counts.acknowledged,
             theirs=counts.theirs,

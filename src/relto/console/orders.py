@@ -521,6 +521,8 @@ class LinkLine(Struct, frozen=True, kw_only=True):
         theirs: Entries of the partner's log that are here.
         packages: Packages that still have to move.
         fork: Why the link is stopped for good; empty when it is not.
+        slowed: How often the partner had to wait since the node (or this worker of it) started,
+            because it sent more than its share.
         is_awaited: A restored node says nothing new before this partner has given back the rest.
         certificate_until: When the partner's own certificate runs out; `None` where nobody looked.
     """
@@ -536,6 +538,7 @@ class LinkLine(Struct, frozen=True, kw_only=True):
     theirs: int = 0
     packages: int = 0
     fork: str = ""
+    slowed: int = 0
     is_awaited: bool = False
     certificate_until: Instant | None = None
 

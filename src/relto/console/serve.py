@@ -29,7 +29,7 @@ from relto.adapters.https_link import (
     endpoint_of,
 )
 from relto.adapters.keys import NodeKeys, is_of_party, valid_until
-from relto.adapters.service import Calling, NodeService
+from relto.adapters.service import Calling, NodeService, Rates
 from relto.console.forms import decode_order, encode_answer
 from relto.console.home import Config, Dial
 from relto.console.node import OpenNode, change_keys, open_home, prepare_keys
@@ -130,6 +130,10 @@ class RunningNode:
             jitter=SystemRandom().random,
             report=self._report,
             crew=node.crew,
+            rates=Rates(
+                entries_per_second=node.config.partner_entries_per_second,
+                bytes_per_second=node.config.partner_bytes_per_second,
+            ),
         )
         self._link_port = LinkPort(self.service, context=self._context, report=self._turned_away)
         officers = None if taken is None else taken.officers.dup()
@@ -247,6 +251,7 @@ class RunningNode:
             error=health.error,
             failures=health.failures,
             heard_at=self.service.heard_at.get(partner),
+            slowed=self.service.allowances.slowed(partner),
         )
 
     def reconcile(self, partner: PartyCode) -> None:

@@ -36,6 +36,8 @@ from relto.driver.identity import (
 )
 from relto.driver.laws import LawBook
 from relto.driver.links import (
+    NO_GROWTH,
+    Growth,
     LinkCounts,
     NotStoppedError,
     RefusedFrameError,
@@ -50,8 +52,10 @@ from relto.driver.workshop import Job
 
 __all__ = [
     "FAULT_POINTS",
+    "NO_GROWTH",
     "BadPackageBytesError",
     "Driver",
+    "Growth",
     "Hook",
     "Identity",
     "Job",

@@ -27,7 +27,7 @@ from relto.driver.identity import (
     law_value,
 )
 from relto.driver.laws import LawBook
-from relto.driver.links import STOPPED_VALUE, NotStoppedError
+from relto.driver.links import STOPPED_VALUE, Growth, NotStoppedError
 from relto.driver.passed import NothingToPassOverError
 from relto.driver.recovery import RESTORED_VALUE
 from relto.driver.sweeping import Sweeping
@@ -419,6 +419,10 @@ class Driver(Sweeping):
             self._feed(turn, Tick())
         self._check_arrived()
         self._sweep_when_due()
+
+    def growth(self, partner: PartyCode) -> Growth:
+        """By how much a partner has made the journal grow through this process."""
+        return self._logs.growth(partner)
 
     @property
     def has_unsaved(self) -> bool:

@@ -71,3 +71,22 @@ class LinkCounts(Struct, frozen=True, kw_only=True):
     acknowledged: int
     theirs: int
     stopped: str = ""
+
+
+class Growth(Struct, frozen=True, kw_only=True):
+    """By how much a partner has made a journal grow.
+
+    Args:
+        entries: Entries of its log.
+        size_bytes: Their headers and bodies.
+    """
+
+    entries: int = 0
+    size_bytes: int = 0
+
+    def and_these(self, entries: int, *, size_bytes: int) -> "Growth":
+        """Count more."""
+        return Growth(entries=self.entries + entries, size_bytes=self.size_bytes + size_bytes)
+
+
+NO_GROWTH: Final = Growth()

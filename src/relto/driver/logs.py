@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from whenever import Instant
 
 from relto.codec import wire_entry
+from relto.driver.links import NO_GROWTH, Growth
 from relto.journal import (
     Draft,
     KeyRing,
@@ -63,6 +64,8 @@ class Logs:
         self._is_exercise = is_exercise
         self._signers_for = signers_for
         self._entropy = entropy
+        # What partners have handed over in this process; what is given back does not count.
+        self._growth: dict[PartyCode, Growth] = {}
         self._states: dict[LogId, LogState] = {}
         self._pending: list[tuple[Entry, LogState]] = []
         self._grown: set[LogId] = set()
@@ -134,6 +137,10 @@ class Logs:
     def _state(self, log: LogId) -> LogState:
         return self._states.get(log) or empty_log(log, is_exercise=self._is_exercise)
 
+    def growth(self, partner: PartyCode) -> Growth:
+        """By how much a partner has made the journal grow through this process; never less."""
+        return self._growth.get(partner, NO_GROWTH)
+
     def append(self, target: PartyCode, draft: Draft, *, now: Instant) -> Entry:
         """Append to an own log; stored with `flush`, durable with the commit.
 
@@ -178,6 +185,9 @@ class Logs:
         state = acknowledge(verified, signer=signer, newer=newer, party=self._party, now=now)
         self._states[state.log] = state
         if verified.entries:
+            self._growth[state.log.source] = self.growth(state.log.source).and_these(
+                len(verified.entries), size_bytes=sum(map(entry_bytes, verified.entries))
+            )
             self.write(tx)
             tx.append(verified.entries, state)
             self._unsaved.discard(state.log)

@@ -94,6 +94,10 @@ class EchoDesk:
         self.kept: dict[Digest, bytes] = {}
         self.error: ReltoError | None = None
         self.gate: asyncio.Event | None = None
+        self.owed = 0.0
+
+    def wait_seconds(self, partner: PartyCode) -> float:
+        return self.owed
 
     async def exchange(self, partner: PartyCode, frame: bytes, *, wait_seconds: int = 0) -> bytes:
         if self.error is not None:

@@ -23,6 +23,7 @@ from relto.errors import LocalError, PeerError, WorldError
 from relto.limits import (
     FRAME_BYTES_MAX,
     LINK_HANDSHAKES_MAX,
+    LINK_HOLD_SECONDS,
     LINK_PARTNER_CONNECTIONS_MAX,
     LINK_PARTNER_REQUESTS_MAX,
     LINK_PIECE_BYTES_MAX,
@@ -256,9 +257,12 @@ def test_one_partner_has_so_many_requests_and_connections_and_no_more(pair: Pair
                 for index in range(LINK_PARTNER_REQUESTS_MAX)
             ]
             await asyncio.sleep(0.3)
+            begun = asyncio.get_running_loop().time()
             with pytest.raises(RefusedError) as refused:
                 await pair.caller.exchange(b"{}")
-            assert refused.value.status == 429
+            # It hears so after a while, or it would ask again a thousand times a second.
+            assert asyncio.get_running_loop().time() - begun >= LINK_HOLD_SECONDS
+            assert (refused.value.status, refused.value.retry_seconds) == (429, 1)
             pair.desk.gate.set()
             assert await asyncio.gather(*calls) == [b"{}"] * LINK_PARTNER_REQUESTS_MAX
             for caller in callers:

@@ -12,7 +12,7 @@ from relto.driver import KeysChangedError
 from relto.node import Ask
 from relto.ports import StoreFailedError
 from relto.sim.store import Disk, MemoryStore
-from tests.integration.service.test_service import JPN, KOR, Wire
+from tests.integration.service.conftest import JPN, KOR, Wire
 from tests.support_crew import Crew
 from tests.support_node import ANALYST
 

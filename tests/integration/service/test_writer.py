@@ -36,6 +36,9 @@ class Log:
         answer = await self.writer.exchange(partner, frame)
         self.lines.append(f"answer {answer.decode()}")
 
+    async def call(self, name: str) -> None:
+        await self.writer.call(lambda: self.lines.append(name))
+
 
 def told(story: Callable[[Log], Awaitable[None]]) -> list[str]:
     async def main() -> list[str]:
@@ -95,3 +98,35 @@ def test_a_failure_is_told_to_the_node_and_to_the_caller(is_reading: bool) -> No
             await log.writer.call(fail, is_reading=is_reading)
 
     assert told(story)[0] == "failed no disk"
+
+
+def test_fl_12_whoever_comes_after_many_frames_of_one_partner_waits_for_one_of_them() -> None:
+    """LK-26: another partner's frame and an officer's order alike; each partner's stay in order."""
+
+    async def story(log: Log) -> None:
+        flood = [log.exchange(JPN, b"%d" % number) for number in range(1, 5)]
+        first = asyncio.gather(*flood)
+        await asyncio.sleep(0)
+        await asyncio.gather(first, log.exchange(KOR, b"kor"), log.call("order"))
+
+    assert [line for line in told(story) if not line.startswith(("answer", "after"))] == [
+        "frames 1",
+        "frames 2 kor",
+        "order",
+        "frames 3",
+        "frames 4",
+    ]
+
+
+def test_a_group_has_its_bound_and_who_does_not_fit_comes_next() -> None:
+    """LK-26."""
+    partners = [PartyCode(f"P{number}") for number in range(70)]
+
+    async def story(log: Log) -> None:
+        await asyncio.gather(
+            *(log.exchange(one, str(place).encode()) for place, one in enumerate(partners))
+        )
+
+    first, second = (line.split()[1:] for line in told(story) if line.startswith("frames"))
+    assert [*first, *second] == [str(place) for place in range(70)]
+    assert len(first) == 64

@@ -134,7 +134,9 @@ def test_a_link_that_is_stopped_for_good_says_why():
     )
     failing = replace(well, partner="USA", state="retrying", error="time ran out")
     forked = replace(well, partner="GBR", fork="two logs", error="time ran out")
-    lines = shown(views.render_links, Links(links=(well, failing, forked)))
+    slowed = replace(well, partner="AUS", slowed=3)
+    lines = shown(views.render_links, Links(links=(well, failing, forked, slowed)))
+    assert row_of(lines, "AUS")[-1] == "made to wait 3 times: it sends more than its share"
     assert row_of(lines, "KOR") == ["KOR", "us", "idle", "4 of 5", "3", "1", ""]
     assert row_of(lines, "USA")[-1] == "time ran out"
     assert row_of(lines, "GBR")[2::4] == ["stopped", "two logs"]

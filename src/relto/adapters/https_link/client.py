@@ -44,6 +44,9 @@ from relto.units import Digest, PartyCode
 
 _SMALL_BYTES_MAX: Final = 4_096
 _RANGE: Final = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
+# Not refused for what it is, but for how much there is of it.
+_TOO_MUCH: Final = 429
+_RETRY: Final = re.compile(r"[0-9]{1,4}")
 _CODE: Final = re.compile(r"[a-z0-9_.]{1,96}")
 _CALLS_MAX: Final = 4
 _STEP_BYTES: Final = 262_144
@@ -155,11 +158,11 @@ class PartnerCaller:
         headers = {"Content-Type": FRAME_TYPE}
         if wait_seconds:
             headers[WAIT_HEADER] = str(wait_seconds)
-        status, _, body = await self._call(
+        status, told, body = await self._call(
             "POST", "exchange", body=frame, headers=headers, bytes_max=FRAME_BYTES_MAX
         )
         if status != 200:
-            raise self._refused(status, body)
+            raise self._refused(status, told, body)
         # What it was handed says that its newest card is pinned here.
         self._pins.settle(self.partner, newest)
         return body
@@ -172,9 +175,9 @@ class PartnerCaller:
             RefusedError: As for `exchange`.
             AnswerError: As for `exchange`.
         """
-        status, _, body = await self._call("GET", "card", bytes_max=CARD_BYTES_MAX)
+        status, told, body = await self._call("GET", "card", bytes_max=CARD_BYTES_MAX)
         if status != 200:
-            raise self._refused(status, body)
+            raise self._refused(status, told, body)
         return body
 
     async def fetch(self, digest: Digest, *, offset: int) -> Piece:
@@ -189,15 +192,15 @@ class PartnerCaller:
             RefusedError: As for `exchange`.
             AnswerError: The piece is empty, or not the one asked for.
         """
-        status, headers, body = await self._call(
+        status, told, body = await self._call(
             "GET",
             f"packages/{digest}",
             headers={"Range": f"bytes={offset}-"},
             bytes_max=LINK_PIECE_BYTES_MAX,
         )
         if status != 206:
-            raise self._refused(status, body)
-        found = _RANGE.fullmatch(headers.get("Content-Range", ""))
+            raise self._refused(status, told, body)
+        found = _RANGE.fullmatch(told.get("Content-Range", ""))
         if (
             found is None
             or int(found[1]) != offset
@@ -241,7 +244,7 @@ class PartnerCaller:
         return await self._put(digest, piece=piece, content_range=content_range)
 
     async def _put(self, digest: Digest, *, piece: bytes, content_range: str) -> int:
-        status, _, body = await self._call(
+        status, told, body = await self._call(
             "PUT",
             f"packages/{digest}",
             body=piece,
@@ -254,7 +257,7 @@ class PartnerCaller:
         except msgspec.MsgspecError as error:
             if status == 200:
                 raise AnswerError("partner's answer has the wrong form") from error
-        raise self._refused(status, body)
+        raise self._refused(status, told, body)
 
     async def _call(
         self,
@@ -320,15 +323,21 @@ class PartnerCaller:
             content = await answer.content.readexactly(length) if length else b""
             return answer.status, answer.headers, content
 
-    def _refused(self, status: int, body: bytes) -> PeerError:
-        """Read a refusal; only its code is believed, and only if it looks like one."""
+    def _refused(self, status: int, told: Mapping[str, str], body: bytes) -> PeerError:
+        """Read a refusal; its code is believed, if it looks like one, and when to come again."""
         try:
             remote = msgspec.json.decode(body, type=Refusal).code
         except msgspec.MsgspecError:
             remote = ""
         if not _CODE.fullmatch(remote):
             return AnswerError(f"{self.partner} answered with status {status} and no reason")
-        return RefusedError(f"{self.partner} refused: {remote}", remote=remote, status=status)
+        retry = told.get("Retry-After", "") if status == _TOO_MUCH else ""
+        return RefusedError(
+            f"{self.partner} refused: {remote}",
+            remote=remote,
+            status=status,
+            retry_seconds=int(retry) if _RETRY.fullmatch(retry) else 0,
+        )
 
 
 def _why(error: BaseException | None) -> str:

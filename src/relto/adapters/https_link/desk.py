@@ -11,10 +11,15 @@ class Desk(Protocol):
     A method may raise any `ReltoError`; the caller then gets its code and nothing else.
     """
 
+    def wait_seconds(self, partner: PartyCode) -> float:
+        """How long no frame of this partner is taken, because it has sent more than its share."""
+        ...
+
     async def exchange(self, partner: PartyCode, frame: bytes, *, wait_seconds: int) -> bytes:
         """Take a frame and answer once its entries are durable.
 
-        With nothing to say, hold the answer up to `wait_seconds` in case something turns up.
+        With nothing to say, hold the answer up to `wait_seconds` in case something turns up. A
+        `PeerError` with `retry_seconds` tells the partner when to come again.
         """
         ...
 

@@ -34,15 +34,17 @@ class RefusedError(PeerError):
         message: For a person.
         remote: The partner's own code, dotted.
         status: The HTTP status it came with.
+        retry_seconds: When it takes more from us; 0 where it is not a matter of time.
     """
 
     code = "peer.refused"
 
-    def __init__(self, message: str, *, remote: str, status: int) -> None:
+    def __init__(self, message: str, *, remote: str, status: int, retry_seconds: int = 0) -> None:
         """Keep the partner's code apart, for those who act on it."""
         super().__init__(message)
         self.remote = remote
         self.status = status
+        self.retry_seconds = retry_seconds
 
 
 class AnswerError(PeerError):

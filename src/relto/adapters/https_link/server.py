@@ -25,6 +25,7 @@ from relto.limits import (
     LINK_BODY_SECONDS_MAX,
     LINK_HEADER_BYTES_MAX,
     LINK_HEADERS_MAX,
+    LINK_HOLD_SECONDS,
     LINK_IDLE_SECONDS_MAX,
     LINK_PARTNER_BYTES_PER_SECOND_MAX,
     LINK_PARTNER_CONNECTIONS_MAX,
@@ -99,6 +100,9 @@ def _answer(exc: _Refused) -> web.Response:
 def _of_error(error: ReltoError) -> _Refused:
     """Give an error of the node to its partner: the code, and words that say nothing else."""
     match error:
+        case PeerError() if error.retry_seconds:
+            words = "more than this node takes from one partner; send it again later"
+            return _Refused(429, error.code, words, retry=error.retry_seconds)
         case PeerError():
             return _Refused(422, error.code, "refused by the node; the code says why")
         case WorldError():
@@ -298,6 +302,7 @@ class LinkPort:
             if partner is None or partner != connection.partner:
                 raise _Refused(403, "peer.identity", "certificate is not pinned")
             if self._busy[partner] >= LINK_PARTNER_REQUESTS_MAX:
+                await asyncio.sleep(LINK_HOLD_SECONDS)
                 raise _Refused(429, "peer.too_many", "too many requests at once", retry=1)
             self._busy[partner] += 1
             try:
@@ -306,7 +311,9 @@ class LinkPort:
                 self._busy[partner] -= 1
         except ReltoError as error:
             answer = _answer(_of_error(error))
-            self.report(partner or "-", f"refused: {error.code}")
+            # Who is to come again later is counted by the desk, and not told of each time.
+            if not (isinstance(error, PeerError) and error.retry_seconds):
+                self.report(partner or "-", f"refused: {error.code}")
         except _Refused as refused:
             answer = _answer(refused)
             self.report(partner or "-", f"refused: {refused.code}")
@@ -350,6 +357,10 @@ class LinkPort:
     async def _exchange(self, request: web.BaseRequest, partner: PartyCode) -> web.Response:
         if request.content_type != FRAME_TYPE:
             raise _Refused(415, "peer.type", f"content is not {FRAME_TYPE}")
+        if self._desk.wait_seconds(partner):
+            # Held before its body is read: a little too much is made up for meanwhile, and asking
+            # again at once is of no use. All wait equally long, so that they stay in order.
+            await asyncio.sleep(LINK_HOLD_SECONDS)
         frame = await self._body(request, bytes_max=FRAME_BYTES_MAX)
         wait = request.headers.get(WAIT_HEADER, "0")
         if not _WAIT.fullmatch(wait):

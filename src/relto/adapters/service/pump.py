@@ -14,7 +14,11 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from relto.errors import PeerError, ReltoError, WorldError
-from relto.limits import FRAMES_IN_FLIGHT_MAX, PACKAGE_INLINE_BYTES_MAX
+from relto.limits import (
+    FRAMES_IN_FLIGHT_MAX,
+    LINK_PATIENCE_SECONDS_MAX,
+    PACKAGE_INLINE_BYTES_MAX,
+)
 from relto.model import PRECEDENCE_ORDER, Precedence
 from relto.units import Digest, PartyCode
 
@@ -35,6 +39,7 @@ class LinkState(StrEnum):
 
     NEW = "new"
     UP = "up"
+    SLOWED = "slowed"  # the partner has said when it takes more
     DOWN = "down"
     REFUSED = "refused"
     WAITING = "waiting"  # only the partner calls
@@ -86,6 +91,14 @@ class Post(Protocol):
 
     async def take_reply(self, partner: PartyCode, frame: bytes, *, is_ahead: bool = False) -> None:
         """Take the partner's answer, to a frame that had left ahead of another one's or not."""
+        ...
+
+    def owed_seconds(self, partner: PartyCode) -> float:
+        """How long the partner is asked for nothing, because it has sent more than its share."""
+        ...
+
+    def wait_seconds(self, partner: PartyCode) -> float:
+        """The same, where a frame waits for it."""
         ...
 
     async def moves(self, partner: PartyCode) -> tuple[Move, ...]:
@@ -218,6 +231,8 @@ class Pump:
         self._report = report
         self._news = {turn: asyncio.Event() for turn in _Turn}
         self._is_heard = False
+        # What the partner has asked to wait, until it has been done.
+        self._slowed: set[_Turn] = set()
 
     def wake_to_send(self) -> None:
         """Say that there may be an entry to send; packages are looked after once it is answered."""
@@ -255,15 +270,25 @@ class Pump:
         due_at = loop.time() + _QUIET_SECONDS
         while True:
             news.clear()
+            if turn is not _Turn.PACKAGES:
+                # An answer brings entries, too.
+                while owed := self._post.wait_seconds(self.partner):  # noqa: ASYNC110 -- time pays it
+                    await asyncio.sleep(owed)
             try:
                 is_more = await self._take(turn, caller, is_due=is_due)
             except Exception as raised:  # noqa: BLE001 -- a bug stops a link for a while, not for ever
                 error = raised if isinstance(raised, ReltoError) else _broken(raised)
+                if isinstance(error, PeerError) and error.retry_seconds:
+                    await self._wait_as_told(turn, error)
+                    failures, is_due = 0, True
+                    continue
                 failures += 1
                 pause = self._failed(error, failures)
                 least = min(pause, _RETRY_URGENT_SECONDS)
             else:
                 pause, least = _QUIET_SECONDS, 0.0
+                if turn is not _Turn.FRAMES or not is_more:
+                    self._caught_up(turn)
                 if is_more:
                     self._succeeded()
                     failures, is_due = 0, False
@@ -340,6 +365,8 @@ class Pump:
         self._news[_Turn.FRAMES].clear()
         if self._is_pulling or len(flights) >= FRAMES_IN_FLIGHT_MAX:
             return
+        if self._post.owed_seconds(self.partner):
+            return
         frame = await self._post.frame_ahead(self.partner)
         if frame is not None:
             flights.append(self._fly(caller, frame))
@@ -403,13 +430,29 @@ class Pump:
         # Half of it is fixed, so that the wait never shrinks to nothing.
         pause *= 0.5 + 0.5 * self._jitter()
         self._is_heard = False
+        self._slowed.clear()
         before, words = self.health, f"{error.code}: {error.message}"
         self.health = Health(state=state, failures=failures, error=words, retry_seconds=pause)
         if (before.state, before.error) != (state, words):
             self._report("link_failed", self.partner, words)
         return pause
 
+    async def _wait_as_told(self, turn: _Turn, error: PeerError) -> None:
+        """Wait until the partner takes more; nothing is wrong, and nothing ends the wait sooner."""
+        pause = min(error.retry_seconds, LINK_PATIENCE_SECONDS_MAX)
+        before, words = self.health, f"{error.code}: {error.message}"
+        self._slowed.add(turn)
+        self.health = Health(state=LinkState.SLOWED, error=words, retry_seconds=float(pause))
+        if before.state is not LinkState.SLOWED:
+            self._report("link_slowed", self.partner, words)
+        await asyncio.sleep(pause)
+
+    def _caught_up(self, turn: _Turn) -> None:
+        if turn in self._slowed:
+            self._slowed.discard(turn)
+            self._succeeded()
+
     def _succeeded(self) -> None:
-        if self.health.state is not LinkState.UP:
+        if self.health.state is not LinkState.UP and not self._slowed:
             self.health = Health(state=LinkState.UP)
             self._report("link_up", self.partner, "")

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 from whenever import Instant
 
+from relto.adapters.service.allowance import Allowances, Rates
 from relto.adapters.service.pump import Caller, Direction, Health, LinkState, Move, Pump
 from relto.adapters.service.writer import StoppingError, Writer
 from relto.driver import Driver, Job, KeysChangedError, Moved, Result, Told
@@ -33,7 +34,7 @@ _GARBAGE_OBJECTS: Final = 50_000
 # So long after a worker has ended, others take over its links.
 _CLAIM_SECONDS: Final = 1.0
 # What workers tell each other of the links that they keep.
-_TOLD: Final = frozenset({LinkState.UP, LinkState.DOWN, LinkState.REFUSED})
+_TOLD: Final = frozenset({LinkState.UP, LinkState.SLOWED, LinkState.DOWN, LinkState.REFUSED})
 
 T = TypeVar("T")
 
@@ -69,8 +70,9 @@ class NodeService:
         jitter: Gives a number in [0, 1).
         report: Told an event's name, whom it is about, and words.
         crew: The store, where several workers share it; `None` where this process is alone.
+        rates: What one partner may add to the journal.
 
-    Source: docs/spec/link.md LK-15 to LK-18, LK-22.
+    Source: docs/spec/link.md LK-15 to LK-18, LK-22, LK-24 to LK-26.
     """
 
     def __init__(
@@ -82,9 +84,11 @@ class NodeService:
         jitter: Callable[[], float],
         report: Report,
         crew: SharedStore | None = None,
+        rates: Rates | None = None,
     ) -> None:
         """Keep the parts; `run` begins."""
         self.driver = driver
+        self.allowances = Allowances(Rates() if rates is None else rates, report=report)
         # Another worker has announced keys that this one has not read: open the node anew.
         self.is_outdated = False
         self._crew = crew
@@ -418,8 +422,11 @@ class NodeService:
         """Answer a partner's frame; with nothing to say, wait for news that long (LK-16).
 
         A frame may be answered twice: the second time it changes nothing and takes the news along.
+        That of a partner that has to wait is not taken at all (LK-25).
         """
         self._heard(partner)
+        self.allowances.check(partner)
+        self.allowances.count_frame(partner, len(frame))
         answer = await self._answer(partner, frame)
         if wait_seconds and partner not in self.driver.pending():
             await self._wait_for_news(partner, wait_seconds)
@@ -439,7 +446,9 @@ class NodeService:
         if self._poison and digest(frame) in self._poison:
             raise PoisonError("this frame broke the node before")
         try:
-            return await self._writer.exchange(partner, frame)
+            answer = await self._writer.exchange(partner, frame)
+            self.allowances.count_growth(partner, self.driver.growth(partner))
+            self.allowances.count_frame(partner, len(answer))
         except ReltoError:
             raise
         except Exception as error:
@@ -450,6 +459,15 @@ class NodeService:
             self._report("poison", partner, f"{type(error).__name__} on frame {name}")
             await self._writer.call(lambda: self.driver.keep_evidence(PoisonError.code, frame))
             raise PoisonError("this frame broke the node") from error
+        return answer
+
+    def owed_seconds(self, partner: PartyCode) -> float:
+        """See `Post.owed_seconds`."""
+        return self.allowances.owed_seconds(partner)
+
+    def wait_seconds(self, partner: PartyCode) -> float:
+        """See `Desk.wait_seconds` and `Post.wait_seconds`."""
+        return self.allowances.wait_seconds(partner)
 
     def _look_again(self, partner: PartyCode) -> None:
         self._looking.discard(partner)
@@ -534,9 +552,11 @@ class NodeService:
     async def take_reply(self, partner: PartyCode, frame: bytes, *, is_ahead: bool = False) -> None:
         """See `Post.take_reply`."""
         self.heard_at[partner] = self.driver.now()
+        self.allowances.count_frame(partner, len(frame))
         await self._writer.call(
             lambda: self.driver.receive_reply(partner, frame, is_ahead=is_ahead)
         )
+        self.allowances.count_growth(partner, self.driver.growth(partner))
 
     async def moves(self, partner: PartyCode) -> tuple[Move, ...]:
         """See `Post.moves`."""

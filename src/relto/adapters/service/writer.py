@@ -1,8 +1,9 @@
 """One writer, many callers: what waits together is committed together.
 
-A node's journal has one writer. Callers hand in jobs; when the writer's turn comes, all frames
-that wait in a row are answered in one transaction, and so are all commands, so that eight releases
-in flight cost one write to the disk and not eight. A job that fails fails its own caller.
+A node's journal has one writer. Callers hand in jobs; when the writer's turn comes, the first frame
+of each partner that waits is answered, all in one transaction, and so are all commands, so that
+eight releases in flight cost one write to the disk and not eight. A job that fails fails its own
+caller.
 """
 
 import asyncio
@@ -64,7 +65,7 @@ _Job: TypeAlias = _Frame | _Order | _Call
 
 
 class Writer:
-    """Runs jobs in the order in which they came, grouped where they are alike.
+    """Runs jobs in the order in which they came, grouped where they are alike, in turn.
 
     Args:
         driver: Runs groups.
@@ -183,16 +184,7 @@ class Writer:
         self._after()
 
     def _run_frames(self, first: _Frame) -> None:
-        group = [first]
-        while self._jobs and len(group) < _GROUP_MAX:
-            following = self._jobs[0]
-            if not isinstance(following, _Frame):
-                break
-            # One partner's second frame is answered after its first is durable.
-            if any(one.partner == following.partner for one in group):
-                break
-            group.append(following)
-            self._jobs.popleft()
+        group = self._one_of_each(first)
         try:
             answers = self._driver.handle_many([(one.partner, one.frame) for one in group])
         except Exception as error:  # noqa: BLE001 -- as above
@@ -206,6 +198,26 @@ class Writer:
         for one, answer in zip(group, answers, strict=True):
             if not one.done.done():
                 one.done.set_result(answer)
+
+    def _one_of_each(self, first: _Frame) -> list[_Frame]:
+        """Take the first frame of each partner that waits; what remains stays in its order.
+
+        One partner's second frame is answered after its first is durable. Officers and pumps come
+        before it, so nobody waits for more than one frame of a partner that sends many (FL-12).
+        """
+        group = [first]
+        if self._jobs:
+            partners, frames, others = {first.partner}, list[_Job](), list[_Job]()
+            for job in self._jobs:
+                if not isinstance(job, _Frame):
+                    others.append(job)
+                elif job.partner in partners or len(group) == _GROUP_MAX:
+                    frames.append(job)
+                else:
+                    partners.add(job.partner)
+                    group.append(job)
+            self._jobs = deque((*others, *frames))
+        return group
 
     def _run_alone(self, job: _Frame) -> None:
         try:
