@@ -423,3 +423,35 @@ def test_fl_17_a_partner_that_got_its_own_disk_back_is_believed_again() -> None:
     three.clock.at = three.clock.at.add(seconds=LATE_FRAME_SECONDS_MAX)
     _talk(three)
     assert three.state("KOR", "c-1") == "receipted"
+
+
+def test_a_request_passed_on_for_a_partner_that_was_passed_over_takes_no_other_case_along() -> None:
+    """Seed 120084. EX-42, EX-47: it has lost its place; an answer to another case has not."""
+    three = Three()
+    three.hold("JPN", "launch-1")
+    three.clock.at = LAPSED
+    three.adopt("JPN", known=BEFORE_SUSPENSION)
+    three.adopt("KOR", known=BEFORE_SUSPENSION)
+    three.adopt("USA", known=BEFORE_SUSPENSION)
+    backup = three.sites["USA"].disk.copy()
+    three.ask("c-6")
+    three.settle()
+    assert (three.state("USA", "c-6"), three.state("KOR", "c-6")) == ("asked", "referred")
+    three.ask("c-5", by="USA", holder="JPN")
+    three.settle()
+    assert three.state("USA", "c-5") == "receipted"
+    three.approve("JPN", "c-6")
+    three.settle()
+    site = three.sites["USA"]
+    site.store.crash()
+    site.disk = backup
+    site.start()
+    mark_restored(site.store)
+    site.start()
+    three["USA"].pass_over("KOR", by=OFFICER)
+    for _ in range(3):
+        with contextlib.suppress(PeerError):
+            three.exchange("USA", "JPN")
+        three.clock.at = three.clock.at.add(seconds=10)
+    assert three["USA"].reconciling() == ()
+    assert three.state("USA", "c-5") == three.state("JPN", "c-5") == "receipted"

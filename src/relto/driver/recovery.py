@@ -145,10 +145,16 @@ _Queue: TypeAlias = list[tuple[Entry, Fact]]
 def _least_missed(
     queue: _Queue, waiting: Sequence[_Queue]
 ) -> tuple[bool, bool, bool, Instant, PartyCode]:
-    """Order entries without a place: those that never will have one, what only informs, answers."""
+    """Order entries without a place: those that never will have one, what only informs, answers.
+
+    A request has its place at the beginning, or behind the one that it passes on, and nowhere else.
+    """
     fact = queue[0][1]
     may_fit = fact.case is not None and any(
-        later.case == fact.case for other in waiting if other is not queue for _, later in other
+        later.case == fact.case and (fact.kind != "request" or later.kind == "request")
+        for other in waiting
+        if other is not queue
+        for _, later in other
     )
     is_late = fact.kind not in _ANSWERS
     return (may_fit, fact.kind not in _ASIDE, is_late, fact.at, fact.source)

@@ -282,6 +282,9 @@ class Federation(Strikes):
         """What one has given and the other received stands alike in both registers."""
         if self.sites[source].disk.damaged or self.sites[target].disk.damaged:
             return
+        if {source, target} & {party for party, _ in self.watch.passed}:
+            # Its register lacks what rests on what it went on without (EX-47).
+            return
         for case, holding, _ in given_to(self.sites[source], target):
             lines = [
                 self.sites[party].do(partial(_line_of, case, holding, side))
