@@ -21,6 +21,7 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import socket
 import ssl
 import statistics
@@ -564,6 +565,8 @@ def main() -> None:
     if options.workers and options.store == "sqlite":
         parser.error("a journal in a file has one writer: --workers needs --store postgres")
     levels = [int(one) for one in options.in_flight.split(",")]
+    # Whoever ends us early leaves no server behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         make_nodes(directory, options.content_bytes)
