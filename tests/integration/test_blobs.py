@@ -230,6 +230,28 @@ def test_a_part_is_not_written_through_a_link(files, tmp_path):
     assert target.read_bytes() == b""
 
 
+def test_fl_15_a_place_that_cannot_be_read_or_emptied_is_told(files, monkeypatch):
+    """FL-15: a disk that fails is the world's fault, and said so."""
+    put(files)
+
+    def fails(*_, **__):
+        raise OSError(errno.EIO, "no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", fails)
+        with pytest.raises(StoreFailedError):
+            files.read(NAME, offset=0, count=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", fails)
+        with pytest.raises(StoreFailedError):
+            files.held(NAME)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", fails)
+        with pytest.raises(StoreFailedError):
+            files.destroy(NAME)
+    assert files.read(NAME, offset=0, count=len(CONTENT)) == CONTENT
+
+
 @pytest.mark.parametrize(
     ("number", "error"),
     [

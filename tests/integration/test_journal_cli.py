@@ -567,3 +567,11 @@ def test_the_same_extract_gives_the_same_archive(archive, tmp_path):
     write_archive(again, extract, files=read.files)
     assert again.read_bytes() == archive.read_bytes()
     assert EXTRACT.decode(EXTRACT.encode(extract)) == extract
+
+
+def test_a_file_that_is_no_evidence_at_all_is_said_to_be_none(cards, tmp_path, capsys):
+    other = tmp_path / "notes.json"
+    other.write_text('{"a": 1}')
+    assert main(["journal", "verify", str(other), *cards]) == 3
+    said = " ".join(capsys.readouterr().err.split())
+    assert "notes.json` is neither an extract nor evidence of two histories" in said

@@ -54,6 +54,8 @@ class FileBlobs:
             return self._part(digest).stat().st_size
         except FileNotFoundError:
             return 0
+        except OSError as error:
+            raise _translate(error) from error
 
     def is_complete(self, digest: Digest) -> bool:
         """See `BlobStore.is_complete`."""
@@ -112,6 +114,8 @@ class FileBlobs:
                 return file.read(count)
         except FileNotFoundError as error:
             raise BlobMissingError(f"package `{digest}` is not here") from error
+        except OSError as error:
+            raise _translate(error) from error
 
     def path(self, digest: Digest) -> Path:
         """Tell where a complete package or content lies, for whoever reads it on this machine."""
@@ -125,9 +129,11 @@ class FileBlobs:
         for path in (self._whole(digest), self._part(digest)):
             try:
                 path.unlink()
+                _sync_directory(path.parent)
             except FileNotFoundError:
                 continue
-            _sync_directory(path.parent)
+            except OSError as error:
+                raise _translate(error) from error
             is_found = True
         return is_found
 

@@ -14,9 +14,9 @@ from whenever import Instant
 
 from relto.adapters.casezip import ArchiveFileError, read_archive
 from relto.cli.output import Exit, InputError, emit, leave, safe, table
-from relto.codec import CARD, FORK, SIGNED_CARD
+from relto.codec import CARD, FORK, SIGNED_CARD, MalformedError
 from relto.console import words_of
-from relto.errors import ReltoError
+from relto.errors import PeerError, ReltoError
 from relto.journal import (
     KeyRing,
     KeySpan,
@@ -454,7 +454,14 @@ def _consent_line(proven: ProvenConsent) -> ConsentLine:
 def _verify_fork(path: Path, *, cards: Sequence[bytes], as_json: bool) -> None:
     """Check that an author has signed two histories of one log (JN-20)."""
     with path.open("rb") as file:
-        evidence = FORK.decode(file.read(BATCH_BYTES_MAX + 1))
+        data = file.read(BATCH_BYTES_MAX + 1)
+    try:
+        evidence = FORK.decode(data)
+    except PeerError as error:
+        raise MalformedError(
+            f"`{path}` is neither an extract nor evidence of two histories: {error.message}",
+            hint="`relto journal extract` and `relto journal evidence` write what can be verified",
+        ) from error
     author = evidence.log.source
     spans = [
         KeySpan(keys=card.keys, serial=card.serial, begins_at=Instant.MIN)

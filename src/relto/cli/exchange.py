@@ -8,7 +8,7 @@ import typer
 
 from relto.cli.desk import DirOption, OfficerOption, ReasonOption, answer_of, by
 from relto.cli.desk_views import render_cases, render_done, render_holdings, render_story
-from relto.cli.output import InputError, JsonFlag, emit, stderr
+from relto.cli.output import Exit, InputError, JsonFlag, emit, leave, stderr
 from relto.console import (
     ApproveCase,
     AskConsentOf,
@@ -26,6 +26,7 @@ from relto.console import (
     Story,
     keep_content,
 )
+from relto.exchange import CaseState
 from relto.model import Form, Label, Precedence
 from relto.units import (
     CaseId,
@@ -140,6 +141,8 @@ def request(
 ) -> None:
     """Request information, by the best lawful way; without one, say what closes each.
 
+    Ends with 1 where there is no lawful way, or the answer that was waited for is no.
+
     Example: relto request JPN --topic dprk.missile.launch --purpose defence.analysis --dir kor
     """
     order = AskFor(
@@ -157,6 +160,8 @@ def request(
     assert isinstance(answer, Story)
     answer = _wait(directory, answer, seconds=wait)
     emit(answer, as_json=as_json, render=lambda console: render_story(console, answer))
+    if answer.is_closed and answer.line.state != CaseState.RECEIPTED:
+        leave(Exit.NO)
 
 
 def _wait(directory: Path, story: Story, *, seconds: float) -> Story:

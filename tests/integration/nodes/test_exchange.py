@@ -86,7 +86,7 @@ def test_an_intermediary_carries_it_where_the_direct_way_is_closed(
     jpn.hold(CONTENT, topic="dprk.missile.launch")
     for party in (jpn, kor, usa):
         party.start()
-    closed = kor.ask("JPN", topic="prc.cyber")
+    closed = kor.ask("JPN", topic="prc.cyber", expect=1)
     assert closed["line"]["state"] == "unroutable"
     assert {one["instrument"] for one in closed["blocked"]} >= {"tisa-2014"}
     story = kor.ask("JPN")
