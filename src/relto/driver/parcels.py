@@ -167,7 +167,10 @@ class Parcels(Exchanges):
 
     def _check(self, parcel: Parcel) -> None:
         self._workshop.check(
-            parcel.digest, size_bytes=parcel.size_bytes, precedence=parcel.precedence
+            parcel.digest,
+            size_bytes=parcel.size_bytes,
+            partner=parcel.partner,
+            precedence=parcel.precedence,
         )
 
     def is_checking(self, digest: Digest) -> bool:

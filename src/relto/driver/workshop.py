@@ -22,7 +22,7 @@ from relto.model.party import PRECEDENCE_ORDER, Precedence
 from relto.node import Append, Effect, OpenedItem, OpenOrder, SealedItem, SealOrder
 from relto.ports import BlobMissingError, Transaction
 from relto.seal import PackageTooLargeError
-from relto.units import CaseId, Digest
+from relto.units import CaseId, Digest, PartyCode
 
 # Trying again would not help: the package is not what it should be, or there is nothing to seal.
 _FINAL: Final = (PeerError, BlobMissingError, PackageTooLargeError)
@@ -37,14 +37,21 @@ class Job:
     Args:
         case: Whose release it is; `None` for the check of a package that has arrived.
         digest: The package that has arrived; `None` for one that is to be sealed.
+        partner: From whom it has come, or for whom it is to be sealed.
         precedence: How urgent.
     """
 
     def __init__(
-        self, *, case: CaseId | None, digest: Digest | None, precedence: Precedence
+        self,
+        *,
+        case: CaseId | None,
+        digest: Digest | None,
+        partner: PartyCode,
+        precedence: Precedence,
     ) -> None:
         """Wait."""
         self.case = case
+        self.partner = partner
         self.digest = digest
         self.precedence = precedence
         self.error: Exception | None = None
@@ -87,9 +94,10 @@ class _Making(Job, Generic[T]):
         discard: Callable[[T], None],
         case: CaseId | None,
         digest: Digest | None,
+        partner: PartyCode,
         precedence: Precedence,
     ) -> None:
-        super().__init__(case=case, digest=digest, precedence=precedence)
+        super().__init__(case=case, digest=digest, partner=partner, precedence=precedence)
         self._make = make
         self._discard = discard
         # What has been made; empty before.
@@ -140,6 +148,8 @@ class Workshop:
         self._seals: dict[_SealKey, _Making[SealedItem]] = {}
         self._opens: dict[_OpenKey, _Making[Unpacked]] = {}
         self._checks: dict[Digest, _Making[None]] = {}
+        # When each partner's turn was, as a count of turns.
+        self._served: dict[PartyCode, int] = {}
         # Contents that were registered in this life, so that nobody throws them away.
         self._registered: dict[Digest, None] = {}
         # What the turn under way, or one that has failed, has registered and put away.
@@ -270,13 +280,16 @@ class Workshop:
 
     # ------------------------------------------------------------ packages that have arrived
 
-    def check(self, digest: Digest, *, size_bytes: int, precedence: Precedence) -> None:
+    def check(
+        self, digest: Digest, *, size_bytes: int, partner: PartyCode, precedence: Precedence
+    ) -> None:
         """Have a package checked whose last byte has come."""
         if digest not in self._checks:
             self._checks[digest] = _Making(
                 partial(self._cabinet.complete, digest, size_bytes=size_bytes),
                 case=None,
                 digest=digest,
+                partner=partner,
                 precedence=precedence,
                 discard=lambda _: None,
             )
@@ -296,7 +309,11 @@ class Workshop:
     # ------------------------------------------------------------ who does the work
 
     def take(self, is_open_case: Callable[[CaseId], bool]) -> Job | None:
-        """Take the most urgent job that waits; jobs of cases that are over are thrown away."""
+        """Take the most urgent job that waits; jobs of cases that are over are thrown away.
+
+        Of equally urgent ones it is that of the partner whose turn was longest ago, so that what
+        one partner sends or wants never holds up another's.
+        """
 
         def is_over(job: Job) -> bool:
             return job.case is not None and not is_open_case(job.case)
@@ -306,7 +323,14 @@ class Workshop:
         waiting = [job for job in self._jobs() if not job.is_taken]
         if not waiting:
             return None
-        chosen = max(waiting, key=lambda job: PRECEDENCE_ORDER.index(job.precedence))
+        chosen = max(
+            waiting,
+            key=lambda job: (
+                PRECEDENCE_ORDER.index(job.precedence),
+                -self._served.get(job.partner, 0),
+            ),
+        )
+        self._served[chosen.partner] = max(self._served.values(), default=0) + 1
         chosen.is_taken = True
         return chosen
 
@@ -357,6 +381,7 @@ class Workshop:
                 partial(self._packer.seal, None, order, case=case, recipient_key=key),
                 case=case,
                 digest=None,
+                partner=order.recipient,
                 precedence=precedence,
                 discard=lambda made: self._cabinet.destroy(made.package.digest),
             )
@@ -387,6 +412,7 @@ class Workshop:
                 partial(self._packer.open_large, order, case=case),
                 case=case,
                 digest=package,
+                partner=order.package.source,
                 precedence=precedence,
                 discard=self._discard_content,
             )
