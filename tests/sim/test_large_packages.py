@@ -3,6 +3,7 @@
 import pytest
 
 from relto.driver import BadPackageBytesError, Driver, Job
+from relto.journal import ClockError
 from relto.limits import PACKAGE_INLINE_BYTES_MAX
 from relto.model import Label
 from relto.model.message import RefusalCode, Released
@@ -55,9 +56,9 @@ def job_of(driver: Driver) -> Job:
     return job
 
 
-def arrived(three: Three) -> Job:
+def arrived(three: Three, case: str = "c-1") -> Job:
     """The release is in Seoul, its package is complete and checked, and waits to be opened."""
-    three.ask("c-1")
+    three.ask(case)
     three.settle()
     work(three["JPN"])
     three.settle()
@@ -266,6 +267,82 @@ def test_a_content_that_was_registered_meanwhile_is_not_destroyed_with_the_packa
     three["JPN"].tick()
     three.settle()
     three["KOR"].finish(opening)
+    assert LARGE in three.sites["KOR"].blobs.whole().values()
+
+
+def destroyed_and_opened_again(three: Three) -> Job:
+    """Seoul has destroyed the item; another release has brought it again, and it lies open."""
+    opening = arrived(three)
+    opening.run()
+    three["KOR"].finish(opening)
+    three.settle()
+    destroy(three)
+    three.settle()
+    assert LARGE not in three.sites["KOR"].blobs.whole().values()
+    again = arrived(three, "c-2")
+    again.run()
+    assert LARGE in three.sites["KOR"].blobs.whole().values()
+    return again
+
+
+@pytest.mark.parametrize("is_started_anew", [True, False])
+def test_what_was_destroyed_does_not_stay_when_the_turn_that_brings_it_again_fails(
+    is_started_anew: bool,
+) -> None:
+    """EX-27, EX-40, FL-13; seed 150234: that it was registered once keeps nothing here."""
+    three = pair()
+    if is_started_anew:
+        # A node that has just begun has folded both, that it was held and that it was destroyed.
+        destroyed_and_opened_again(three)
+        three.sites["KOR"].blobs.destroy(digest(LARGE))
+        three.sites["KOR"].start().put_off_large()
+        three["KOR"].tick()
+        opening = job_of(three["KOR"])
+        opening.run()
+    else:
+        opening = destroyed_and_opened_again(three)
+    now = three.clock.at
+    three.clock.at = now.subtract(hours=1)
+    with pytest.raises(ClockError):
+        three["KOR"].finish(opening)
+    assert three["KOR"].node.state.open["c-2"].state == "arrived"
+    assert LARGE not in three.sites["KOR"].blobs.whole().values()
+    three.clock.at = now
+    three["KOR"].tick()
+    assert work(three["KOR"]) == 1
+    three.settle()
+    assert three.state("KOR", "c-2") == three.state("JPN", "c-2") == "receipted"
+    assert three["KOR"].content(digest(LARGE)) == LARGE
+
+
+def test_what_was_destroyed_does_not_stay_when_nobody_wants_it_again() -> None:
+    """EX-27, EX-53."""
+    three = pair()
+    opening = destroyed_and_opened_again(three)
+    three.adopt("JPN", known=BEFORE_SUSPENSION)
+    three.clock.at = LAPSE
+    three["JPN"].tick()
+    three.settle()
+    assert three.state("KOR", "c-2") == "aborted"
+    three["KOR"].finish(opening)
+    assert LARGE not in three.sites["KOR"].blobs.whole().values()
+
+
+@pytest.mark.parametrize("is_started_anew", [True, False])
+def test_a_content_that_an_item_has_stays_when_the_turn_that_brings_it_again_fails(
+    is_started_anew: bool,
+) -> None:
+    """EX-40, EX-53: also after a start behind which nothing is remembered but what is stored."""
+    three = pair()
+    opening = destroyed_and_opened_again(three)
+    three.hold("KOR", "same-1", topics=("prc.cyber",), content=LARGE)
+    now = three.clock.at
+    three.clock.at = now.subtract(hours=1)
+    with pytest.raises(ClockError):
+        three["KOR"].finish(opening)
+    if is_started_anew:
+        three.sites["KOR"].start()
+    assert three["KOR"].node.state.open["c-2"].state == "arrived"
     assert LARGE in three.sites["KOR"].blobs.whole().values()
 
 

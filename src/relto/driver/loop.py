@@ -45,7 +45,7 @@ from relto.exchange import Fact
 from relto.journal import Draft, KeyRing
 from relto.limits import SIGNERS_MAX, SNAPSHOT_ENTRIES, WORKER_SKEW_SECONDS_MAX
 from relto.model import Entry, LogId
-from relto.model.message import Held, LawRef, Message, kind_of
+from relto.model.message import LawRef, Message, kind_of
 from relto.model.party import Precedence
 from relto.node import (
     Alarm,
@@ -173,7 +173,7 @@ class Engine:
             party=self._identity.party,
             is_exercise=self._identity.is_exercise,
         )
-        self._workshop = Workshop(packer=self._packer, cabinet=self._cabinet)
+        self._workshop = Workshop(packer=self._packer, cabinet=self._cabinet, keeps=self._keeps)
         self._shelf = Shelf(self._identity.party, reading=self._reading)
         self._node = Node(self._fresh(), counsel_of=self._counsel)
         self._is_stale = True
@@ -253,7 +253,6 @@ class Engine:
                     self._catch_up(tx)
                 self._is_stale = False
             return
-        self._workshop.failed()
         with self._within(store.reading()) as tx:
             remembered = self._remembered(tx)
             if remembered is not None:
@@ -297,8 +296,6 @@ class Engine:
         while page := tx.since(position, limit=_PAGE_ENTRIES):
             for placed in page:
                 fact = fact_of(placed.entry)
-                if isinstance(fact.message, Held):
-                    self._workshop.registered(fact.message.holding.digest)
                 self._node.apply(fact)
             position = page[-1].position
             self._folded += len(page)
@@ -484,8 +481,6 @@ class Engine:
             parts=((MESSAGE_PART, encode_message(effect.message)),),
             precedence=effect.precedence,
         )
-        if isinstance(effect.message, Held):
-            self._workshop.registered(effect.message.holding.digest)
         entry = self._logs.append(effect.target, draft, now=turn.now)
         self._fault("after-append")
         fault = self._fold(turn, entry, own=effect.message)
@@ -577,6 +572,9 @@ class Engine:
             others = (*state.incoming.get(digest, ()), *state.outgoing.get(digest, ()))
             if digest not in turn.inline and all(it.case == effect.case for it in others):
                 yield Drop(digest=digest)
+
+    def _keeps(self, content: Digest) -> bool:
+        return self._node.state.keeps(content)
 
     def _precedence(self, case: CaseId) -> Precedence:
         file = self._node.state.open.get(case)

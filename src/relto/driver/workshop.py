@@ -16,7 +16,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 from relto.driver.cabinet import Cabinet, Put
 from relto.driver.packer import Packer
 from relto.errors import PeerError
-from relto.limits import PACKAGE_INLINE_BYTES_MAX, REMEMBERED_MAX
+from relto.limits import PACKAGE_INLINE_BYTES_MAX
 from relto.model.message import Held
 from relto.model.party import PRECEDENCE_ORDER, Precedence
 from relto.node import Append, Effect, OpenedItem, OpenOrder, SealedItem, SealOrder
@@ -138,22 +138,24 @@ class Workshop:
     Args:
         packer: Does the work.
         cabinet: Where contents and packages lie.
+        keeps: Whether an item has this content that nobody has certified to have destroyed; such a
+            content is never thrown away.
     """
 
-    def __init__(self, *, packer: Packer, cabinet: Cabinet) -> None:
+    def __init__(
+        self, *, packer: Packer, cabinet: Cabinet, keeps: Callable[[Digest], bool]
+    ) -> None:
         """Begin closed: everything is done at once."""
         self.is_open = False
         self._packer: Final = packer
         self._cabinet: Final = cabinet
+        self._keeps: Final = keeps
         self._seals: dict[_SealKey, _Making[SealedItem]] = {}
         self._opens: dict[_OpenKey, _Making[Unpacked]] = {}
         self._checks: dict[Digest, _Making[None]] = {}
         # When each partner's turn was, as a count of turns.
         self._served: dict[PartyCode, int] = {}
-        # Contents that were registered in this life, so that nobody throws them away.
-        self._registered: dict[Digest, None] = {}
-        # What the turn under way, or one that has failed, has registered and put away.
-        self._newly: list[Digest] = []
+        # What the turn under way, or one that has failed, has put away.
         self._put_away: list[Digest] = []
         self._size = 0
 
@@ -237,18 +239,8 @@ class Workshop:
         }
         for item, put in unpacked:
             # What a job has put away may have been registered since.
-            if item.content not in kept and (
-                put is Put.ROW or item.content not in self._registered
-            ):
+            if item.content not in kept and (put is Put.ROW or not self._keeps(item.content)):
                 self._cabinet.take_back(tx, item.content, put)
-
-    def registered(self, content: Digest) -> None:
-        """Remember that an item with this content was registered: nobody may throw it away."""
-        if content not in self._registered:
-            self._newly.append(content)
-        self._registered[content] = None
-        while len(self._registered) > REMEMBERED_MAX:
-            del self._registered[next(iter(self._registered))]
 
     # ------------------------------------------------------------ when a turn ends
 
@@ -258,14 +250,8 @@ class Workshop:
         return bool(self._put_away)
 
     def committed(self, *, size: int) -> None:
-        """What the turn has registered and put away is durable; so long is the own log now."""
-        self._newly, self._put_away, self._size = [], [], size
-
-    def failed(self) -> None:
-        """What a turn has registered is so only if the store says so, which is folded next."""
-        for content in self._newly:
-            self._registered.pop(content, None)
-        self._newly = []
+        """What the turn has put away is durable; so long is the own log now."""
+        self._put_away, self._size = [], size
 
     def folded(self, *, size: int) -> None:
         """Destroy what a failed turn has put away and the store, folded again, does not name.
@@ -274,7 +260,7 @@ class Workshop:
         has registered the same: then nothing is destroyed.
         """
         for content in self._put_away if size == self._size else ():
-            if content not in self._registered:
+            if not self._keeps(content):
                 self._cabinet.destroy(content)
         self.committed(size=size)
 
@@ -424,9 +410,9 @@ class Workshop:
         return any(not self._cabinet.touch(item.content) for item, _ in job.made)
 
     def _discard_content(self, made: Unpacked) -> None:
-        """Destroy an opened content, unless it lay here before or was registered since."""
+        """Destroy an opened content, unless it lay here before or an item has it now."""
         item, put = made
-        if put is Put.BLOB and item.content not in self._registered:
+        if put is Put.BLOB and not self._keeps(item.content):
             self._cabinet.destroy(item.content)
 
 
