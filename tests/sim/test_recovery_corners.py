@@ -1,17 +1,23 @@
 """Backups brought back in unlucky combinations: with a change of keys, at both ends, twice."""
 
+import random
 from contextlib import suppress
 
 import pytest
 
 from relto.errors import PeerError
-from relto.journal import verify_card
-from relto.node import RevokeCard
+from relto.journal import UnknownKeyError, verify_card
+from relto.node import Alarm, RevokeCard
+from relto.sim.twins import TwinKeys
 from tests.sim.test_keys import THEFT, new_keys
-from tests.sim.test_recovery import set_back
+from tests.sim.test_recovery import GONE, set_back
 from tests.support_node import ADMIN, Three
 
 OLDER = ("both", "JPN", "KOR")
+
+
+def is_alarm(notice: object) -> bool:
+    return isinstance(notice, Alarm)
 
 
 def pair() -> Three:
@@ -188,3 +194,71 @@ def test_all_three_are_set_back_at_once() -> None:
     three.ask("z-1")
     carry_on(three)
     assert three.state("KOR", "z-1") == "receipted"
+
+
+def passed_over_before_new_keys(*, days: int = 0) -> Three:
+    """KOR is set back to before JPN's new keys, which it had acknowledged, and passes JPN over."""
+    three = pair()
+    backup = three.sites["KOR"].disk.copy()
+    change_keys(three)
+    three.settle()
+    three.clock.at = three.clock.at.add(hours=24 * days)
+    set_back(three, "KOR", backup)
+    three["KOR"].pass_over("JPN", by=GONE)
+    return three
+
+
+def serials(three: Three) -> list[int]:
+    return [span.serial for span in three["KOR"].node.state.peers["JPN"].ring.spans]
+
+
+@pytest.mark.parametrize("days", [0, 30], ids=["at once", "when the old keys have run out"])
+@pytest.mark.parametrize("dialling", [("JPN",), ("KOR",), ("KOR", "JPN")])
+@pytest.mark.parametrize("speaks", ["JPN", "KOR"])
+def test_who_passed_over_a_partner_learns_its_new_keys_again(
+    speaks: str, dialling: tuple[str, ...], days: int
+) -> None:
+    """Seed 140248. EX-47, FL-20: the partner speaks with them alone, and was never believed."""
+    three = passed_over_before_new_keys(days=days)
+    if speaks == "KOR":
+        three.ask("c-1")
+    else:
+        three.ask("c-1", by="JPN", holder="KOR", topics=("dprk.nuclear",))
+    for source in dialling * 12:
+        three.clock.at = three.clock.at.add(seconds=10)
+        with suppress(PeerError):
+            frame = three[source].next_batch("KOR" if source == "JPN" else "JPN", is_poll=True)
+            other = "KOR" if source == "JPN" else "JPN"
+            three[source].receive_reply(other, three[other].handle_exchange(source, frame))
+    end = "receipted" if speaks == "KOR" else "refused"
+    assert three.state("KOR", "c-1") == three.state("JPN", "c-1") == end
+    assert serials(three) == [2, 1]
+    check(three)
+
+
+def test_a_revoked_card_of_a_partner_that_was_passed_over_announces_nothing() -> None:
+    """EX-47, EX-52: whoever has the former keys may have signed the announcement too."""
+    three = passed_over_before_new_keys()
+    three["KOR"].command(RevokeCard(party="JPN", serial=1, by=THEFT))
+    three.ask("c-1", by="JPN", holder="KOR", topics=("dprk.nuclear",))
+    three["KOR"].notices()
+    carry_on(three)
+    assert three.state("KOR", "c-1") == "none"
+    assert serials(three) == [1]
+    assert UnknownKeyError.code in {one.code for one in three["KOR"].notices() if is_alarm(one)}
+
+
+def test_keys_that_a_passed_over_partner_never_announced_are_told_of() -> None:
+    """EX-47: all that it has to give is here, and its keys are other ones."""
+    three = passed_over_before_new_keys()
+    three.sites["JPN"].keys = TwinKeys(random.Random(9))
+    three.sites["JPN"].former = ()
+    three["KOR"].notices()
+    log = three["JPN"]._logs
+    log._signers_for = lambda _log: (three.sites["JPN"].keys,)
+    log.cosign_anew(now=three.clock.at)
+    three.ask("c-1", by="JPN", holder="KOR", topics=("dprk.nuclear",))
+    carry_on(three)
+    assert three.state("KOR", "c-1") == "none"
+    assert serials(three) == [1]
+    assert UnknownKeyError.code in {one.code for one in three["KOR"].notices() if is_alarm(one)}

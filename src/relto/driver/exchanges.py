@@ -24,6 +24,7 @@ from relto.driver.links import (
     RefusedFrameError,
     StoppedError,
     UnpinnedPartnerError,
+    alarm_of,
     partner_values,
 )
 from relto.driver.loop import Turn
@@ -51,6 +52,7 @@ from relto.journal import (
     Draft,
     ForkError,
     GapError,
+    KeyRing,
     ProtocolError,
     RewoundError,
     WrongLogError,
@@ -59,7 +61,7 @@ from relto.journal import (
 from relto.limits import SNAPSHOT_ENTRIES
 from relto.model import PROTOCOL_MAJOR, Batch, Entry, Frame, Rejection
 from relto.model.message import KeyChanged
-from relto.node import Alarm, Append, PackageArrived, Received, Tick
+from relto.node import Append, PackageArrived, Received, Tick
 from relto.ports import Kept, Transaction, World
 from relto.seal import digest as digest_of
 from relto.units import PartyCode
@@ -152,10 +154,6 @@ class Exchanges(Hints):
             entry = self._logs.append(partner, EPOCH, now=turn.now)
             self._fold(turn, entry)
             self._passed.said(turn.tx, partner, number=entry.header.number)
-
-    def partners(self) -> tuple[PartyCode, ...]:
-        """Give the pinned partners, sorted."""
-        return tuple(sorted(self.node.state.peers))
 
     def pending(self) -> tuple[PartyCode, ...]:
         """Give the partners for whom there is something to send, sorted."""
@@ -298,7 +296,7 @@ class Exchanges(Hints):
                     if isinstance(error, ForkError | RewoundError):
                         self._stop(turn, partner, error)
                     elif not isinstance(error, GapError | StoppedError):
-                        turn.notices.append(_alarm(partner, error))
+                        turn.notices.append(alarm_of(partner, error))
                     failures[place] = error
             answers = tuple(
                 self._answer(turn, partner, failures.get(place), begin=begins[place])
@@ -355,6 +353,12 @@ class Exchanges(Hints):
         if self._helpers:
             self._recover(turn, partner, frame)
             return
+        mirror, card = self._logs.mirror(partner), self._node.state.peers[partner].card
+        with self._passed.hearing(frame, ring=ring, mirror=mirror, card=card) as known:
+            self._believe(turn, partner, frame, known)
+
+    def _believe(self, turn: Turn, partner: PartyCode, frame: Frame, ring: KeyRing) -> None:
+        """Take in a frame of a partner that asks for nothing, to a node that waits for nobody."""
         # 1. What the partner says it holds of our log.
         if frame.acknowledgement:
             with self._passed.watching(partner):
@@ -362,23 +366,21 @@ class Exchanges(Hints):
                     turn.tx, frame.acknowledgement, partner=partner, ring=ring, own=self._own_ring
                 )
             self._progress(partner, frame.acknowledgement)
-            held = self._logs.out(partner).acknowledged
-            self._passed.heard(turn.tx, partner, acknowledged=held)
         # 2. Its packages have the digests of their names; they count only for what wants them.
         for package in frame.packages:
             if digest_of(package.content) == package.digest:
                 turn.inline[package.digest] = package.content
         # 3. Its entries: verify all, mirror all, fold all, then see to each.
         if frame.batch is not None:
-            self._mirror(turn, partner, frame.batch)
+            self._mirror(turn, partner, frame.batch, ring)
+        held = self._logs.out(partner).acknowledged
+        self._passed.heard(turn.tx, partner, acknowledged=held)
         # 4. Packages for releases that came before.
         for digest in turn.inline:
             if digest in self._node.state.incoming:
                 self._feed(turn, PackageArrived(digest=digest))
 
-    def _mirror(self, turn: Turn, partner: PartyCode, batch: Batch) -> None:
-        ring = self._ring(partner)
-        assert ring is not None
+    def _mirror(self, turn: Turn, partner: PartyCode, batch: Batch, ring: KeyRing) -> None:
         verified = self._logs.take(turn.tx, batch, partner=partner, ring=ring, now=turn.now)
         self._set_back.check(turn.tx, partner, verified.entries, now=turn.now)
         self._fault("after-verify")
@@ -424,7 +426,9 @@ class Exchanges(Hints):
             batch=batch,
             acknowledgement=mirror.acknowledgement,
             packages=self._inline(turn, partner, begin=begin, final=final),
-            rejection=None if held is None else Rejection(code=CAUGHT_UP, held=out.size),
+            rejection=self._passed.asks(partner, held=mirror.size)
+            if held is None
+            else Rejection(code=CAUGHT_UP, held=out.size),
         )
 
     # ------------------------------------------------------------ after a restored backup
@@ -588,13 +592,9 @@ class Exchanges(Hints):
         else:
             turn.tx.put_value(RESTORED_VALUE, b"1")
             self._helpers = everybody(self._node.state.peers)
-        turn.notices.append(_alarm(partner, error))
+        turn.notices.append(alarm_of(partner, error))
 
     def stopped(self, partner: PartyCode) -> str:
         """Give the code of the error that stopped a link; empty while it runs."""
         with self._world.store.reading() as tx:
             return (tx.value(STOPPED_VALUE + partner) or b"").decode()
-
-
-def _alarm(partner: PartyCode, error: ReltoError) -> Alarm:
-    return Alarm(code=error.code, partner=partner, case=None, text=error.message)

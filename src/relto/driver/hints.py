@@ -64,6 +64,10 @@ class Hints(Engine):
         self._anew: set[PartyCode] = set()
         super().__init__(world, laws=laws, fault=fault, snapshot_entries=snapshot_entries)
 
+    def partners(self) -> tuple[PartyCode, ...]:
+        """Give the pinned partners, sorted."""
+        return tuple(sorted(self.node.state.peers))
+
     def heed(self) -> tuple[Told, ...]:
         """Take in what other workers have told; gives what is for the shell, oldest first."""
         found: list[Told] = []

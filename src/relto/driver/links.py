@@ -5,7 +5,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from relto.errors import LocalError, PeerError
+from relto.errors import LocalError, PeerError, ReltoError
+from relto.node import Alarm
 from relto.ports import Transaction
 from relto.units import PartyCode
 
@@ -90,3 +91,8 @@ class Growth(Struct, frozen=True, kw_only=True):
 
 
 NO_GROWTH: Final = Growth()
+
+
+def alarm_of(partner: PartyCode, error: ReltoError) -> Alarm:
+    """Tell people of an error on a link."""
+    return Alarm(code=error.code, partner=partner, case=None, text=error.message)
