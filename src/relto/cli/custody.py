@@ -64,6 +64,8 @@ def reclassify(
 ) -> None:
     """Tell whoever received an item that its label has changed; the receiver alters its marking.
 
+    An item that this party has made stands under the new label here too, whoever asks next.
+
     Example: relto reclassify CASE --scheme jpn --level gokuhi --as disclosure-officer
     --reason "sources at risk" --dir jpn
     """

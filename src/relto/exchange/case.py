@@ -145,6 +145,7 @@ class CaseFile(Struct, frozen=True, kw_only=True):
         moved_at: The clock of the latest entry.
         precedence: How urgent.
         queued: Why it waits for officers and for how many; `None` when it does not.
+        is_relabelled: An item that waits has another label now than when it began to wait (EX-49).
         officers: Names of this node's officers who approved, in order; each counts once.
         approvals: The same, as they are shown to others.
         consent_asked: What this node was asked, as originator, or has asked, as holder.
@@ -172,6 +173,7 @@ class CaseFile(Struct, frozen=True, kw_only=True):
     moved_at: Instant
     precedence: Precedence
     queued: Queued | None = None
+    is_relabelled: bool = False
     officers: tuple[str, ...] = ()
     approvals: tuple[Approval, ...] = ()
     consent_asked: ConsentAsked | None = None
@@ -380,7 +382,7 @@ def _file(file: CaseFile, fact: Fact, *, way: Way) -> CaseFile:
         case OfficerStepped() as step:
             return _file_step(file, fact, step)
         case Queued() as queued:
-            return replace(file, queued=queued, officers=(), approvals=())
+            return replace(file, queued=queued, is_relabelled=False, officers=(), approvals=())
         case ConsentAsked() as asked:
             if way is Way.TO_ORIGINATOR:
                 return replace(file, originator=fact.target, consent_asked=asked)

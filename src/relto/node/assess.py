@@ -425,12 +425,14 @@ def _sort_out(
 def _approved(
     file: CaseFile, viable: Sequence[Cleared], *, law: LawRef, needs: int
 ) -> tuple[Cleared, ...]:
-    """The items that enough officers have said yes to, under this law and this instrument.
+    """The items that enough officers have said yes to, under this law, instrument and label.
 
     What they said yes to under another is put before them again (EX-49).
     """
     queued = file.queued
-    if queued is None or queued.law != law or len(file.officers) < max(needs, queued.needs):
+    if queued is None or file.is_relabelled or queued.law != law:
+        return ()
+    if len(file.officers) < max(needs, queued.needs):
         return ()
     return tuple(
         one
@@ -444,7 +446,9 @@ def is_outdated(file: CaseFile, wait: Wait, *, law: LawRef) -> bool:
     """Tell whether officers see another decision than the one that waits for them now (EX-49)."""
     queued = file.queued
     return queued is not None and (
-        (queued.law, queued.instrument) != (law, wait.instrument) or queued.needs < wait.needs
+        file.is_relabelled
+        or (queued.law, queued.instrument) != (law, wait.instrument)
+        or queued.needs < wait.needs
     )
 
 

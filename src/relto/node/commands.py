@@ -280,7 +280,9 @@ def approve(state: State, counsel: Counsel, cmd: Approve, *, now: Instant) -> tu
         if isinstance(outcome, Wait) and outcome.is_consent_missing:
             raise ConsentMissingError("the originator's consent is missing")
         if isinstance(outcome, Wait) and is_outdated(file, outcome, law=counsel.ref):
-            raise OutdatedError("the law says something else now than when this began to wait")
+            raise OutdatedError(
+                "law, label or officers needed are others now than when this began to wait"
+            )
     return (_step(state, Step.APPROVE, cmd.case, cmd.by), Then(case=cmd.case))
 
 
@@ -399,7 +401,7 @@ def recall(state: State, cmd: Recall) -> tuple[Effect, ...]:
 
 
 def reclassify(state: State, counsel: Counsel, cmd: Reclassify) -> tuple[Effect, ...]:
-    """Tell a receiver that the originator has changed the label."""
+    """Tell a receiver that the originator has changed the label; it counts here too (EX-58)."""
     line = _line(state, Side.GIVEN, cmd.case, cmd.holding)
     check_text(cmd.by.reason)
     _check_label(counsel, cmd.label)

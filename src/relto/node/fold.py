@@ -19,6 +19,7 @@ from relto.exchange import (
     Fact,
     OutOfPlaceError,
     RepeatError,
+    Role,
     advance,
     answered,
     is_beyond_reading,
@@ -47,8 +48,8 @@ from relto.model.message import (
 from relto.model.partner import KeyRevoked, PeerAdded
 from relto.node.archive import Kept, Stock
 from relto.node.inputs import Fault
-from relto.node.state import Head, Parcel, Peer, State, shrink
-from relto.units import CaseId, PartyCode
+from relto.node.state import Head, Parcel, Peer, Relabelled, State, shrink
+from relto.units import CaseId, HoldingId, PartyCode
 
 # The latest things not accepted, for the officer's page; the journal holds all of them.
 QUARANTINE_SHOWN_MAX: Final = 256
@@ -240,6 +241,42 @@ def _fold_case(state: State, fact: Fact, case: CaseId) -> None:
     state.bring_back(case)
     state.register.update({line.key: line for line in lines})
     _place(state, after)
+    if isinstance(fact.message, Reclassified):
+        _relabel(state, fact, lines[0], after)
+
+
+def _relabel(state: State, fact: Fact, line: RegisterLine, file: CaseFile) -> None:
+    """A new label counts here for every later release, and for whatever waits for officers.
+
+    What the originator tells one recipient of its own item is the label of the item itself. Of
+    several orders about it, to whomever, the latest counts, in whatever order they come back after
+    a restored backup: the officer's step beside each is in one log, whose times never go back.
+
+    Source: docs/spec/exchange.md EX-44, EX-49, EX-58.
+    """
+    touched: frozenset[HoldingId]
+    if line.side is Side.RECEIVED:
+        items = (state.item(holding) for holding in file.held)
+        touched = frozenset(
+            one.holding.id for one in items if one is not None and one.reference == line.holding
+        )
+    elif line.originator == state.party:
+        before = state.relabelled.get(line.holding)
+        if before is not None and before.at > fact.at:
+            return
+        state.relabelled[line.holding] = Relabelled(label=line.label, at=fact.at)
+        touched = frozenset({line.holding})
+    else:
+        return
+    for one in tuple(state.open.values()):
+        if one.queued is not None and not touched.isdisjoint(one.queued.holdings):
+            state.open[one.case] = replace(one, is_relabelled=True, officers=(), approvals=())
+        elif (
+            one.role is Role.ORIGINATOR
+            and one.consent_asked is not None
+            and one.consent_asked.holding in touched
+        ):
+            state.open[one.case] = replace(one, officers=(), approvals=())
 
 
 def _place(state: State, file: CaseFile) -> None:

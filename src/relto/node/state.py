@@ -22,13 +22,14 @@ from relto.custody import CustodyState, RegisterLine, Side, line_key
 from relto.exchange import CaseFile, CaseState
 from relto.journal import KeyRing
 from relto.model.delegation import Delegations
+from relto.model.label import Label
 from relto.model.message import FileRef, LawRef, Quarantined
 from relto.model.party import PRECEDENCE_ORDER, Precedence
 from relto.node.archive import Archive, Forgotten, Stock, newest_first
 from relto.seal import digest
 from relto.units import CaseId, Digest, HoldingId, PartyCode, TopicId, covers
 
-STATE_VERSION: Final = 7
+STATE_VERSION: Final = 8
 
 
 class Peer(Struct, frozen=True, kw_only=True):
@@ -82,6 +83,18 @@ class Parcel(Struct, frozen=True, kw_only=True):
         return (-PRECEDENCE_ORDER.index(self.precedence), self.number, self.digest)
 
 
+class Relabelled(Struct, frozen=True, kw_only=True):
+    """The label that this party, as its originator, has last given an item.
+
+    Args:
+        label: Instead of the one it was registered with.
+        at: The clock of the entry that said so.
+    """
+
+    label: Label
+    at: Instant
+
+
 class State(Struct, kw_only=True):
     """Everything a node knows.
 
@@ -98,6 +111,7 @@ class State(Struct, kw_only=True):
         key_changes: Per partner, the numbers of the entries that announced this party's new keys.
         stock: Items registered since the state last forgot, by the party's own id.
         stock_count: How many items have ever been registered.
+        relabelled: Items of this party's own whose label it has changed, by id; never forgotten.
         open: Cases in which somebody has to act.
         closed: Cases that were closed since the state last forgot, without their texts.
         register: Custody lines of the cases in memory, by key.
@@ -121,6 +135,7 @@ class State(Struct, kw_only=True):
     key_changes: dict[PartyCode, tuple[int, ...]] = field(default_factory=dict)
     stock: dict[HoldingId, Stock] = field(default_factory=dict)
     stock_count: int = 0
+    relabelled: dict[HoldingId, Relabelled] = field(default_factory=dict)
     open: dict[CaseId, CaseFile] = field(default_factory=dict)
     closed: dict[CaseId, CaseFile] = field(default_factory=dict)
     register: dict[str, RegisterLine] = field(default_factory=dict)
@@ -176,11 +191,21 @@ class State(Struct, kw_only=True):
         return stem if self.item(stem) is None else HoldingId(f"{stem}.{case}")
 
     def item(self, holding: HoldingId) -> Stock | None:
-        """Find an item by the party's own id."""
+        """Find an item by the party's own id, under the label that it has today if it is its own.
+
+        Source: docs/spec/exchange.md EX-58.
+        """
         found = self.stock.get(holding)
         if found is None and self.archive is not None:
-            return self.archive.item(holding)
-        return found
+            found = self.archive.item(holding)
+        return None if found is None else self._today(found)
+
+    def _today(self, stock: Stock) -> Stock:
+        """Give an item of this party's own the label that this party has last given it."""
+        given = self.relabelled.get(stock.holding.id)
+        if given is None or stock.source is not None or stock.holding.originator != self.party:
+            return stock
+        return replace(stock, holding=replace(stock.holding, label=given.label))
 
     def items(self, topics: Sequence[TopicId] | None = None) -> Iterator[Stock]:
         """Give items, the newest first, then by id; read only as far as somebody wants.
@@ -197,14 +222,14 @@ class State(Struct, kw_only=True):
         recent.sort(key=newest_first)
         archive = self.archive
         if archive is None:
-            yield from recent
+            yield from map(self._today, recent)
             return
         older = (archive.items(topic) for topic in ((None,) if topics is None else topics))
         seen: HoldingId | None = None
         for one in merge(recent, *older, key=newest_first):
             # One item may be about several of the topics; its places are next to each other.
             if one.holding.id != seen:
-                yield one
+                yield self._today(one)
             seen = one.holding.id
 
     def keeps(self, content: Digest, *, besides: HoldingId | None = None) -> bool:
@@ -334,6 +359,7 @@ def shrink(file: CaseFile) -> CaseFile:
         request=None,
         hops=(),
         queued=None,
+        is_relabelled=False,
         officers=(),
         approvals=(),
         consent_asked=None,

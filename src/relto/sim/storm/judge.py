@@ -24,8 +24,8 @@ from relto.model import (
     Verdict,
 )
 from relto.model.message import DelegationsAdopted, Held, Item, LawRef, Released
-from relto.sim.storm.plan import KNOWN_BEFORE, LAPSE, Asked, Plan, Planted
-from relto.units import InstrumentId, LevelId, PartyCode, SchemeId, covers
+from relto.sim.storm.plan import KNOWN_BEFORE, LAPSE, Asked, Plan, Planted, levels_of
+from relto.units import HoldingId, InstrumentId, LevelId, PartyCode, SchemeId, covers
 
 LAPSING: Final = InstrumentId("jpn-kor-gsomia-2016")
 TOP_LEVELS: Final = {
@@ -51,6 +51,7 @@ class Said(Struct, frozen=True, kw_only=True):
         stock: What the holder has registered as received and may give on, each with the case it
             came in and the label that its originator gives it.
         consents: What originators have consented to, by their own logs.
+        relabelled: The labels that the holder has last given its own items, where it changed them.
     """
 
     holder: PartyCode
@@ -60,6 +61,7 @@ class Said(Struct, frozen=True, kw_only=True):
     officers: frozenset[str]
     stock: tuple[tuple[str, Held, Label], ...]
     consents: tuple[Consent, ...]
+    relabelled: Mapping[HoldingId, Label]
 
 
 class Judge:
@@ -149,7 +151,8 @@ class Judge:
         """Judge one copy: its own, or one that it received under some instrument."""
         where = f"`{item.holding}` from `{said.holder}` to `{said.recipient}` in `{asked.case}`"
         is_hub = asked.holder != said.holder
-        held, label = (None, label_of(truth)) if copy is None else copy
+        held, label = (None, said.relabelled.get(item.holding)) if copy is None else copy
+        label = label or label_of(truth)
         if item.label != label:
             raise UnlawfulError(f"{where}: its label was changed")
         is_relabelled = held is not None and held.holding.label != label
@@ -177,7 +180,7 @@ class Judge:
         considered = decide(self._law(said.holder), case, at=said.entry.header.at).considered
         found = _named(considered, said.released.instrument)
         self._allowed(found, where=where, is_approved=bool(said.officers))
-        self._officers(said, truth, where=where)
+        self._officers(said, truth, label=label, where=where)
 
     def _allowed(self, found: Considered | None, *, where: str, is_approved: bool) -> None:
         if found is None:
@@ -192,7 +195,7 @@ class Judge:
         if asks and not is_approved:
             raise UnlawfulError(f"{where}: no officer has decided this case")
 
-    def _officers(self, said: Said, truth: Planted, *, where: str) -> None:
+    def _officers(self, said: Said, truth: Planted, *, label: Label, where: str) -> None:
         holder, officers = said.holder, said.officers
         adopted = self._standing[holder].delegations
         if not officers:
@@ -201,7 +204,7 @@ class Judge:
             if truth.holder != holder:
                 raise UnlawfulError(f"{where}: the delegation covers own items only")
         is_from = adopted.two_persons_from is not None
-        is_for_two = is_from and truth.holder == holder and truth.is_high
+        is_for_two = is_from and truth.holder == holder and label.level != levels_of(holder)[0]
         if is_for_two and len(officers) < 2:
             raise UnlawfulError(f"{where}: two officers were needed")
 

@@ -45,7 +45,7 @@ def check_memory(driver: Driver, disk: Disk) -> None:
         if tuple(_releasable(whole, asked)) != tuple(_releasable(state, asked)):
             raise UnsafeError("memory", f"`{driver.party}` finds other items about {asked}")
     for holding, stock in whole.stock.items():
-        if state.item(holding) != stock:
+        if state.item(holding) != whole.item(holding):
             raise UnsafeError("memory", f"`{driver.party}` sees item `{holding}` otherwise")
         content = stock.holding.digest
         if state.keeps(content) != whole.keeps(content):

@@ -64,11 +64,6 @@ class Planted(Struct, frozen=True, kw_only=True):
     title: str
     content: bytes
 
-    @property
-    def is_high(self) -> bool:
-        """Two officers decide from here on, where a party wants two."""
-        return self.level != _LEVELS[self.holder][0]
-
 
 class Asked(Struct, frozen=True, kw_only=True):
     """One request.

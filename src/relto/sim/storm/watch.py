@@ -13,6 +13,7 @@ from typing import Final
 
 from msgspec import Struct, field
 from msgspec.structs import replace
+from whenever import Instant
 
 from relto.codec import FRAME
 from relto.codec.message import decode_message
@@ -432,7 +433,35 @@ class Watch:
             officers=self._approvals(party, disk, entry.header.case),
             stock=stock,
             consents=consents,
+            relabelled=self._relabelled(party, disk, entry),
         )
+
+    def _relabelled(self, party: PartyCode, disk: Disk, before: Entry) -> dict[HoldingId, Label]:
+        """The label that a party had last given an item of its own, to whomever it said so."""
+        found: dict[HoldingId, tuple[Instant, Label]] = {}
+        for log, number in disk.order:
+            entry = disk.logs[log][number - 1]
+            if entry is before:
+                break
+            if entry.header.kind != "reclassified" or log.source != party:
+                continue
+            message = self._message(entry)
+            given = [
+                item
+                for one in disk.logs[log][: number - 1]
+                if one.header.kind == "release" and one.header.case == entry.header.case
+                for released in [self._message(one)]
+                if isinstance(released, Released)
+                for item in released.items
+            ]
+            if not isinstance(message, Reclassified) or (message.holding, party) not in {
+                (item.holding, item.originator) for item in given
+            }:
+                continue
+            known = found.get(message.holding)
+            if known is None or known[0] <= entry.header.at:
+                found[message.holding] = (entry.header.at, message.label)
+        return {holding: label for holding, (_, label) in found.items()}
 
     def _stock(
         self, party: PartyCode, disk: Disk, before: Entry
