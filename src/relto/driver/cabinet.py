@@ -11,8 +11,8 @@ from typing import Final, assert_never
 
 from relto.errors import PeerError, WorldError
 from relto.limits import PACKAGE_CHUNK_BYTES, PACKAGE_INLINE_BYTES_MAX
-from relto.ports import BlobStore, Transaction
-from relto.seal import PACKAGE_MAGIC
+from relto.ports import BlobMismatchError, BlobStore, Transaction
+from relto.seal import PACKAGE_MAGIC, running_digest
 from relto.seal import digest as digest_of
 from relto.units import Digest
 
@@ -117,6 +117,19 @@ class Cabinet:
         while piece := self._blobs.read(digest, offset=offset, count=PACKAGE_CHUNK_BYTES):
             yield piece
             offset += len(piece)
+
+    def verify(self, tx: Transaction | None, digest: Digest) -> None:
+        """Read all of it, and see whether it still is what its name says (FL-16).
+
+        Raises:
+            BlobMissingError: It is not here.
+            BlobMismatchError: The disk has changed it.
+        """
+        running = running_digest()
+        for piece in self.pieces(tx, digest):
+            running.update(piece)
+        if running.hexdigest() != digest:
+            raise BlobMismatchError("the bytes on the disk are not what was written")
 
     def is_here(self, tx: Transaction, digest: Digest) -> bool:
         """Tell whether all of it is here."""

@@ -1,9 +1,10 @@
 """Packages too large to travel with their entry: by range, resumable, the most urgent first.
 
-Source: docs/spec/exchange.md EX-39, EX-40.
+Source: docs/spec/exchange.md EX-39, EX-40, EX-58.
 """
 
 from relto.driver.exchanges import Exchanges
+from relto.driver.loop import Turn
 from relto.driver.workshop import Job
 from relto.errors import PeerError
 from relto.limits import PACKAGE_INLINE_BYTES_MAX
@@ -60,6 +61,9 @@ class Parcels(Exchanges):
     def read_package(self, partner: PartyCode, digest: Digest, *, offset: int, size: int) -> bytes:
         """Read a piece of a package that was released to this partner, if it may still go (FL-36).
 
+        A partner that has had all of it and begins anew has thrown it away: then it is looked at,
+        whether the disk has changed it (EX-58).
+
         Raises:
             NoSuchPackageError: None such for this partner, or its instrument has ended under way.
         """
@@ -67,17 +71,43 @@ class Parcels(Exchanges):
             raise NoSuchPackageError("the node hears from its partners first")
         with self._turn() as turn:
             self._feed(turn, PackageAsked(digest=digest, partner=partner))
-            is_offered = self._node.parcel(digest, partner) is not None
+            parcel = self._node.parcel(digest, partner)
             piece = b""
             try:
-                if is_offered:
-                    piece = self._cabinet.read(turn.tx, digest, offset=offset, count=size)
-            except BlobMissingError:
-                # It went with a disk: say so, and let nobody wait for it (FL-17).
+                if parcel is not None:
+                    piece = self._read(turn, parcel, offset=offset, size=size)
+            except (BlobMissingError, BlobMismatchError):
+                # It went with a disk, or rots on it: say so, and let nobody wait for it (FL-17).
                 self._feed(turn, PackageLost(digest=digest, partner=partner))
-                is_offered = False
-        if not is_offered:
+                parcel = None
+        if parcel is None:
             raise NoSuchPackageError("no such package for this partner")
+        self._workshop.gave(digest, partner=partner, count=len(piece))
+        return piece
+
+    def _read(self, turn: Turn, parcel: Parcel, *, offset: int, size: int) -> bytes:
+        """Read a piece; a large package that is doubted is looked at by a job where one may be.
+
+        Raises:
+            BlobMissingError: It is not here.
+            BlobMismatchError: What is here is not what was released.
+        """
+        digest, whole = parcel.digest, parcel.size_bytes
+        if offset == 0 and self._workshop.is_doubted(
+            digest, partner=parcel.partner, size_bytes=whole
+        ):
+            if self._workshop.is_open and whole > PACKAGE_INLINE_BYTES_MAX:
+                self._workshop.look_at(
+                    digest,
+                    case=parcel.case,
+                    partner=parcel.partner,
+                    precedence=parcel.precedence,
+                )
+            else:
+                self._cabinet.verify(turn.tx, digest)
+        piece = self._cabinet.read(turn.tx, digest, offset=offset, count=size)
+        if len(piece) < min(size, whole - offset):
+            raise BlobMismatchError("the bytes on the disk end too early")
         return piece
 
     def wanted_bytes(self, partner: PartyCode, digest: Digest) -> int | None:
@@ -191,6 +221,9 @@ class Parcels(Exchanges):
                 again.
             WorldError: The disk failed; the node asks for the work again with the next tick.
         """
+        if self._workshop.has_looked(job):
+            self._looked(job)
+            return
         if job.case is None and job.digest is not None:
             self._workshop.checked(job.digest)
             if isinstance(job.error, BlobMismatchError):
@@ -210,3 +243,13 @@ class Parcels(Exchanges):
         with self._turn() as turn:
             self._feed(turn, Proceed(case=job.case))
         self._workshop.tidy(job.case)
+
+    def _looked(self, job: Job) -> None:
+        """End a release whose package the disk has changed; one that is whole stays as it is."""
+        assert job.digest is not None
+        if isinstance(job.error, BlobMissingError | BlobMismatchError):
+            if not self.reconciling():
+                with self._turn() as turn:
+                    self._feed(turn, PackageLost(digest=job.digest, partner=job.partner))
+        elif job.error is not None:
+            raise job.error

@@ -6,7 +6,7 @@ its own. Only that turn uses what the job has made, and it asks the node, and so
 what is not wanted any more is destroyed. Jobs are in memory alone; after a restart the node asks
 for them anew.
 
-Source: docs/spec/exchange.md EX-53; ADR-0025.
+Source: docs/spec/exchange.md EX-53, EX-58; ADR-0025.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 from relto.driver.cabinet import Cabinet, Put
 from relto.driver.packer import Packer
 from relto.errors import PeerError
-from relto.limits import PACKAGE_INLINE_BYTES_MAX
+from relto.limits import PACKAGE_INLINE_BYTES_MAX, REMEMBERED_MAX
 from relto.model.message import Held
 from relto.model.party import PRECEDENCE_ORDER, Precedence
 from relto.node import Append, Effect, OpenedItem, OpenOrder, SealedItem, SealOrder
@@ -36,7 +36,7 @@ class Job:
 
     Args:
         case: Whose release it is; `None` for the check of a package that has arrived.
-        digest: The package that has arrived; `None` for one that is to be sealed.
+        digest: The package that has arrived, or is looked at; `None` for one that is to be sealed.
         partner: From whom it has come, or for whom it is to be sealed.
         precedence: How urgent.
     """
@@ -153,6 +153,9 @@ class Workshop:
         self._seals: dict[_SealKey, _Making[SealedItem]] = {}
         self._opens: dict[_OpenKey, _Making[Unpacked]] = {}
         self._checks: dict[Digest, _Making[None]] = {}
+        self._looks: dict[Digest, _Making[None]] = {}
+        # How much of a package a partner was given since it was last looked at.
+        self._given: dict[tuple[PartyCode, Digest], int] = {}
         # When each partner's turn was, as a count of turns.
         self._served: dict[PartyCode, int] = {}
         # What the turn under way, or one that has failed, has put away.
@@ -292,6 +295,45 @@ class Workshop:
             or any(it.content == digest for job in self._opens.values() for it, _ in job.made)
         )
 
+    # ------------------------------------------------------------ packages that are fetched
+
+    def gave(self, digest: Digest, *, partner: PartyCode, count: int) -> None:
+        """Remember that a partner was given so many bytes of a package."""
+        self._given[partner, digest] = self._given.pop((partner, digest), 0) + count
+        while len(self._given) > REMEMBERED_MAX:
+            del self._given[next(iter(self._given))]
+
+    def is_doubted(self, digest: Digest, *, partner: PartyCode, size_bytes: int) -> bool:
+        """Tell whether a partner that begins anew has had all of it, and so threw it away.
+
+        Once for each time it has: nobody has more read here than was sent.
+        """
+        if self._given.get((partner, digest), 0) < size_bytes:
+            return False
+        self._given.pop((partner, digest), None)
+        return True
+
+    def look_at(
+        self, digest: Digest, *, case: CaseId, partner: PartyCode, precedence: Precedence
+    ) -> None:
+        """Have a released package read, whether the disk has changed it."""
+        if digest not in self._looks:
+            self._looks[digest] = _Making(
+                partial(self._cabinet.verify, None, digest),
+                case=case,
+                digest=digest,
+                partner=partner,
+                precedence=precedence,
+                discard=lambda _: None,
+            )
+
+    def has_looked(self, job: Job) -> bool:
+        """Tell whether a job looked at a released package; if so, it is forgotten."""
+        if job.digest is None or self._looks.get(job.digest) is not job:
+            return False
+        del self._looks[job.digest]
+        return True
+
     # ------------------------------------------------------------ who does the work
 
     def take(self, is_open_case: Callable[[CaseId], bool]) -> Job | None:
@@ -347,7 +389,12 @@ class Workshop:
     # ------------------------------------------------------------ inside
 
     def _jobs(self) -> tuple[Job, ...]:
-        return (*self._checks.values(), *self._seals.values(), *self._opens.values())
+        return (
+            *self._checks.values(),
+            *self._looks.values(),
+            *self._seals.values(),
+            *self._opens.values(),
+        )
 
     def _to_seal(
         self,

@@ -334,7 +334,7 @@ class Proceed(Struct, frozen=True, kw_only=True):
 
 
 class PackageLost(Struct, frozen=True, kw_only=True):
-    """A package that a partner may fetch is not here any more: it went with a disk (FL-17)."""
+    """A package that a partner may fetch went with a disk (FL-17), or was changed on it (FL-16)."""
 
     digest: Digest
     partner: PartyCode

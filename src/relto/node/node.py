@@ -194,7 +194,7 @@ class Node:
                 return tuple(Then(case=parcel.case) for parcel in parcels)
             case PackageLost(digest=digest, partner=partner):
                 parcel = self.parcel(digest, partner)
-                return () if parcel is None else self._abort(parcel, code=RefusalCode.BAD_PACKAGE)
+                return () if parcel is None else self._lose(parcel)
             case PackageAsked(digest=digest, partner=partner):
                 parcel = self.parcel(digest, partner)
                 return () if parcel is None else self._lapse(parcel, now=now)
@@ -418,6 +418,15 @@ class Node:
             ),
             *(Drop(digest=item.package.digest) for item in release.message.items),
         )
+
+    def _lose(self, parcel: Parcel) -> tuple[Effect, ...]:
+        """End a release whose package the disk has lost or changed, and tell who mends disks."""
+        aborted = self._abort(parcel, code=RefusalCode.BAD_PACKAGE)
+        text = "a released package is gone from the disk, or is not what was written"
+        alarm = Alarm(
+            code="local.package_lost", partner=parcel.partner, case=parcel.case, text=text
+        )
+        return (*aborted, alarm) if aborted else ()
 
     def _tick(self, *, now: Instant) -> tuple[Effect, ...]:
         """Go on with everything that needs no officer, and stop what has run out of time."""

@@ -1,6 +1,8 @@
-"""Which of the large packages is worked on next (EX-53)."""
+"""Which of the large packages is worked on next (EX-53), and which is doubted (EX-58)."""
 
 import random
+
+import pytest
 
 from relto.driver.cabinet import Cabinet
 from relto.driver.packer import Packer
@@ -60,3 +62,19 @@ def test_what_is_urgent_goes_before_whose_turn_it_is() -> None:
     put(shop, "USA", "a", precedence=Precedence.ROUTINE)
     put(shop, "KOR", "b", "c", precedence=Precedence.FLASH)
     assert taken(shop) == ["KOR", "KOR", "USA"]
+
+
+def test_what_partners_were_given_is_remembered_of_so_many_packages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """EX-58: the one that was fetched from longest ago is forgotten, and looked at later."""
+    monkeypatch.setattr("relto.driver.workshop.REMEMBERED_MAX", 2)
+    shop = workshop()
+    one, two, three = (digest(name) for name in (b"1", b"2", b"3"))
+    for address in (one, two, one, three):
+        shop.gave(address, partner="KOR", count=1)
+    assert not shop.is_doubted(two, partner="KOR", size_bytes=1)
+    assert not shop.is_doubted(one, partner="USA", size_bytes=1)
+    assert shop.is_doubted(one, partner="KOR", size_bytes=2)
+    assert not shop.is_doubted(one, partner="KOR", size_bytes=2)
+    assert shop.is_doubted(three, partner="KOR", size_bytes=1)
