@@ -574,4 +574,4 @@ def test_a_file_that_is_no_evidence_at_all_is_said_to_be_none(cards, tmp_path, c
     other.write_text('{"a": 1}')
     assert main(["journal", "verify", str(other), *cards]) == 3
     said = " ".join(capsys.readouterr().err.split())
-    assert "notes.json` is neither an extract nor evidence of two histories" in said
+    assert "is neither an extract nor evidence of two histories" in said

@@ -79,7 +79,7 @@ def ended(three: Three, parcel: Parcel) -> None:
 
 
 def test_fl_16_a_package_that_rots_is_not_fetched_for_ever() -> None:
-    """EX-58; seed 150148: it was fetched and thrown away, and the case never ended."""
+    """EX-59; seed 150148: it was fetched and thrown away, and the case never ended."""
     three, parcel = released()
     three.sites["JPN"].blobs.spoil(parcel.digest, is_lost=False)
     fetch_in_vain(three, parcel)
@@ -90,7 +90,7 @@ def test_fl_16_a_package_that_rots_is_not_fetched_for_ever() -> None:
 
 
 def test_fl_16_a_large_package_that_rots_is_looked_at_beside_the_turns() -> None:
-    """EX-58, EX-53: pieces go on meanwhile."""
+    """EX-59, EX-53: pieces go on meanwhile."""
     three, parcel = released(in_jobs=True)
     three.sites["JPN"].blobs.spoil(parcel.digest, is_lost=False)
     fetch(three, parcel)
@@ -116,7 +116,7 @@ def test_fl_16_a_large_package_that_rots_is_looked_at_beside_the_turns() -> None
 def test_a_package_that_is_whole_stays_released_however_often_it_is_thrown_away(
     *, in_jobs: bool
 ) -> None:
-    """EX-58: what broke it was not this disk."""
+    """EX-59: what broke it was not this disk."""
     three, parcel = released(in_jobs=in_jobs)
     for _ in range(3):
         for offset in range(0, parcel.size_bytes, PIECE):
@@ -144,7 +144,7 @@ class Reads(MemoryBlobs):
 
 
 def test_nobody_makes_a_holder_read_more_of_a_package_than_twice_what_it_was_sent() -> None:
-    """EX-58: who begins anew before it has had all, or resumes, costs nothing."""
+    """EX-59: who begins anew before it has had all, or resumes, costs nothing."""
     three, parcel = released()
     blobs = Reads(three.sites["JPN"].blobs)
     three.sites["JPN"].blobs = blobs
@@ -162,7 +162,7 @@ def test_nobody_makes_a_holder_read_more_of_a_package_than_twice_what_it_was_sen
 
 
 def test_fl_16_a_package_that_ends_too_early_is_not_waited_for() -> None:
-    """EX-58: its receiver would have asked for the rest for ever."""
+    """EX-59: its receiver would have asked for the rest for ever."""
     three, parcel = released()
     blobs = three.sites["JPN"].blobs
     blobs._whole[parcel.digest] = blobs._whole[parcel.digest][: PIECE + 1]
@@ -175,7 +175,7 @@ def test_fl_16_a_package_that_ends_too_early_is_not_waited_for() -> None:
 def test_a_disk_that_cannot_be_read_just_then_ends_no_release(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """EX-58: it is looked at again when the receiver has had it once more."""
+    """EX-59: it is looked at again when the receiver has had it once more."""
     three, parcel = released(in_jobs=True)
     three.sites["JPN"].blobs.spoil(parcel.digest, is_lost=False)
     read_and_begin_anew(three, parcel)
@@ -196,7 +196,7 @@ def test_a_disk_that_cannot_be_read_just_then_ends_no_release(
 
 
 def test_a_package_that_was_receipted_while_it_was_looked_at_ends_nothing() -> None:
-    """EX-58, EX-26: it is gone because its receiver has it."""
+    """EX-59, EX-26: it is gone because its receiver has it."""
     three, parcel = released(in_jobs=True)
     read_and_begin_anew(three, parcel)
     look = job_of(three["JPN"])
@@ -210,7 +210,7 @@ def test_a_package_that_was_receipted_while_it_was_looked_at_ends_nothing() -> N
 
 
 def test_fl_17_a_node_that_was_set_back_ends_nothing_before_it_has_heard() -> None:
-    """EX-58, EX-42: the receipt may be among what it has lost."""
+    """EX-59, EX-42: the receipt may be among what it has lost."""
     three, parcel = released()
     backup = three.sites["JPN"].disk.copy()
     three.hold("JPN", "intrusion-1", topics=("dprk.nuclear.test",))

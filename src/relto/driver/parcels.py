@@ -1,6 +1,6 @@
 """Packages too large to travel with their entry: by range, resumable, the most urgent first.
 
-Source: docs/spec/exchange.md EX-39, EX-40, EX-58.
+Source: docs/spec/exchange.md EX-39, EX-40, EX-59.
 """
 
 from relto.driver.exchanges import Exchanges
@@ -62,7 +62,7 @@ class Parcels(Exchanges):
         """Read a piece of a package that was released to this partner, if it may still go (FL-36).
 
         A partner that has had all of it and begins anew has thrown it away: then it is looked at,
-        whether the disk has changed it (EX-58).
+        whether the disk has changed it (EX-59).
 
         Raises:
             NoSuchPackageError: None such for this partner, or its instrument has ended under way.

@@ -6,7 +6,7 @@ its own. Only that turn uses what the job has made, and it asks the node, and so
 what is not wanted any more is destroyed. Jobs are in memory alone; after a restart the node asks
 for them anew.
 
-Source: docs/spec/exchange.md EX-53, EX-58; ADR-0025.
+Source: docs/spec/exchange.md EX-53, EX-59; ADR-0025.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

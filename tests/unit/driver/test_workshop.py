@@ -1,4 +1,4 @@
-"""Which of the large packages is worked on next (EX-53), and which is doubted (EX-58)."""
+"""Which of the large packages is worked on next (EX-53), and which is doubted (EX-59)."""
 
 import random
 
@@ -67,7 +67,7 @@ def test_what_is_urgent_goes_before_whose_turn_it_is() -> None:
 def test_what_partners_were_given_is_remembered_of_so_many_packages(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """EX-58: the one that was fetched from longest ago is forgotten, and looked at later."""
+    """EX-59: the one that was fetched from longest ago is forgotten, and looked at later."""
     monkeypatch.setattr("relto.driver.workshop.REMEMBERED_MAX", 2)
     shop = workshop()
     one, two, three = (digest(name) for name in (b"1", b"2", b"3"))
