@@ -274,13 +274,9 @@ class Workshop:
     ) -> None:
         """Have a package checked whose last byte has come."""
         if digest not in self._checks:
-            self._checks[digest] = _Making(
-                partial(self._cabinet.complete, digest, size_bytes=size_bytes),
-                case=None,
-                digest=digest,
-                partner=partner,
-                precedence=precedence,
-                discard=lambda _: None,
+            work = partial(self._cabinet.complete, digest, size_bytes=size_bytes)
+            self._checks[digest] = _reading(
+                work, digest, case=None, partner=partner, precedence=precedence
             )
 
     def is_checking(self, digest: Digest) -> bool:
@@ -318,13 +314,9 @@ class Workshop:
     ) -> None:
         """Have a released package read, whether the disk has changed it."""
         if digest not in self._looks:
-            self._looks[digest] = _Making(
-                partial(self._cabinet.verify, None, digest),
-                case=case,
-                digest=digest,
-                partner=partner,
-                precedence=precedence,
-                discard=lambda _: None,
+            work = partial(self._cabinet.verify, None, digest)
+            self._looks[digest] = _reading(
+                work, digest, case=case, partner=partner, precedence=precedence
             )
 
     def has_looked(self, job: Job) -> bool:
@@ -461,6 +453,25 @@ class Workshop:
         item, put = made
         if put is Put.BLOB and not self._keeps(item.content):
             self._cabinet.destroy(item.content)
+
+
+def _reading(
+    work: Callable[[], None],
+    digest: Digest,
+    *,
+    case: CaseId | None,
+    partner: PartyCode,
+    precedence: Precedence,
+) -> _Making[None]:
+    """A job that reads a package and makes nothing that would have to be thrown away."""
+    return _Making(
+        work,
+        discard=lambda _: None,
+        case=case,
+        digest=digest,
+        partner=partner,
+        precedence=precedence,
+    )
 
 
 def _sweep(jobs: dict[K, _Making[T]], is_over: Callable[[Job], bool]) -> None:

@@ -1,10 +1,9 @@
 """What an extract does not show although something that it shows refers to it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from relto.journal.statement import Statement
+from relto.journal.statement import Statement, spoken_of
 from relto.model import LogId
-from relto.model.message import Quarantined, Receipted, Refused
 from relto.units import PartyCode
 
 _ANSWERS = frozenset({"referral", "release"})
@@ -27,7 +26,7 @@ def find_missing(statements: Sequence[Statement], *, made_by: PartyCode) -> tupl
     told: dict[str, None] = {}
     for one in statements:
         log, said = one.log, _words(*one.place)
-        for place in _named(one):
+        for place in spoken_of(one):
             if place not in shown and made_by in {place[0].source, place[0].target}:
                 told[f"{_words(*place)}, of which {said} speaks"] = None
         back = LogId(source=log.target, target=log.source)
@@ -38,15 +37,3 @@ def find_missing(statements: Sequence[Statement], *, made_by: PartyCode) -> tupl
 
 def _words(log: LogId, number: int) -> str:
     return f"{log.source} > {log.target} {number}"
-
-
-def _named(one: Statement) -> Iterator[tuple[LogId, int]]:
-    """Name what an entry speaks of by its number."""
-    source, target = one.log.source, one.log.target
-    match one.message:
-        case Receipted(number=number) | Refused(number=number) if number:
-            yield LogId(source=target, target=source), number
-        case Quarantined(source=partner, number=number):
-            yield LogId(source=partner, target=source), number
-        case _:
-            pass

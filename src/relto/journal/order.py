@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from whenever import Instant
 
-from relto.journal.statement import Statement
+from relto.journal.statement import Place, Statement, spoken_of
 from relto.model import Acknowledgement, LogId
 from relto.model.message import (
     ConsentAsked,
@@ -23,18 +23,15 @@ from relto.model.message import (
     LossReported,
     Message,
     OfficerStepped,
-    Quarantined,
     Recalled,
     Receipted,
     Reclassified,
-    Refused,
     Released,
     Step,
     kind_of,
 )
 from relto.units import HoldingId, PartyCode
 
-Place: TypeAlias = tuple[LogId, int]
 # A kind, to whom, about which item.
 _About: TypeAlias = tuple[str, PartyCode, HoldingId | None]
 
@@ -193,10 +190,7 @@ def _named(
     party = one.log.source
     if one.entry.header.case is not None and party in begun:
         yield begun[party]
-    if isinstance(one.message, Receipted | Refused):
-        yield LogId(source=one.log.target, target=party), one.message.number
-    if isinstance(one.message, Quarantined):
-        yield LogId(source=one.message.source, target=party), one.message.number
+    yield from spoken_of(one)
     if one.basis is not None:
         yield from ((it.header.log, it.header.number) for it in one.basis.consents)
     for kind, holding in _rests_on(one.message):

@@ -1,12 +1,18 @@
 """What a verified extract proves, entry by entry, and what each release in it rests on."""
 
+from collections.abc import Iterator
+from typing import TypeAlias
+
 from msgspec import Struct
 
 from relto.errors import PeerError
 from relto.journal.consent import ProvenConsent
 from relto.model import Entry, LogId
 from relto.model.delegation import Delegation
-from relto.model.message import Message
+from relto.model.message import Message, Quarantined, Receipted, Refused
+
+# Where an entry stands: log and number.
+Place: TypeAlias = tuple[LogId, int]
 
 
 class ExtractError(PeerError):
@@ -57,9 +63,21 @@ class Statement(Struct, frozen=True, kw_only=True):
         return self.entry.header.log
 
     @property
-    def place(self) -> tuple[LogId, int]:
+    def place(self) -> Place:
         """Where it stands: log and number."""
         return self.log, self.entry.header.number
+
+
+def spoken_of(statement: Statement) -> Iterator[Place]:
+    """Name the entry of a partner that an entry speaks of by its number, shown or not."""
+    source, target = statement.log.source, statement.log.target
+    match statement.message:
+        case Receipted(number=number) | Refused(number=number) if number:
+            yield LogId(source=target, target=source), number
+        case Quarantined(source=partner, number=number):
+            yield LogId(source=partner, target=source), number
+        case _:
+            pass
 
 
 def where(entry: Entry) -> str:
